@@ -1,0 +1,346 @@
+//! What daemon and kernel share: the maps, by name, key and value.
+//!
+//! Every value is plain old data in a fixed layout, described by BTF, so that `bpftool map dump` shows it under the
+//! field names of this file. A change of layout changes [`LAYOUT_VERSION`] and with it the directory of the pins.
+//!
+//! Who writes what: the daemon writes everything except the fields under "written by XDP" in [`Router`], the
+//! [`Counters`] and the events. Words that one side reads while the other writes them are single aligned `u64`s or
+//! are invalidated first (see [`Expected`]). Addresses are 16 bytes, an IPv4 address as `::ffff:a.b.c.d`.
+
+use core::net::{IpAddr, Ipv6Addr};
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::types::{Family, Vrid};
+
+/// Changes with every change of a layout below. Part of the path of the pins.
+pub const LAYOUT_VERSION: u32 = 1;
+
+/// Entries of the arrays that are indexed by [`slot`].
+pub const SLOTS: usize = 512;
+
+/// Most virtual addresses on one interface: 255 routers with 255 addresses each, in IPv4, fit.
+pub const MAX_VIPS: usize = 65_536;
+
+/// Bytes of the ring of events, per interface: about 2,700 events.
+pub const EVENTS_BYTES: usize = 4 * 1024 * 1024;
+
+/// Names of maps and programs in the object, and of their pins.
+pub mod name {
+    /// `Array<Router, SLOTS>`, mapped into the daemon's memory.
+    pub const ROUTERS: &str = "ROUTERS";
+    /// `Array<Expected, SLOTS>`, mapped into the daemon's memory.
+    pub const EXPECTED: &str = "EXPECTED";
+    /// `Array<Interface, 1>`, mapped into the daemon's memory.
+    pub const INTERFACE: &str = "INTERFACE";
+    /// `HashMap<Vip, VipOwner, MAX_VIPS>`.
+    pub const VIPS: &str = "VIPS";
+    /// `PerCpuArray<Counters, 1>`.
+    pub const COUNTERS: &str = "COUNTERS";
+    /// Ring buffer of [`Event`](super::Event)s.
+    pub const EVENTS: &str = "EVENTS";
+    /// The XDP program.
+    pub const INGRESS: &str = "vrrp_ingress";
+    /// The program at tc egress.
+    pub const EGRESS: &str = "vrrp_egress";
+}
+
+/// Index of a virtual router in the arrays: its VRID, and 256 more for IPv6.
+#[must_use]
+pub const fn slot(family: Family, vrid: Vrid) -> u32 {
+    let base = match family {
+        Family::V4 => 0,
+        Family::V6 => 256,
+    };
+    base + vrid.as_u8() as u32
+}
+
+/// Values of [`Router::role`].
+pub mod role {
+    /// No such router is configured.
+    pub const NONE: u32 = 0;
+    /// Silent: ARP and traffic for it are dropped.
+    pub const BACKUP: u32 = 1;
+    /// Answers until the lease is over.
+    pub const MASTER: u32 = 2;
+}
+
+/// One virtual router, at its [`slot`]. Two cache lines: one for each writer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Router {
+    /// `CLOCK_BOOTTIME` in ns. The door is open while `role` is [`role::MASTER`] and this is ahead.
+    pub lease_until_ns: u64,
+    /// One of [`role`].
+    pub role: u32,
+    /// 1..=255.
+    pub vrid: u8,
+    /// 4 or 6.
+    pub family: u8,
+    /// Priority in the last accepted advert of another master.
+    pub master_priority: u8,
+    /// 1: `mac` is the virtual router's own; 0: it is the interface's.
+    pub use_vmac: u8,
+    /// The MAC address that goes with the virtual addresses.
+    pub mac: [u8; 6],
+    /// Number of virtual addresses; they are in `VIPS`.
+    pub vips: u16,
+    /// Who sent the last accepted advert of another master.
+    pub master_address: [u8; 16],
+    /// When `role` was last written, `CLOCK_BOOTTIME` in ns.
+    pub role_since_ns: u64,
+    /// Zero.
+    pub reserved: [u8; 8],
+
+    /// Written by XDP: when the expected advert was last heard, `CLOCK_BOOTTIME` in ns.
+    pub last_heard_ns: u64,
+    /// Written by XDP: how many expected adverts were heard since the router was configured.
+    pub heard: u64,
+    /// Written by XDP: the rate limit's own clock, `CLOCK_BOOTTIME` in ns: the next event is due then.
+    pub events_due_ns: u64,
+    /// Zero.
+    pub reserved_xdp: [u64; 5],
+}
+
+/// The advert that needs no judgement, at the router's [`slot`], because the daemon has judged its like.
+///
+/// To change it the daemon first sets `length` to 0, then writes the rest, then the new length. A reader that falls
+/// between sees a mixture of two accepted adverts at worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Expected {
+    /// Bytes of the VRRP message, a multiple of 4 up to [`EXPECTED_BYTES`]; 0: every advert goes to the daemon.
+    pub length: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Source address.
+    pub source: [u8; 16],
+    /// The VRRP message; zero beyond `length`.
+    pub message: [u8; EXPECTED_BYTES],
+}
+
+/// Longest message that the kernel recognises: version 3 with 62 IPv4 addresses. Longer ones all go to the daemon.
+pub const EXPECTED_BYTES: usize = 256;
+
+/// The interface that the program is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Interface {
+    /// The interface's own MAC address, where frames to a virtual one are turned to.
+    pub mac: [u8; 6],
+    /// Zero.
+    pub reserved: [u8; 2],
+    /// One bit for each [`vip_bit`]: an address whose bit is clear is no virtual address.
+    pub vip_filter: [u64; VIP_FILTER_BITS / 64],
+}
+
+/// Bits of [`Interface::vip_filter`].
+pub const VIP_FILTER_BITS: usize = 4096;
+
+/// Key of `VIPS`: a virtual address, in the byte order of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Vip {
+    /// An IPv4 address as `::ffff:a.b.c.d`.
+    pub address: [u8; 16],
+}
+
+impl Vip {
+    /// The key of `address`.
+    #[must_use]
+    pub const fn new(address: IpAddr) -> Self {
+        Self { address: address_bytes(address) }
+    }
+
+    /// The bit of [`Interface::vip_filter`] that stands for this address.
+    #[inline(always)]
+    #[must_use]
+    pub const fn filter_bit(&self) -> u32 {
+        ((self.address[14] as u32) << 8 | self.address[15] as u32) % VIP_FILTER_BITS as u32
+    }
+}
+
+/// An address as the maps hold it.
+#[must_use]
+pub const fn address_bytes(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    }
+}
+
+/// The address that [`address_bytes`] came from.
+#[must_use]
+pub const fn address_from_bytes(bytes: [u8; 16]) -> IpAddr {
+    let v6 = Ipv6Addr::from_octets(bytes);
+    match v6.to_ipv4_mapped() {
+        Some(v4) => IpAddr::V4(v4),
+        None => IpAddr::V6(v6),
+    }
+}
+
+/// Value of `VIPS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct VipOwner {
+    /// The [`slot`] of the router that has this address.
+    pub slot: u32,
+}
+
+/// Something that the daemon must judge, with the frame that brought it.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct Event {
+    /// When the frame reached XDP, `CLOCK_BOOTTIME` in ns.
+    pub at_ns: u64,
+    /// One of [`event`].
+    pub kind: u32,
+    /// The router's [`slot`].
+    pub slot: u32,
+    /// Bytes of the frame on the wire.
+    pub frame_length: u32,
+    /// Bytes of it that are in `frame`; the rest of `frame` is undefined.
+    pub captured: u32,
+    /// The frame from its Ethernet header on.
+    pub frame: [u8; EVENT_FRAME_BYTES],
+}
+
+/// Most bytes of a frame in an [`Event`]: an untagged Ethernet frame with an MTU of 1498.
+pub const EVENT_FRAME_BYTES: usize = 1512;
+
+/// Values of [`Event::kind`].
+pub mod event {
+    /// An advert that is not the expected one.
+    pub const ADVERT: u32 = 1;
+    /// Somebody else claims a virtual address by ARP while this host is master.
+    pub const CONFLICT: u32 = 2;
+}
+
+/// Events of one router: after a burst of [`EVENTS_BURST`], one per this many ns (1,000 a second).
+pub const EVENTS_PERIOD_NS: u64 = 1_000_000;
+/// Events of one router that are let through at once.
+pub const EVENTS_BURST: u64 = 128;
+
+macro_rules! verdicts {
+    ($($(#[$doc:meta])* $verdict:ident $counter:ident,)*) => {
+        /// What a program decided about a frame, each with its own counter.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u32)]
+        pub enum Verdict { $($(#[$doc])* $verdict,)* }
+
+        impl Verdict {
+            /// All of them, in the order of [`Counters`].
+            pub const ALL: &'static [Self] = &[$(Self::$verdict,)*];
+
+            /// The name of its counter.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$verdict => stringify!($counter),)* }
+            }
+        }
+
+        /// Frames by verdict, one `u64` for each [`Verdict`] in its order.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+        #[repr(C)]
+        pub struct Counters { $($(#[$doc])* pub $counter: u64,)* }
+
+        impl Counters {
+            /// The counter of one verdict.
+            #[must_use]
+            pub const fn of(&self, verdict: Verdict) -> u64 {
+                match verdict { $(Verdict::$verdict => self.$counter,)* }
+            }
+        }
+    };
+}
+
+verdicts! {
+    /// Not ours: passed untouched.
+    NotOurs not_ours,
+    /// ARP request for a virtual address, answered from the frame itself.
+    ArpAnswered arp_answered,
+    /// ARP about a virtual address, dropped: this router is not master.
+    ArpNotMaster arp_not_master,
+    /// ARP about a virtual address, dropped: master, but the lease is over.
+    ArpLeaseLapsed arp_lease_lapsed,
+    /// ARP that claims a virtual address for another MAC while master: dropped and reported.
+    ArpConflict arp_conflict,
+    /// ARP that claims a virtual address for another MAC while master: dropped, too many to report.
+    ArpConflictLimited arp_conflict_limited,
+    /// ARP in which the virtual MAC itself claims its address while master (a peer at a handover, or a loop): dropped.
+    ArpOwnClaim arp_own_claim,
+    /// ARP in which the present master claims its address, while not master: passed, so that this host learns it.
+    ArpMasterClaim arp_master_claim,
+    /// ARP about a virtual address with a hardware type, length or operation that is not Ethernet's: dropped.
+    ArpMalformed arp_malformed,
+    /// The advert that was expected: stamped and passed.
+    AdvertExpected advert_expected,
+    /// Any other advert for a router here: handed to the daemon, and passed.
+    AdvertJudged advert_judged,
+    /// An advert for a router here, dropped: more of them than the limit.
+    AdvertLimited advert_limited,
+    /// An advert for a router here, dropped: the ring of events is full.
+    AdvertRingFull advert_ring_full,
+    /// An advert for a VRID that is not configured: passed.
+    AdvertUnknownVrid advert_unknown_vrid,
+    /// A fragment of an advert, or one too short to hold a VRID: passed, and judged by nobody.
+    AdvertUnreadable advert_unreadable,
+    /// To the virtual MAC, as master: turned to the interface's own MAC and passed.
+    VmacAdmitted vmac_admitted,
+    /// To the virtual MAC, dropped: not master.
+    VmacNotMaster vmac_not_master,
+    /// To the virtual MAC, dropped: master, but the lease is over.
+    VmacLeaseLapsed vmac_lease_lapsed,
+    /// IP to a virtual address at another MAC, as master: passed.
+    VipAdmitted vip_admitted,
+    /// IP to a virtual address at another MAC, dropped: not master.
+    VipNotMaster vip_not_master,
+    /// IP to a virtual address at another MAC, dropped: master, but the lease is over.
+    VipLeaseLapsed vip_lease_lapsed,
+    /// ARP that leaves with a virtual address as its sender: given the virtual MAC.
+    EgressCorrected egress_corrected,
+    /// ARP that wanted to leave with a virtual address as its sender, dropped: the door is closed.
+    EgressDropped egress_dropped,
+}
+
+#[cfg(test)]
+mod tests {
+    use core::mem::{align_of, offset_of, size_of};
+
+    use super::*;
+
+    #[test]
+    fn each_writer_has_its_own_cache_line() {
+        assert_eq!(size_of::<Router>(), 128);
+        assert_eq!(offset_of!(Router, last_heard_ns), 64);
+    }
+
+    #[test]
+    fn layouts_are_what_version_1_says() {
+        assert_eq!(LAYOUT_VERSION, 1);
+        assert_eq!(size_of::<Expected>(), 280);
+        assert_eq!(size_of::<Interface>(), 520);
+        assert_eq!(size_of::<Event>(), 1536);
+        assert_eq!(align_of::<Event>(), 8);
+        assert_eq!(size_of::<Counters>(), 8 * Verdict::ALL.len());
+    }
+
+    #[test]
+    fn slots_of_all_routers_differ_and_fit() {
+        let mut seen = [false; SLOTS];
+        for family in [Family::V4, Family::V6] {
+            for vrid in 1..=255 {
+                let slot = slot(family, Vrid::new(vrid).unwrap()) as usize;
+                assert!(!core::mem::replace(&mut seen[slot], true));
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_come_back_as_they_went_in() {
+        for text in ["192.0.2.51", "2001:db8::51", "::"] {
+            let address: IpAddr = text.parse().unwrap();
+            assert_eq!(address_from_bytes(address_bytes(address)), address);
+        }
+    }
+}
