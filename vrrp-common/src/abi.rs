@@ -89,8 +89,10 @@ pub struct Router {
     pub master_address: [u8; 16],
     /// When `role` was last written, `CLOCK_BOOTTIME` in ns.
     pub role_since_ns: u64,
+    /// 1: packets to the virtual addresses are for this host; 0: they are dropped (RFC 9568 §6.1, Accept_Mode).
+    pub accept: u8,
     /// Zero.
-    pub reserved: [u8; 8],
+    pub reserved: [u8; 15],
 
     /// Written by XDP: when the expected advert was last heard, `CLOCK_BOOTTIME` in ns.
     pub last_heard_ns: u64,
@@ -297,6 +299,8 @@ verdicts! {
     VipNotMaster vip_not_master,
     /// IP to a virtual address at another MAC, dropped: master, but the lease is over.
     VipLeaseLapsed vip_lease_lapsed,
+    /// IP to a virtual address, as master with `accept = false`: dropped.
+    VipNotAccepted vip_not_accepted,
     /// ARP that leaves with a virtual address as its sender: given the virtual MAC.
     EgressCorrected egress_corrected,
     /// ARP that wanted to leave with a virtual address as its sender, dropped: the door is closed.
