@@ -1,0 +1,110 @@
+//! The configuration: what the file says ([`raw`]), what is wrong with it, and what the daemon runs on.
+
+use std::{net::IpAddr, time::Duration};
+
+use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
+
+/// Everything the daemon runs on. Valid by construction: a `Config` starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Name of this host in logs.
+    pub router_id: String,
+    /// In the order of the file.
+    pub routers: Vec<Router>,
+}
+
+/// One `[vrrp_instance.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Router {
+    /// NAME.
+    pub name: String,
+    /// The interface that adverts are sent and heard on, 1..=15 bytes.
+    pub interface: String,
+    /// Unique on its interface and family.
+    pub vrid: Vrid,
+    /// The family of the adverts and of the virtual addresses.
+    pub family: Family,
+    /// Version 2 only with IPv4.
+    pub version: Version,
+    /// Where the router starts.
+    pub start: Start,
+    /// 1..=255.
+    pub priority: Priority,
+    /// Whole seconds in version 2.
+    pub advert_int: AdvertInterval,
+    /// Whether to take the role from a master of lower priority.
+    pub preempt: bool,
+    /// How long a master of lower priority is left alone, from when it is first heard. 0 s..=1000 s.
+    pub preempt_delay: Duration,
+    /// Whether packets to the virtual addresses are for this host.
+    pub accept: bool,
+    /// Source address of the adverts; the interface's first address that is not virtual if `None`.
+    pub mcast_src_ip: Option<IpAddr>,
+    /// Whether the virtual addresses go with the virtual MAC or with the interface's own.
+    pub use_vmac: bool,
+    /// How the checksum of IPv4 adverts of version 3 is sent.
+    pub v3_checksum: Checksum,
+    /// Gratuitous ARP on becoming master.
+    pub garp: Garp,
+    /// How the XDP program is attached. The same for all routers of an interface.
+    pub xdp_mode: XdpMode,
+    /// Password of version 2, padded with zeros (RFC 2338 §5.3.6.2).
+    pub auth_pass: Option<[u8; 8]>,
+    /// In the order of the file, which is that of the advert. 1..=255, each once.
+    pub addresses: Vec<VirtualAddress>,
+}
+
+/// One entry of `virtual_ipaddress`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualAddress {
+    /// The address that moves.
+    pub address: IpAddr,
+    /// 0..=32 or 0..=128.
+    pub prefix_len: u8,
+    /// The interface that carries it; the router's own if `None`.
+    pub dev: Option<String>,
+    /// Label of an IPv4 address, 1..=15 bytes.
+    pub label: Option<String>,
+    /// As `ip address` takes it: 0 global, 200 site, 253 link, 254 host, or any number up to 255.
+    pub scope: u8,
+}
+
+/// `state`: where the router starts. The election decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// `MASTER`.
+    Master,
+    /// `BACKUP`.
+    Backup,
+}
+
+/// `v3_checksum`: over what the checksum of an IPv4 advert of version 3 is sent. Both are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checksum {
+    /// With a pseudo-header, as RFC 5798 was read by keepalived, FRR and VPP.
+    Rfc5798,
+    /// Over the message alone (RFC 9568 §5.2.8).
+    Rfc9568,
+}
+
+/// `garp`: gratuitous ARP on becoming master.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Garp {
+    /// How many for each address, at once, and again after `delay`. 0..=255.
+    pub repeat: u8,
+    /// 0 s: no second round. Up to 1000 s.
+    pub delay: Duration,
+    /// One more round this often while master; 0 s: none. Up to 86,400 s.
+    pub refresh: Duration,
+}
+
+/// `xdp_mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum XdpMode {
+    /// Native where the driver has it, generic on veth and where native is refused.
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// In the network stack.
+    Generic,
+}
