@@ -11,5 +11,8 @@
 extern crate std;
 
 pub mod abi;
+pub mod election;
+pub mod receive;
 pub mod time;
 pub mod types;
+pub mod wire;

@@ -1,0 +1,386 @@
+//! The election of one virtual router (RFC 9568 §6.4, RFC 3768 §6.4).
+//!
+//! Pure: what happened goes in as an [`Input`] with the time at which it happened, what is to be done comes out as
+//! [`Effects`]. Deadlines are part of the state, so a timer that belongs to an earlier state cannot be expressed, and
+//! a spurious or late [`Input::Timeout`] is harmless: it is held against the deadline and against what the kernel has
+//! heard.
+//!
+//! ```text
+//!                 start                       master_down_at
+//!   Initialize ──────────► Backup ─────────────────────────────► Master
+//!      ▲                    ▲  ▲   higher advert, or silent for    │ │
+//!      │ fault (from any)   │  └──── three intervals ──────────────┘ │ stop
+//!      └────────────────────┘                                        ▼
+//!                                      Stopped ◄── successor ── Leaving
+//! ```
+
+use core::{fmt, net::IpAddr, time::Duration};
+
+use crate::{
+    receive::Advert,
+    time::Time,
+    types::{AdvertInterval, Priority, Version},
+};
+
+mod transitions;
+
+#[cfg(test)]
+mod tests;
+
+/// How long a leaving master goes on answering after it has heard its successor, whose door opens only when its
+/// advert is out. Both answer with the same MAC meanwhile.
+pub const HANDOVER_GRACE: Duration = Duration::from_micros(500);
+
+/// Losing adverts that a master answers at once, in each of its intervals. More are discarded: a flood of them shall
+/// not make us flood.
+const READVERTS_PER_INTERVAL: u8 = 3;
+
+/// What the election goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Protocol version.
+    pub version: Version,
+    /// Effective priority, 1..=255.
+    pub priority: Priority,
+    /// Our own interval.
+    pub interval: AdvertInterval,
+    /// Source address of our adverts, which breaks ties.
+    pub address: IpAddr,
+    /// Whether a master of lower priority loses its role to us. An owner always preempts.
+    pub preempt: bool,
+    /// How long a master of lower priority is left alone.
+    pub preempt_delay: Duration,
+}
+
+impl Settings {
+    fn owner(&self) -> bool {
+        self.priority == Priority::OWNER
+    }
+}
+
+/// Where a router is, with the deadlines that belong there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not taking part; `None` before the first start.
+    Initialize(Option<Fault>),
+    /// Another router is master, or will be unless it is heard no more.
+    Backup(Backup),
+    /// This router is master.
+    Master(Master),
+    /// Was master and has said that it leaves; its door stays open until the successor is heard, or until then.
+    Leaving {
+        /// When the door closes at last.
+        until: Time,
+        /// Who takes over, once heard.
+        successor: Option<Advert>,
+    },
+    /// Left for good.
+    Stopped,
+}
+
+/// What a backup knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// When the master counts as dead.
+    pub master_down_at: Time,
+    /// Since when its silence counts: the last advert that mattered, or the start.
+    pub heard_at: Time,
+    /// The master's interval (version 3 learns it).
+    pub interval: AdvertInterval,
+    /// The master, once heard.
+    pub master: Option<Advert>,
+    /// How it stands with a master of lower priority.
+    pub preemption: Preemption,
+    /// The master has said that it leaves.
+    pub released: bool,
+}
+
+/// How a backup stands to a master of lower priority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preemption {
+    /// There is none.
+    Idle,
+    /// It is followed like any other until then (`preempt_delay`).
+    Waiting {
+        /// When its adverts stop to count.
+        until: Time,
+    },
+    /// Its adverts do not count.
+    Due,
+}
+
+/// What a master knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Master {
+    /// When the next advert is due.
+    pub advert_at: Time,
+    /// When the last one left; when the role was taken, before the first.
+    pub sent_at: Time,
+    /// Losing adverts answered in this interval.
+    pub readverts: u8,
+}
+
+/// Why a router cannot take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// There is no such interface.
+    InterfaceMissing,
+    /// The interface is down or has no carrier.
+    InterfaceDown,
+    /// The interface has no address to send adverts from.
+    NoAddress,
+    /// The data plane is not attached to the interface.
+    DataPlane,
+    /// A virtual address could not be added.
+    VirtualAddress,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InterfaceMissing => "there is no such interface",
+            Self::InterfaceDown => "the interface is down",
+            Self::NoAddress => "the interface has no address to send adverts from",
+            Self::DataPlane => "the data plane is not attached",
+            Self::VirtualAddress => "a virtual address could not be added",
+        })
+    }
+}
+
+/// What happened. Times lie at or before the `now` that goes with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The interface is ready.
+    Start,
+    /// The interface is ready, and an earlier daemon's lease is still running: go on as the master that it was.
+    Adopt {
+        /// When that lease ends.
+        lease_until: Time,
+    },
+    /// An advert passed the receive ladder.
+    Advert {
+        /// The advert.
+        advert: Advert,
+        /// When it reached the host.
+        at: Time,
+    },
+    /// A deadline may have passed. All adverts that had arrived by now were handed in before.
+    Timeout {
+        /// When the kernel last saw the expected advert; [`Time::BOOT`] if never.
+        last_heard: Time,
+    },
+    /// An advert with our priority, or the farewell, has left.
+    Sent {
+        /// Read from the clock before it was handed to the kernel.
+        at: Time,
+    },
+    /// The router cannot take part any more.
+    Fault(Fault),
+    /// Leave, handing over if master.
+    Stop,
+    /// Priority, interval, or preemption have changed.
+    Configure(Settings),
+}
+
+/// What is to be done, in this order: close, send, expect, tell. A door opens only in answer to [`Input::Sent`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// The door of the data plane.
+    pub door: Option<Door>,
+    /// An advert to send, with this priority.
+    pub send: Option<Priority>,
+    /// What the kernel may recognise without asking.
+    pub expect: Option<Expect>,
+    /// The state has changed.
+    pub transition: Option<Transition>,
+}
+
+/// Whether the data plane answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Answer until then.
+    Open {
+        /// The end of the lease.
+        lease_until: Time,
+    },
+    /// Be silent.
+    Close,
+}
+
+/// What the kernel may recognise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// The advert that was just handed in.
+    This,
+    /// Nothing: every advert is to be judged.
+    Nothing,
+}
+
+/// A change of state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// Before.
+    pub from: StateName,
+    /// After.
+    pub to: StateName,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// A state without its data, by keepalived's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StateName {
+    /// Before the first start.
+    Init,
+    /// Backup.
+    Backup,
+    /// Master.
+    Master,
+    /// Cannot take part.
+    Fault,
+    /// Handing over.
+    Leaving,
+    /// Left.
+    Stopped,
+}
+
+impl StateName {
+    /// As it stands in logs and status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "INIT",
+            Self::Backup => "BACKUP",
+            Self::Master => "MASTER",
+            Self::Fault => "FAULT",
+            Self::Leaving => "LEAVING",
+            Self::Stopped => "STOPPED",
+        }
+    }
+}
+
+impl fmt::Display for StateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a state changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The interface became ready.
+    Started,
+    /// The owner of the addresses starts as master (RFC 9568 §6.4.1).
+    Owner,
+    /// An earlier daemon's lease is still running.
+    Adopted,
+    /// The master was silent for Master_Down_Interval.
+    MasterDown,
+    /// The master said that it leaves, and Skew_Time is over.
+    MasterReleased,
+    /// Another master has the higher priority, or the same and the higher address (RFC 9568 §6.4.3).
+    Outranked(Advert),
+    /// Nothing could be sent for three intervals, so that a peer may have taken over.
+    Silent,
+    /// Stopped by the operator.
+    Stop,
+    /// The successor of a leaving master was heard.
+    Succeeded(Advert),
+    /// No successor was heard within one interval.
+    NoSuccessor,
+    /// See there.
+    Fault(Fault),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started => f.write_str("started"),
+            Self::Owner => f.write_str("owner of the addresses"),
+            Self::Adopted => f.write_str("the lease of an earlier daemon is still running"),
+            Self::MasterDown => f.write_str("master not heard for Master_Down_Interval"),
+            Self::MasterReleased => f.write_str("master has left"),
+            Self::Outranked(by) => write!(f, "{} advertises priority {}", by.source, by.priority),
+            Self::Silent => f.write_str("no advert could be sent for three intervals"),
+            Self::Stop => f.write_str("stopped"),
+            Self::Succeeded(by) => write!(f, "{} has taken over", by.source),
+            Self::NoSuccessor => f.write_str("no successor heard within one interval"),
+            Self::Fault(fault) => fault.fmt(f),
+        }
+    }
+}
+
+/// The election of one virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Election {
+    settings: Settings,
+    state: State,
+    lease_until: Time,
+}
+
+impl Election {
+    /// A router that waits for [`Input::Start`].
+    #[must_use]
+    pub const fn new(settings: Settings) -> Self {
+        Self { settings, state: State::Initialize(None), lease_until: Time::BOOT }
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Where it is, in a word.
+    #[must_use]
+    pub const fn name(&self) -> StateName {
+        match self.state {
+            State::Initialize(None) => StateName::Init,
+            State::Initialize(Some(_)) => StateName::Fault,
+            State::Backup(_) => StateName::Backup,
+            State::Master(_) => StateName::Master,
+            State::Leaving { .. } => StateName::Leaving,
+            State::Stopped => StateName::Stopped,
+        }
+    }
+
+    /// Until when the door may be open. In the past when it is closed.
+    #[must_use]
+    pub const fn lease_until(&self) -> Time {
+        self.lease_until
+    }
+
+    /// When [`Input::Timeout`] is wanted next; [`Time::NEVER`] if not at all.
+    #[must_use]
+    pub fn deadline(&self) -> Time {
+        match self.state {
+            State::Initialize(_) | State::Stopped => Time::NEVER,
+            State::Backup(backup) => match backup.preemption {
+                Preemption::Waiting { until } => until.min(backup.master_down_at),
+                Preemption::Idle | Preemption::Due => backup.master_down_at,
+            },
+            State::Master(master) => master.advert_at,
+            State::Leaving { until, .. } => until,
+        }
+    }
+
+    /// Takes in what happened and says what is to be done. `now` never goes back.
+    pub fn handle(&mut self, now: Time, input: Input) -> Effects {
+        match input {
+            Input::Start => self.start(now),
+            Input::Adopt { lease_until } => self.adopt(now, lease_until),
+            Input::Advert { advert, at } => self.advert(now, advert, at.min(now)),
+            Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),
+            Input::Sent { at } => self.sent(at.min(now)),
+            Input::Fault(fault) => self.fault(now, fault),
+            Input::Stop => self.stop(now),
+            Input::Configure(settings) => self.configure(now, settings),
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! One function for each input, one match arm for each state that it matters in.
+
+use super::{
+    Backup, Cause, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master, Preemption,
+    READVERTS_PER_INTERVAL, Settings, State, Transition,
+};
+use crate::{
+    receive::Advert,
+    time::Time,
+    types::{Priority, Version},
+};
+
+impl Election {
+    /// RFC 9568 §6.4.1.
+    pub(super) fn start(&mut self, now: Time) -> Effects {
+        match self.state {
+            State::Initialize(_) if self.settings.owner() => self.become_master(now, Cause::Owner),
+            State::Initialize(_) => self.become_backup(self.silent_backup(now), Cause::Started),
+            State::Backup(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => Effects::default(),
+        }
+    }
+
+    /// A lease that is over is worth nothing: start like anybody else.
+    pub(super) fn adopt(&mut self, now: Time, lease_until: Time) -> Effects {
+        if !matches!(self.state, State::Initialize(_)) || lease_until <= now {
+            return self.start(now);
+        }
+        let effects = self.become_master(now, Cause::Adopted);
+        self.lease_until = lease_until;
+        // The earlier daemon's last advert counts, so that I6 holds across the change.
+        let sent_at = lease_until - self.settings.interval.lease();
+        self.state = State::Master(Master { advert_at: now + self.settings.interval.span(), sent_at, readverts: 0 });
+        effects
+    }
+
+    pub(super) fn advert(&mut self, now: Time, advert: Advert, at: Time) -> Effects {
+        match self.state {
+            State::Backup(backup) => self.advert_as_backup(backup, advert, at),
+            State::Master(master) => self.advert_as_master(now, master, advert, at),
+            State::Leaving { until, .. } => self.advert_as_leaving(until, advert, at),
+            State::Initialize(_) | State::Stopped => Effects::default(),
+        }
+    }
+
+    /// RFC 9568 §6.4.2.
+    fn advert_as_backup(&mut self, mut backup: Backup, advert: Advert, at: Time) -> Effects {
+        let settings = &self.settings;
+        let expect = if advert.priority == Priority::RELEASE {
+            // Never later than before, or a flood of them would keep the address dead.
+            let skew = backup.interval.skew(settings.version, settings.priority);
+            backup.master_down_at = backup.master_down_at.min(at + skew);
+            backup.heard_at = at.max(backup.heard_at);
+            backup.released = true;
+            Some(Expect::Nothing)
+        } else if backup.yields_to(settings, advert, at) {
+            backup.follow(settings, advert, at);
+            Some(Expect::This)
+        } else {
+            None
+        };
+        self.state = State::Backup(backup);
+        Effects { expect, ..Effects::default() }
+    }
+
+    /// RFC 9568 §6.4.3.
+    fn advert_as_master(&mut self, now: Time, mut master: Master, advert: Advert, at: Time) -> Effects {
+        let own = (self.settings.priority, self.settings.address);
+        if advert.priority != Priority::RELEASE && (advert.priority, advert.source) > own {
+            let mut backup = self.silent_backup(at);
+            backup.follow(&self.settings, advert, at);
+            let effects = self.become_backup(backup, Cause::Outranked(advert));
+            return Effects { expect: Some(Expect::This), ..effects };
+        }
+        if self.was_silent(now, master) {
+            return self.step_down(now);
+        }
+        if master.readverts >= READVERTS_PER_INTERVAL {
+            return Effects::default();
+        }
+        master.readverts += 1;
+        if advert.priority == Priority::RELEASE {
+            master.advert_at = now + self.settings.interval.span();
+        }
+        self.state = State::Master(master);
+        Effects { send: Some(self.settings.priority), ..Effects::default() }
+    }
+
+    fn advert_as_leaving(&mut self, until: Time, advert: Advert, at: Time) -> Effects {
+        if advert.priority == Priority::RELEASE {
+            return Effects::default();
+        }
+        let until = until.min(at + HANDOVER_GRACE);
+        self.state = State::Leaving { until, successor: Some(advert) };
+        self.lease_until = self.lease_until.min(until);
+        Effects { door: Some(Door::Open { lease_until: self.lease_until }), ..Effects::default() }
+    }
+
+    pub(super) fn timeout(&mut self, now: Time, last_heard: Time) -> Effects {
+        match self.state {
+            State::Backup(backup) => self.timeout_as_backup(now, backup, last_heard),
+            State::Master(master) => self.timeout_as_master(now, master),
+            State::Leaving { until, successor } if now >= until => {
+                self.become_stopped(successor.map_or(Cause::NoSuccessor, Cause::Succeeded))
+            }
+            State::Initialize(_) | State::Leaving { .. } | State::Stopped => Effects::default(),
+        }
+    }
+
+    /// The kernel's stamp first: an advert that reached the host in time counts, however late we are, and one that
+    /// reached it late still shows that the master lives.
+    fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Time) -> Effects {
+        if last_heard > backup.heard_at {
+            backup.heard_at = last_heard;
+            backup.master_down_at = backup.silent_until(&self.settings);
+        }
+        if now >= backup.master_down_at {
+            let cause = if backup.released { Cause::MasterReleased } else { Cause::MasterDown };
+            return self.become_master(now, cause);
+        }
+        let due = matches!(backup.preemption, Preemption::Waiting { until } if now >= until);
+        if due {
+            backup.preemption = Preemption::Due;
+        }
+        self.state = State::Backup(backup);
+        Effects { expect: due.then_some(Expect::Nothing), ..Effects::default() }
+    }
+
+    /// Adverts that are due within a sixteenth of the interval leave with those that are due now, so that many
+    /// routers fall into step and leave in one batch.
+    fn timeout_as_master(&mut self, now: Time, mut master: Master) -> Effects {
+        let interval = self.settings.interval.span();
+        if now + interval / 16 < master.advert_at {
+            return Effects::default();
+        }
+        if self.was_silent(now, master) {
+            return self.step_down(now);
+        }
+        let in_step = master.advert_at.min(now) + interval;
+        master.advert_at = if in_step > now { in_step } else { now + interval };
+        master.readverts = 0;
+        self.state = State::Master(master);
+        Effects { send: Some(self.settings.priority), ..Effects::default() }
+    }
+
+    /// The only place where a lease is taken or renewed (I2).
+    pub(super) fn sent(&mut self, at: Time) -> Effects {
+        let lease_until = match &mut self.state {
+            State::Master(master) => {
+                master.sent_at = at;
+                at + self.settings.interval.lease()
+            }
+            // Who hears the farewell waits for its skew, which is less than an interval.
+            State::Leaving { until, .. } => self.lease_until.min(*until),
+            State::Initialize(_) | State::Backup(_) | State::Stopped => return Effects::default(),
+        };
+        self.lease_until = lease_until;
+        Effects { door: Some(Door::Open { lease_until }), ..Effects::default() }
+    }
+
+    /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway.
+    pub(super) fn fault(&mut self, now: Time, fault: Fault) -> Effects {
+        let send = match self.state {
+            State::Stopped => return Effects::default(),
+            State::Initialize(Some(known)) if known == fault => return Effects::default(),
+            State::Master(master) if !self.was_silent(now, master) => Some(Priority::RELEASE),
+            State::Initialize(_) | State::Backup(_) | State::Master(_) | State::Leaving { .. } => None,
+        };
+        let effects = self.leave(State::Initialize(Some(fault)), Cause::Fault(fault));
+        Effects { send, expect: Some(Expect::Nothing), ..effects }
+    }
+
+    /// A master makes before it breaks (I7): the door stays open for its successor to take over.
+    pub(super) fn stop(&mut self, now: Time) -> Effects {
+        match self.state {
+            State::Master(master) if !self.was_silent(now, master) => {
+                let from = self.name();
+                self.state = State::Leaving { until: now + self.settings.interval.span(), successor: None };
+                Effects {
+                    send: Some(Priority::RELEASE),
+                    expect: Some(Expect::Nothing),
+                    transition: Some(Transition { from, to: self.name(), cause: Cause::Stop }),
+                    ..Effects::default()
+                }
+            }
+            State::Leaving { .. } | State::Stopped => Effects::default(),
+            State::Initialize(_) | State::Backup(_) | State::Master(_) => self.become_stopped(Cause::Stop),
+        }
+    }
+
+    /// A change never moves the role by itself (I9); a master advertises it at once.
+    pub(super) fn configure(&mut self, now: Time, settings: Settings) -> Effects {
+        if self.settings == settings {
+            return Effects::default();
+        }
+        self.settings = settings;
+        match &mut self.state {
+            State::Master(master) => {
+                let master = *master;
+                if self.was_silent(now, master) {
+                    return self.step_down(now);
+                }
+                let advert_at = now + settings.interval.span();
+                self.state = State::Master(Master { advert_at, ..master });
+                Effects { send: Some(settings.priority), ..Effects::default() }
+            }
+            State::Backup(backup) => {
+                if settings.version == Version::V2 || backup.master.is_none() {
+                    backup.interval = settings.interval;
+                }
+                if !backup.released {
+                    backup.master_down_at = backup.silent_until(&settings);
+                }
+                backup.preemption = Preemption::Idle;
+                Effects { expect: Some(Expect::Nothing), ..Effects::default() }
+            }
+            State::Initialize(_) | State::Leaving { .. } | State::Stopped => Effects::default(),
+        }
+    }
+
+    /// Whether so much time has passed since the last advert that a peer may have taken over (I6).
+    fn was_silent(&self, now: Time, master: Master) -> bool {
+        now.since(master.sent_at) >= self.settings.interval.span() * 3
+    }
+
+    /// A master that was silent listens first, and contends again like anybody else.
+    fn step_down(&mut self, now: Time) -> Effects {
+        let effects = self.become_backup(self.silent_backup(now), Cause::Silent);
+        Effects { expect: Some(Expect::Nothing), ..effects }
+    }
+
+    /// A backup that has heard nobody since `at`.
+    fn silent_backup(&self, at: Time) -> Backup {
+        let Settings { version, priority, interval, .. } = self.settings;
+        Backup {
+            master_down_at: at + interval.master_down(version, priority),
+            heard_at: at,
+            interval,
+            master: None,
+            preemption: Preemption::Idle,
+            released: false,
+        }
+    }
+
+    fn become_backup(&mut self, backup: Backup, cause: Cause) -> Effects {
+        self.leave(State::Backup(backup), cause)
+    }
+
+    /// The advert goes first; the door opens when it is out.
+    fn become_master(&mut self, now: Time, cause: Cause) -> Effects {
+        let from = self.name();
+        let advert_at = now + self.settings.interval.span();
+        self.state = State::Master(Master { advert_at, sent_at: now, readverts: 0 });
+        Effects {
+            send: Some(self.settings.priority),
+            expect: Some(Expect::Nothing),
+            transition: Some(Transition { from, to: self.name(), cause }),
+            ..Effects::default()
+        }
+    }
+
+    fn become_stopped(&mut self, cause: Cause) -> Effects {
+        let effects = self.leave(State::Stopped, cause);
+        Effects { expect: Some(Expect::Nothing), ..effects }
+    }
+
+    /// To a state in which the door is closed.
+    fn leave(&mut self, to: State, cause: Cause) -> Effects {
+        let from = self.name();
+        self.state = to;
+        self.lease_until = Time::BOOT;
+        let transition = Transition { from, to: self.name(), cause };
+        Effects { door: Some(Door::Close), transition: Some(transition), ..Effects::default() }
+    }
+}
+
+impl Backup {
+    /// Whether this advert keeps the router a backup.
+    fn yields_to(&mut self, settings: &Settings, advert: Advert, at: Time) -> bool {
+        if advert.priority >= settings.priority {
+            self.preemption = Preemption::Idle;
+            return true;
+        }
+        if !settings.preempt && !settings.owner() {
+            return true;
+        }
+        self.preemption = match self.preemption {
+            Preemption::Idle => Preemption::Waiting { until: at + settings.preempt_delay },
+            Preemption::Waiting { .. } | Preemption::Due => self.preemption,
+        };
+        matches!(self.preemption, Preemption::Waiting { until } if at < until)
+    }
+
+    /// Learns from the master: version 3 its interval, and both that it lives.
+    fn follow(&mut self, settings: &Settings, advert: Advert, at: Time) {
+        if settings.version == Version::V3 {
+            self.interval = advert.interval;
+        }
+        self.master = Some(advert);
+        self.released = false;
+        self.heard_at = at.max(self.heard_at);
+        self.master_down_at = self.silent_until(settings);
+    }
+
+    /// When the master counts as dead if nothing more is heard.
+    fn silent_until(&self, settings: &Settings) -> Time {
+        self.heard_at + self.interval.master_down(settings.version, settings.priority)
+    }
+}

@@ -1,0 +1,247 @@
+//! Each rung of the ladder: what it lets through, and what it stops.
+
+use proptest::prelude::*;
+use std::{vec, vec::Vec};
+
+use super::*;
+use crate::{
+    types::Mac,
+    wire::vrrp::{AdvertV4, MAX_LEN_V4},
+};
+
+const VRID: Vrid = Vrid::new(51).unwrap();
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+const VIPS_V4: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 77, 0, 100), Ipv4Addr::new(10, 77, 0, 101)];
+const VIPS: [IpAddr; 2] = [IpAddr::V4(VIPS_V4[0]), IpAddr::V4(VIPS_V4[1])];
+const PASSWORD: [u8; 8] = *b"1111\0\0\0\0";
+
+const LOCAL: Local<'static> = Local {
+    version: Version::V3,
+    vrid: VRID,
+    address: IpAddr::V4(Ipv4Addr::new(10, 77, 0, 1)),
+    interval: AdvertInterval::DEFAULT,
+    auth: None,
+    addresses: &VIPS,
+};
+const LOCAL_V2: Local<'static> = Local { version: Version::V2, auth: Some(PASSWORD), ..LOCAL };
+
+const V3: AdvertV4<'static> = AdvertV4 {
+    version: Version::V3,
+    vrid: VRID,
+    priority: Priority::DEFAULT,
+    interval: AdvertInterval::DEFAULT,
+    source: PEER,
+    auth: None,
+    checksum: ChecksumForm::PseudoHeader,
+    addresses: &VIPS_V4,
+};
+const V2: AdvertV4<'static> =
+    AdvertV4 { version: Version::V2, auth: Some(PASSWORD), checksum: ChecksumForm::MessageOnly, ..V3 };
+
+fn frame(advert: &AdvertV4<'_>) -> Vec<u8> {
+    let mut buffer = vec![0u8; 20 + MAX_LEN_V4];
+    let mut frame = ethernet::header(
+        Mac::VRRP_GROUP_V4,
+        Mac::virtual_router(Family::V4, advert.vrid),
+        ethernet::IPV4,
+    )
+    .to_vec();
+    frame.extend_from_slice(advert.emit(&mut buffer).unwrap());
+    frame
+}
+
+/// Changes bytes of the IP header and mends its checksum, and those of the message and mends its checksum.
+fn patched(advert: &AdvertV4<'_>, patches: &[(usize, u8)]) -> Vec<u8> {
+    let mut frame = frame(advert);
+    for (index, value) in patches {
+        frame[*index] = *value;
+    }
+    frame[24..26].fill(0);
+    let ip = Sum::new().add(&frame[14..34]).finish().to_be_bytes();
+    frame[24..26].copy_from_slice(&ip);
+    frame[40..42].fill(0);
+    let message = Sum::new().add(&frame[34..]).finish().to_be_bytes();
+    frame[40..42].copy_from_slice(&message);
+    frame
+}
+
+fn judged<'a>(frame: &'a [u8], local: &Local<'_>) -> Result<Received<'a>, Discard> {
+    receive(frame, frame.len(), local)
+}
+
+#[test]
+fn both_checksum_forms_of_version_3_are_accepted_and_told_apart() {
+    for checksum in [ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly] {
+        let frame = frame(&AdvertV4 { checksum, ..V3 });
+        let received = judged(&frame, &LOCAL).unwrap();
+        assert_eq!(received.checksum, checksum);
+        assert_eq!(received.advert.source, IpAddr::V4(PEER));
+        assert!(!received.address_list_differs && !received.interval_differs);
+    }
+}
+
+#[test]
+fn version_2_with_the_right_password_is_accepted() {
+    assert_eq!(judged(&frame(&V2), &LOCAL_V2).unwrap().advert.priority, Priority::DEFAULT);
+}
+
+#[test]
+fn a_pseudo_header_is_no_checksum_of_version_2() {
+    let mut bytes = frame(&V2);
+    bytes[40..42].fill(0);
+    let sum = Sum::pseudo_header(PEER, ipv4::GROUP, (bytes.len() - 34) as u16).add(&bytes[34..]).finish();
+    bytes[40..42].copy_from_slice(&sum.to_be_bytes());
+    assert_eq!(judged(&bytes, &LOCAL_V2), Err(Discard::Checksum));
+}
+
+#[test]
+fn ethernet_padding_is_not_message() {
+    let mut bytes = frame(&AdvertV4 { addresses: &VIPS_V4[..1], ..V3 });
+    bytes.resize(60, 0xee);
+    assert_eq!(judged(&bytes, &LOCAL).unwrap().message.len(), 12);
+}
+
+#[test]
+fn ip_options_are_stepped_over() {
+    let plain = frame(&V3);
+    let mut bytes = plain[..34].to_vec();
+    bytes.extend([1, 1, 1, 0]);
+    bytes.extend(&plain[34..]);
+    bytes[14] = 0x46;
+    bytes[17] += 4;
+    bytes[24..26].fill(0);
+    let ip = Sum::new().add(&bytes[14..38]).finish().to_be_bytes();
+    bytes[24..26].copy_from_slice(&ip);
+    assert!(judged(&bytes, &LOCAL).is_ok());
+}
+
+#[test]
+fn trailing_bytes_after_the_addresses_are_let_be() {
+    let mut bytes = frame(&V3);
+    bytes.extend([0xaa; 28]);
+    bytes[17] += 28;
+    bytes[24..26].fill(0);
+    let ip = Sum::new().add(&bytes[14..34]).finish().to_be_bytes();
+    bytes[24..26].copy_from_slice(&ip);
+    assert!(judged(&bytes, &LOCAL).is_ok());
+}
+
+/// What fails only one rung, for every rung that a single change can fail.
+#[test]
+fn each_rung_stops_its_own_fault() {
+    let cases: &[(&str, Vec<u8>, &Local<'_>, Discard)] = &[
+        ("a VLAN tag", [&frame(&V3)[..12], &[0x81, 0, 0, 7], &frame(&V3)[12..]].concat(), &LOCAL, Discard::EtherType),
+        ("half an IP header", frame(&V3)[..30].to_vec(), &LOCAL, Discard::IpTruncated),
+        ("IP version 6", patched(&V3, &[(14, 0x65)]), &LOCAL, Discard::IpHeader),
+        ("a flipped bit in the IP header", { let mut f = frame(&V3); f[18] ^= 1; f }, &LOCAL, Discard::IpChecksum),
+        ("more fragments", patched(&V3, &[(20, 0x20)]), &LOCAL, Discard::IpFragment),
+        ("a fragment offset", patched(&V3, &[(21, 1)]), &LOCAL, Discard::IpFragment),
+        ("protocol 51", patched(&V3, &[(23, 51)]), &LOCAL, Discard::NotAnAdvert),
+        ("another group", patched(&V3, &[(33, 19)]), &LOCAL, Discard::NotAnAdvert),
+        ("TTL 254", patched(&V3, &[(22, 254)]), &LOCAL, Discard::Ttl),
+        ("TTL 0", patched(&V3, &[(22, 0)]), &LOCAL, Discard::Ttl),
+        ("version 2 for version 3", frame(&V2), &LOCAL, Discard::Version),
+        ("version 3 for version 2", frame(&V3), &LOCAL_V2, Discard::Version),
+        ("type 2", patched(&V3, &[(34, 0x32)]), &LOCAL, Discard::Type),
+        ("one address too many counted", patched(&V3, &[(37, 3)]), &LOCAL, Discard::Length),
+        ("a flipped bit in the message", { let mut f = frame(&V3); f[43] ^= 1; f }, &LOCAL, Discard::Checksum),
+        ("VRID 52", patched(&V3, &[(35, 52)]), &LOCAL, Discard::Vrid),
+        ("our own address", frame(&AdvertV4 { source: Ipv4Addr::new(10, 77, 0, 1), ..V3 }), &LOCAL, Discard::OwnAdvert),
+        ("no address", frame(&AdvertV4 { addresses: &[], ..V3 }), &LOCAL, Discard::NoAddress),
+        ("no password", frame(&AdvertV4 { auth: None, ..V2 }), &LOCAL_V2, Discard::AuthType),
+        ("a password not asked for", frame(&V2), &Local { auth: None, ..LOCAL_V2 }, Discard::AuthType),
+        ("authentication type 2", patched(&V2, &[(38, 2)]), &LOCAL_V2, Discard::AuthType),
+        ("another password", frame(&AdvertV4 { auth: Some(*b"1112\0\0\0\0"), ..V2 }), &LOCAL_V2, Discard::AuthPassword),
+        ("interval 0 in version 3", patched(&V3, &[(38, 0), (39, 0)]), &LOCAL, Discard::Interval),
+        ("interval 0 in version 2", patched(&V2, &[(39, 0)]), &LOCAL_V2, Discard::Interval),
+        ("interval 2 s in version 2", patched(&V2, &[(39, 2)]), &LOCAL_V2, Discard::Interval),
+        ("other addresses in version 2", frame(&AdvertV4 { addresses: &VIPS_V4[..1], ..V2 }), &LOCAL_V2, Discard::AddressList),
+    ];
+    for (name, bytes, local, expected) in cases {
+        assert_eq!(judged(bytes, local), Err(*expected), "{name}");
+    }
+    assert_eq!(receive(&frame(&V3), 1514, &LOCAL), Err(Discard::FrameTruncated));
+    let stopped: Vec<Discard> = cases.iter().map(|case| case.3).chain([Discard::FrameTruncated]).collect();
+    for reason in Discard::ALL {
+        assert!(stopped.contains(reason), "no case for {reason}");
+    }
+}
+
+#[test]
+fn checks_come_in_the_order_of_rfc_9568() {
+    // Everything from the TTL on is wrong; mend one after the other.
+    let wrong = |patches: &[(usize, u8)]| judged(&patched(&V3, patches), &LOCAL).unwrap_err();
+    assert_eq!(wrong(&[(22, 1), (34, 0x22), (35, 9), (37, 9)]), Discard::Ttl);
+    assert_eq!(wrong(&[(34, 0x22), (35, 9), (37, 9)]), Discard::Version);
+    assert_eq!(wrong(&[(34, 0x32), (35, 9), (37, 9)]), Discard::Type);
+    assert_eq!(wrong(&[(35, 9), (37, 9)]), Discard::Length);
+    assert_eq!(wrong(&[(35, 9), (39, 0)]), Discard::Vrid);
+}
+
+#[test]
+fn an_owner_may_list_other_addresses_in_version_2() {
+    let bytes = frame(&AdvertV4 { addresses: &VIPS_V4[..1], priority: Priority::OWNER, ..V2 });
+    assert!(judged(&bytes, &LOCAL_V2).unwrap().address_list_differs);
+}
+
+#[test]
+fn version_3_learns_another_interval_and_notes_other_addresses() {
+    let interval = AdvertInterval::from_centiseconds(1).unwrap();
+    let bytes = frame(&AdvertV4 { addresses: &[VIPS_V4[0], VIPS_V4[0]], interval, ..V3 });
+    let received = judged(&bytes, &LOCAL).unwrap();
+    assert!(received.address_list_differs && received.interval_differs);
+    assert_eq!(received.advert.interval, interval);
+}
+
+#[test]
+fn the_order_of_addresses_does_not_matter() {
+    let bytes = frame(&AdvertV4 { addresses: &[VIPS_V4[1], VIPS_V4[0]], ..V3 });
+    assert!(!judged(&bytes, &LOCAL).unwrap().address_list_differs);
+}
+
+/// A CARP advertisement: same protocol number, same group, same first byte, 36 bytes.
+#[test]
+fn carp_is_not_taken_for_vrrp() {
+    let mut carp = [0u8; 36];
+    carp[..6].copy_from_slice(&[0x21, 51, 100, 7, 0, 1]);
+    let sum = Sum::new().add(&carp).finish().to_be_bytes();
+    carp[6..8].copy_from_slice(&sum);
+    let mut bytes = frame(&V2)[..14].to_vec();
+    bytes.extend(ipv4::advert_header(PEER, 36));
+    bytes.extend(carp);
+    assert_eq!(judged(&bytes, &LOCAL_V2), Err(Discard::Length));
+    assert_eq!(judged(&bytes, &Local { auth: None, ..LOCAL_V2 }), Err(Discard::Length));
+}
+
+proptest! {
+    #[test]
+    fn no_frame_panics(bytes in proptest::collection::vec(any::<u8>(), 0..1600), length in 0usize..2000) {
+        let _ = receive(&bytes, length, &LOCAL);
+        let _ = receive(&bytes, length, &LOCAL_V2);
+    }
+
+    #[test]
+    fn no_mutated_advert_panics_and_no_single_flip_changes_the_election(
+        flip in 0usize..(34 + 16) * 8,
+    ) {
+        let original = frame(&V3);
+        let mut bytes = original.clone();
+        bytes[flip / 8] ^= 1 << (flip % 8);
+        if let (Ok(before), Ok(after)) = (judged(&original, &LOCAL), judged(&bytes, &LOCAL)) {
+            prop_assert_eq!(before.advert, after.advert);
+        }
+    }
+
+    #[test]
+    fn what_is_sent_is_accepted(
+        priority in 0u8..=255,
+        centiseconds in 1u16..=4095,
+        checksum in prop_oneof![Just(ChecksumForm::PseudoHeader), Just(ChecksumForm::MessageOnly)],
+    ) {
+        let interval = AdvertInterval::from_centiseconds(centiseconds).unwrap();
+        let bytes = frame(&AdvertV4 { priority: Priority::new(priority), interval, checksum, ..V3 });
+        let received = judged(&bytes, &LOCAL).unwrap();
+        prop_assert_eq!(received.advert.interval, interval);
+        prop_assert_eq!(received.advert.priority.as_u8(), priority);
+    }
+}

@@ -1,0 +1,75 @@
+//! Gratuitous ARP (RFC 826, RFC 9568 §8.1.2).
+
+use core::net::Ipv4Addr;
+
+use super::ethernet;
+use crate::types::Mac;
+
+/// Bytes of an ARP frame on Ethernet, without padding.
+pub const FRAME_LEN: usize = 42;
+/// Bytes of an ARP message for IPv4 on Ethernet.
+const MESSAGE_LEN: usize = 28;
+
+/// A claim seen in an ARP frame: this MAC says that it has this address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Sender hardware address.
+    pub mac: Mac,
+    /// Sender protocol address.
+    pub address: Ipv4Addr,
+}
+
+/// The broadcast request by which `mac` announces that it has `address`.
+#[must_use]
+pub fn gratuitous(mac: Mac, address: Ipv4Addr) -> [u8; FRAME_LEN] {
+    let mut frame = [0u8; FRAME_LEN];
+    let ip = address.octets();
+    let fields: [&[u8]; 6] = [
+        &ethernet::header(Mac::BROADCAST, mac, ethernet::ARP),
+        &[0, 1, 0x08, 0x00, 6, 4, 0, 1],
+        &mac.0,
+        &ip,
+        &Mac::BROADCAST.0,
+        &ip,
+    ];
+    for (to, from) in frame.iter_mut().zip(fields.into_iter().flatten()) {
+        *to = *from;
+    }
+    frame
+}
+
+/// Who claims what in an ARP frame; `None` when it is none.
+#[must_use]
+pub fn claim(frame: &[u8]) -> Option<Claim> {
+    let (ethernet::ARP, message) = ethernet::payload(frame)? else { return None };
+    let m = message.first_chunk::<MESSAGE_LEN>()?;
+    Some(Claim {
+        mac: Mac([m[8], m[9], m[10], m[11], m[12], m[13]]),
+        address: Ipv4Addr::new(m[14], m[15], m[16], m[17]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Family, Vrid};
+
+    #[test]
+    fn a_gratuitous_arp_claims_its_address_for_the_virtual_mac() {
+        let mac = Mac::virtual_router(Family::V4, Vrid::new(51).unwrap());
+        let address = Ipv4Addr::new(192, 0, 2, 51);
+        let frame = gratuitous(mac, address);
+        assert_eq!(claim(&frame), Some(Claim { mac, address }));
+        assert_eq!(frame[..14], [255, 255, 255, 255, 255, 255, 0, 0, 0x5e, 0, 1, 51, 8, 6]);
+        assert_eq!(frame[38..], [192, 0, 2, 51]);
+    }
+
+    #[test]
+    fn short_and_foreign_frames_claim_nothing() {
+        let mut frame = gratuitous(Mac::BROADCAST, Ipv4Addr::LOCALHOST);
+        assert_eq!(claim(&frame[..41]), None);
+        assert_eq!(claim(&[]), None);
+        frame[13] = 0;
+        assert_eq!(claim(&frame), None);
+    }
+}
