@@ -214,17 +214,22 @@ fn vrrp_message(
 }
 
 fn checksum_form(message: &[u8], source: Ipv4Addr, version: Version) -> Option<ChecksumForm> {
-    if Sum::new().add(message).finish() == 0 {
+    if Sum::new().with(message).finish() == 0 {
         return Some(ChecksumForm::MessageOnly);
     }
     let length = u16::try_from(message.len()).ok()?;
-    let with_pseudo_header = Sum::pseudo_header(source, ipv4::GROUP, length).add(message).finish() == 0;
+    let with_pseudo_header = Sum::pseudo_header(source, ipv4::GROUP, length).with(message).finish() == 0;
     (version == Version::V3 && with_pseudo_header).then_some(ChecksumForm::PseudoHeader)
 }
 
 /// Version 2 only: type and password (RFC 2338 §7.1). Without a password configured the data are ignored
 /// (RFC 3768 §5.3.10).
-fn authenticate(header: &Header, message: &[u8], message_len: usize, local: &Local<'_>) -> Result<(), Discard> {
+fn authenticate(
+    header: &Header,
+    message: &[u8],
+    message_len: usize,
+    local: &Local<'_>,
+) -> Result<(), Discard> {
     if local.version == Version::V3 {
         return Ok(());
     }
@@ -244,7 +249,9 @@ fn same_addresses(message: &[u8], count: u8, configured: &[IpAddr]) -> bool {
     debug_assert!(message.len() >= HEADER_LEN, "checked by the length rung");
     usize::from(count) == configured.len()
         && vrrp::addresses(message, Family::V4, count).all(|address| configured.contains(&address))
-        && configured.iter().all(|own| vrrp::addresses(message, Family::V4, count).any(|address| address == *own))
+        && configured
+            .iter()
+            .all(|own| vrrp::addresses(message, Family::V4, count).any(|address| address == *own))
 }
 
 #[cfg(test)]

@@ -191,7 +191,7 @@ impl AdvertInterval {
     /// In whole seconds, as version 2 sends it; `None` when it is no whole number of them.
     #[must_use]
     pub const fn as_seconds(self) -> Option<u8> {
-        if self.0 % 100 == 0 { Some((self.0 / 100) as u8) } else { None }
+        if self.0.is_multiple_of(100) { Some((self.0 / 100) as u8) } else { None }
     }
 
     /// As a span.
@@ -243,7 +243,8 @@ mod tests {
         let fast = AdvertInterval::from_centiseconds(1).unwrap();
         for priority in 1..=254 {
             assert!(
-                fast.skew(Version::V3, Priority::new(priority)) > fast.skew(Version::V3, Priority::new(priority + 1))
+                fast.skew(Version::V3, Priority::new(priority))
+                    > fast.skew(Version::V3, Priority::new(priority + 1))
             );
         }
         assert_eq!(fast.master_down(Version::V3, Priority::new(254)), Duration::from_nanos(30_078_125));

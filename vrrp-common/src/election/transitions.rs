@@ -16,7 +16,9 @@ impl Election {
         match self.state {
             State::Initialize(_) if self.settings.owner() => self.become_master(now, Cause::Owner),
             State::Initialize(_) => self.become_backup(self.silent_backup(now), Cause::Started),
-            State::Backup(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => Effects::default(),
+            State::Backup(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => {
+                Effects::default()
+            }
         }
     }
 
@@ -29,7 +31,8 @@ impl Election {
         self.lease_until = lease_until;
         // The earlier daemon's last advert counts, so that I6 holds across the change.
         let sent_at = lease_until - self.settings.interval.lease();
-        self.state = State::Master(Master { advert_at: now + self.settings.interval.span(), sent_at, readverts: 0 });
+        self.state =
+            State::Master(Master { advert_at: now + self.settings.interval.span(), sent_at, readverts: 0 });
         effects
     }
 
@@ -284,6 +287,7 @@ impl Backup {
             return true;
         }
         self.preemption = match self.preemption {
+            Preemption::Idle if settings.preempt_delay.is_zero() => Preemption::Due,
             Preemption::Idle => Preemption::Waiting { until: at + settings.preempt_delay },
             Preemption::Waiting { .. } | Preemption::Due => self.preemption,
         };

@@ -40,12 +40,9 @@ const V2: AdvertV4<'static> =
 
 fn frame(advert: &AdvertV4<'_>) -> Vec<u8> {
     let mut buffer = vec![0u8; 20 + MAX_LEN_V4];
-    let mut frame = ethernet::header(
-        Mac::VRRP_GROUP_V4,
-        Mac::virtual_router(Family::V4, advert.vrid),
-        ethernet::IPV4,
-    )
-    .to_vec();
+    let mut frame =
+        ethernet::header(Mac::VRRP_GROUP_V4, Mac::virtual_router(Family::V4, advert.vrid), ethernet::IPV4)
+            .to_vec();
     frame.extend_from_slice(advert.emit(&mut buffer).unwrap());
     frame
 }
@@ -57,10 +54,10 @@ fn patched(advert: &AdvertV4<'_>, patches: &[(usize, u8)]) -> Vec<u8> {
         frame[*index] = *value;
     }
     frame[24..26].fill(0);
-    let ip = Sum::new().add(&frame[14..34]).finish().to_be_bytes();
+    let ip = Sum::new().with(&frame[14..34]).finish().to_be_bytes();
     frame[24..26].copy_from_slice(&ip);
     frame[40..42].fill(0);
-    let message = Sum::new().add(&frame[34..]).finish().to_be_bytes();
+    let message = Sum::new().with(&frame[34..]).finish().to_be_bytes();
     frame[40..42].copy_from_slice(&message);
     frame
 }
@@ -89,7 +86,7 @@ fn version_2_with_the_right_password_is_accepted() {
 fn a_pseudo_header_is_no_checksum_of_version_2() {
     let mut bytes = frame(&V2);
     bytes[40..42].fill(0);
-    let sum = Sum::pseudo_header(PEER, ipv4::GROUP, (bytes.len() - 34) as u16).add(&bytes[34..]).finish();
+    let sum = Sum::pseudo_header(PEER, ipv4::GROUP, (bytes.len() - 34) as u16).with(&bytes[34..]).finish();
     bytes[40..42].copy_from_slice(&sum.to_be_bytes());
     assert_eq!(judged(&bytes, &LOCAL_V2), Err(Discard::Checksum));
 }
@@ -110,7 +107,7 @@ fn ip_options_are_stepped_over() {
     bytes[14] = 0x46;
     bytes[17] += 4;
     bytes[24..26].fill(0);
-    let ip = Sum::new().add(&bytes[14..38]).finish().to_be_bytes();
+    let ip = Sum::new().with(&bytes[14..38]).finish().to_be_bytes();
     bytes[24..26].copy_from_slice(&ip);
     assert!(judged(&bytes, &LOCAL).is_ok());
 }
@@ -121,7 +118,7 @@ fn trailing_bytes_after_the_addresses_are_let_be() {
     bytes.extend([0xaa; 28]);
     bytes[17] += 28;
     bytes[24..26].fill(0);
-    let ip = Sum::new().add(&bytes[14..34]).finish().to_be_bytes();
+    let ip = Sum::new().with(&bytes[14..34]).finish().to_be_bytes();
     bytes[24..26].copy_from_slice(&ip);
     assert!(judged(&bytes, &LOCAL).is_ok());
 }
@@ -130,10 +127,24 @@ fn trailing_bytes_after_the_addresses_are_let_be() {
 #[test]
 fn each_rung_stops_its_own_fault() {
     let cases: &[(&str, Vec<u8>, &Local<'_>, Discard)] = &[
-        ("a VLAN tag", [&frame(&V3)[..12], &[0x81, 0, 0, 7], &frame(&V3)[12..]].concat(), &LOCAL, Discard::EtherType),
+        (
+            "a VLAN tag",
+            [&frame(&V3)[..12], &[0x81, 0, 0, 7], &frame(&V3)[12..]].concat(),
+            &LOCAL,
+            Discard::EtherType,
+        ),
         ("half an IP header", frame(&V3)[..30].to_vec(), &LOCAL, Discard::IpTruncated),
         ("IP version 6", patched(&V3, &[(14, 0x65)]), &LOCAL, Discard::IpHeader),
-        ("a flipped bit in the IP header", { let mut f = frame(&V3); f[18] ^= 1; f }, &LOCAL, Discard::IpChecksum),
+        (
+            "a flipped bit in the IP header",
+            {
+                let mut f = frame(&V3);
+                f[18] ^= 1;
+                f
+            },
+            &LOCAL,
+            Discard::IpChecksum,
+        ),
         ("more fragments", patched(&V3, &[(20, 0x20)]), &LOCAL, Discard::IpFragment),
         ("a fragment offset", patched(&V3, &[(21, 1)]), &LOCAL, Discard::IpFragment),
         ("protocol 51", patched(&V3, &[(23, 51)]), &LOCAL, Discard::NotAnAdvert),
@@ -144,18 +155,42 @@ fn each_rung_stops_its_own_fault() {
         ("version 3 for version 2", frame(&V3), &LOCAL_V2, Discard::Version),
         ("type 2", patched(&V3, &[(34, 0x32)]), &LOCAL, Discard::Type),
         ("one address too many counted", patched(&V3, &[(37, 3)]), &LOCAL, Discard::Length),
-        ("a flipped bit in the message", { let mut f = frame(&V3); f[43] ^= 1; f }, &LOCAL, Discard::Checksum),
+        (
+            "a flipped bit in the message",
+            {
+                let mut f = frame(&V3);
+                f[43] ^= 1;
+                f
+            },
+            &LOCAL,
+            Discard::Checksum,
+        ),
         ("VRID 52", patched(&V3, &[(35, 52)]), &LOCAL, Discard::Vrid),
-        ("our own address", frame(&AdvertV4 { source: Ipv4Addr::new(10, 77, 0, 1), ..V3 }), &LOCAL, Discard::OwnAdvert),
+        (
+            "our own address",
+            frame(&AdvertV4 { source: Ipv4Addr::new(10, 77, 0, 1), ..V3 }),
+            &LOCAL,
+            Discard::OwnAdvert,
+        ),
         ("no address", frame(&AdvertV4 { addresses: &[], ..V3 }), &LOCAL, Discard::NoAddress),
         ("no password", frame(&AdvertV4 { auth: None, ..V2 }), &LOCAL_V2, Discard::AuthType),
         ("a password not asked for", frame(&V2), &Local { auth: None, ..LOCAL_V2 }, Discard::AuthType),
         ("authentication type 2", patched(&V2, &[(38, 2)]), &LOCAL_V2, Discard::AuthType),
-        ("another password", frame(&AdvertV4 { auth: Some(*b"1112\0\0\0\0"), ..V2 }), &LOCAL_V2, Discard::AuthPassword),
+        (
+            "another password",
+            frame(&AdvertV4 { auth: Some(*b"1112\0\0\0\0"), ..V2 }),
+            &LOCAL_V2,
+            Discard::AuthPassword,
+        ),
         ("interval 0 in version 3", patched(&V3, &[(38, 0), (39, 0)]), &LOCAL, Discard::Interval),
         ("interval 0 in version 2", patched(&V2, &[(39, 0)]), &LOCAL_V2, Discard::Interval),
         ("interval 2 s in version 2", patched(&V2, &[(39, 2)]), &LOCAL_V2, Discard::Interval),
-        ("other addresses in version 2", frame(&AdvertV4 { addresses: &VIPS_V4[..1], ..V2 }), &LOCAL_V2, Discard::AddressList),
+        (
+            "other addresses in version 2",
+            frame(&AdvertV4 { addresses: &VIPS_V4[..1], ..V2 }),
+            &LOCAL_V2,
+            Discard::AddressList,
+        ),
     ];
     for (name, bytes, local, expected) in cases {
         assert_eq!(judged(bytes, local), Err(*expected), "{name}");
@@ -204,7 +239,7 @@ fn the_order_of_addresses_does_not_matter() {
 fn carp_is_not_taken_for_vrrp() {
     let mut carp = [0u8; 36];
     carp[..6].copy_from_slice(&[0x21, 51, 100, 7, 0, 1]);
-    let sum = Sum::new().add(&carp).finish().to_be_bytes();
+    let sum = Sum::new().with(&carp).finish().to_be_bytes();
     carp[6..8].copy_from_slice(&sum);
     let mut bytes = frame(&V2)[..14].to_vec();
     bytes.extend(ipv4::advert_header(PEER, 36));

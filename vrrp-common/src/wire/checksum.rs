@@ -20,12 +20,12 @@ impl Sum {
     #[must_use]
     pub fn pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, length: u16) -> Self {
         let length = length.to_be_bytes();
-        Self::new().add(&source.octets()).add(&destination.octets()).add(&[0, VRRP, length[0], length[1]])
+        Self::new().with(&source.octets()).with(&destination.octets()).with(&[0, VRRP, length[0], length[1]])
     }
 
     /// Goes on with `bytes`; an odd last byte is padded with zero.
     #[must_use]
-    pub fn add(self, bytes: &[u8]) -> Self {
+    pub fn with(self, bytes: &[u8]) -> Self {
         let pairs = bytes.chunks(2).map(|pair| match *pair {
             [high, low] => u64::from(u16::from_be_bytes([high, low])),
             [high] => u64::from(high) << 8,
@@ -51,11 +51,11 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_1071() {
-        assert_eq!(Sum::new().add(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]).finish(), !0xddf2);
+        assert_eq!(Sum::new().with(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]).finish(), !0xddf2);
     }
 
     #[test]
     fn an_odd_byte_is_padded_with_zero() {
-        assert_eq!(Sum::new().add(&[1, 2, 3]).finish(), Sum::new().add(&[1, 2, 3, 0]).finish());
+        assert_eq!(Sum::new().with(&[1, 2, 3]).finish(), Sum::new().with(&[1, 2, 3, 0]).finish());
     }
 }

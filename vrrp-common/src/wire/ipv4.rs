@@ -52,7 +52,7 @@ pub fn parse(bytes: &[u8]) -> Result<Packet<'_>, Malformed> {
     }
     let packet = bytes.get(..total_len).ok_or(Malformed::Truncated)?;
     let (header, payload) = packet.split_at_checked(header_len).ok_or(Malformed::Truncated)?;
-    if Sum::new().add(header).finish() != 0 {
+    if Sum::new().with(header).finish() != 0 {
         return Err(Malformed::Checksum);
     }
     let flags_and_offset = u16::from_be_bytes([fixed[6], fixed[7]]);
@@ -73,10 +73,10 @@ pub fn advert_header(source: Ipv4Addr, message_len: u16) -> [u8; HEADER_LEN] {
     let total = (HEADER_LEN as u16).saturating_add(message_len).to_be_bytes();
     let (s, d) = (source.octets(), GROUP.octets());
     let mut header = [
-        0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, TTL, VRRP, 0, 0, s[0], s[1], s[2], s[3], d[0], d[1], d[2],
-        d[3],
+        0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, TTL, VRRP, 0, 0, s[0], s[1], s[2], s[3], d[0], d[1],
+        d[2], d[3],
     ];
-    let checksum = Sum::new().add(&header).finish().to_be_bytes();
+    let checksum = Sum::new().with(&header).finish().to_be_bytes();
     header[10] = checksum[0];
     header[11] = checksum[1];
     header

@@ -165,7 +165,7 @@ impl AdvertV4<'_> {
             }
             (Version::V2, _) | (Version::V3, ChecksumForm::MessageOnly) => Sum::new(),
         };
-        let checksum = before.add(message).finish();
+        let checksum = before.with(message).finish();
         if let Some(field) = message.get_mut(6..8) {
             field.copy_from_slice(&checksum.to_be_bytes());
         }
@@ -203,17 +203,21 @@ mod tests {
     #[test]
     fn version_3_without_pseudo_header() {
         let bytes = emitted(&AdvertV4 { checksum: ChecksumForm::MessageOnly, ..V3 });
-        assert_eq!(Sum::new().add(&bytes[20..]).finish(), 0);
+        assert_eq!(Sum::new().with(&bytes[20..]).finish(), 0);
     }
 
     #[test]
     fn version_2_with_password_always_ends_in_eight_bytes_of_authentication() {
-        let advert =
-            AdvertV4 { version: Version::V2, auth: Some(*b"1111\0\0\0\0"), checksum: ChecksumForm::MessageOnly, ..V3 };
+        let advert = AdvertV4 {
+            version: Version::V2,
+            auth: Some(*b"1111\0\0\0\0"),
+            checksum: ChecksumForm::MessageOnly,
+            ..V3
+        };
         let bytes = emitted(&advert);
         assert_eq!(bytes[20..26], [0x21, 1, 100, 1, AUTH_PASS, 1]);
         assert_eq!(bytes[28..], *b"\xc0\xa8\0\x011111\0\0\0\0");
-        assert_eq!(Sum::new().add(&bytes[20..]).finish(), 0);
+        assert_eq!(Sum::new().with(&bytes[20..]).finish(), 0);
         let open = emitted(&AdvertV4 { auth: None, ..advert });
         assert_eq!((open[24], &open[32..]), (AUTH_NONE, [0; 8].as_slice()));
     }
