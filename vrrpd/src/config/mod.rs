@@ -1,6 +1,32 @@
-//! The configuration: what the file says ([`raw`]), what is wrong with it, and what the daemon runs on.
+//! The configuration: what the file says ([`raw`]), what is wrong with it, and what the daemon runs on ([`Config`]).
+//!
+//! ```text
+//! text ─► TOML tree ─► raw::File ─► valid::config ─► Config
+//!           syntax       each value    how they go together
+//!                └────────────┴────────────┴──► Problems, all of them
+//! ```
+//!
+//! Nothing here looks at the host: whether an interface exists is found out when it is used.
+
+mod across;
+mod address;
+mod duration;
+mod keys;
+mod load;
+mod overrides;
+mod problem;
+mod raw;
+mod syntax;
+mod valid;
+mod vocabulary;
+mod write;
 
 use std::{net::IpAddr, time::Duration};
+
+pub use load::{ConfigError, load, parse};
+pub use overrides::{EMBEDDED, Overrides};
+pub use problem::Problems;
+pub use write::to_toml;
 
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 

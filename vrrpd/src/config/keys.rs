@@ -1,0 +1,235 @@
+//! Reading a TOML table key by key: typed, and without stopping at the first fault.
+
+use std::ops::RangeInclusive;
+
+use toml::de::{DeTable, DeValue};
+
+use super::{
+    problem::{Findings, Problem, Span},
+    vocabulary,
+};
+
+/// A TOML value and its place.
+pub(super) type Value<'t> = toml::Spanned<DeValue<'t>>;
+
+/// Something and its place.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Span,
+}
+
+/// What the text says for one key.
+#[derive(Clone, Debug)]
+pub(super) enum Field<T> {
+    /// Nothing.
+    Absent,
+    /// Something that has been found wrong. Nothing is to be concluded from it.
+    Wrong,
+    /// A value of its type and range.
+    Given(At<T>),
+}
+
+impl<T> Field<T> {
+    /// The value and its place, if the text has a good one.
+    pub(super) fn given(&self) -> Option<&At<T>> {
+        match self {
+            Self::Given(at) => Some(at),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+
+    /// The next step for a good value.
+    pub(super) fn and_then<U>(self, next: impl FnOnce(At<T>) -> Field<U>) -> Field<U> {
+        match self {
+            Self::Given(at) => next(at),
+            Self::Absent => Field::Absent,
+            Self::Wrong => Field::Wrong,
+        }
+    }
+
+    /// The value, or `default` if the text has none; `None` if what it has is wrong.
+    pub(super) fn or(&self, default: T) -> Option<T>
+    where
+        T: Clone,
+    {
+        match self {
+            Self::Given(at) => Some(at.value.clone()),
+            Self::Absent => Some(default),
+            Self::Wrong => None,
+        }
+    }
+}
+
+/// Why a value will not do. The key is said by whoever looked it up.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    what: String,
+    label: String,
+    help: Option<String>,
+}
+
+impl Wrong {
+    /// `what` goes after the key: "is out of range". `label` goes under the value: "must be 1 to 255".
+    pub(super) fn new(what: impl Into<String>, label: impl Into<String>) -> Self {
+        Self { what: what.into(), label: label.into(), help: None }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn at(self, key: &str, span: Span) -> Problem {
+        let problem = Problem::new(format!("`{key}` {}", self.what), span, self.label);
+        match self.help {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    }
+}
+
+/// A table that is being read.
+pub(super) struct Keys<'t, 'f> {
+    /// As the keys' table is called in messages: `vrrp_instance`.
+    name: &'static str,
+    table: &'t DeTable<'t>,
+    known: Vec<&'static str>,
+    pub(super) findings: &'f mut Findings,
+}
+
+impl<'t, 'f> Keys<'t, 'f> {
+    pub(super) fn new(name: &'static str, table: &'t DeTable<'t>, findings: &'f mut Findings) -> Self {
+        Self { name, table, known: Vec::new(), findings }
+    }
+
+    /// The value of `key` as `reader` sees it.
+    pub(super) fn read<T>(
+        &mut self,
+        key: &'static str,
+        reader: impl FnOnce(&'t Value<'t>) -> Result<T, Wrong>,
+    ) -> Field<T> {
+        self.known.push(key);
+        let Some(value) = self.table.get(key) else {
+            return Field::Absent;
+        };
+        match reader(value) {
+            Ok(read) => Field::Given(At { value: read, span: value.span() }),
+            Err(wrong) => {
+                self.findings.push(wrong.at(key, value.span()));
+                Field::Wrong
+            }
+        }
+    }
+
+    /// As [`read`](Self::read), and never shown in a message.
+    pub(super) fn read_secret<T>(
+        &mut self,
+        key: &'static str,
+        reader: impl FnOnce(&'t Value<'t>) -> Result<T, Wrong>,
+    ) -> Field<T> {
+        self.findings.secrets.extend(self.table.get(key).map(Value::span));
+        self.read(key, reader)
+    }
+
+    /// The table under `key`, read by `walk`; `example` shows what one looks like.
+    pub(super) fn table<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        walk: impl FnOnce(&mut Keys<'t, '_>) -> T,
+    ) -> Field<T> {
+        self.read(key, |value| table(value, example)).and_then(|At { value, span }| {
+            let mut keys = Keys::new(key, value, self.findings);
+            let read = walk(&mut keys);
+            keys.finish();
+            Field::Given(At { value: read, span })
+        })
+    }
+
+    /// Reports every key that nothing has asked for.
+    pub(super) fn finish(self) {
+        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
+            let title = format!("unknown key `{}`", key.get_ref());
+            let help = vocabulary::suggest(self.name, key.get_ref(), &self.known);
+            let label = format!("not a key of {}", self.name);
+            self.findings.push(Problem::new(title, key.span(), label).help(help));
+        }
+    }
+}
+
+/// The value as a table.
+pub(super) fn table<'t>(value: &'t Value<'t>, example: &str) -> Result<&'t DeTable<'t>, Wrong> {
+    value.get_ref().as_table().ok_or_else(|| wrong_type("a table", value).help(format!("write {example}")))
+}
+
+/// Any string.
+pub(super) fn string(value: &Value<'_>) -> Result<String, Wrong> {
+    let found = value.get_ref().as_str().map(ToOwned::to_owned);
+    found.ok_or_else(|| wrong_type("a string", value).help("put it in quotes: \"...\""))
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(value: &Value<'_>) -> Result<bool, Wrong> {
+    let found = value.get_ref().as_bool();
+    found.ok_or_else(|| wrong_type("true or false", value).help("write true or false, without quotes"))
+}
+
+/// A whole number within `range`.
+pub(super) fn number(range: RangeInclusive<u8>) -> impl Fn(&Value<'_>) -> Result<u8, Wrong> {
+    move |value| {
+        let (low, high) = (range.start(), range.end());
+        let must = format!("must be {low} to {high}");
+        let Some(integer) = value.get_ref().as_integer() else {
+            let wrong = wrong_type("a whole number", value);
+            return Err(wrong.help(format!("write a number from {low} to {high}, without quotes")));
+        };
+        let number = u8::from_str_radix(integer.as_str(), integer.radix()).ok();
+        number.filter(|number| range.contains(number)).ok_or_else(|| Wrong::new("is out of range", must))
+    }
+}
+
+/// One of `words`.
+pub(super) fn one_of<T: Copy>(
+    words: &'static [(&'static str, T)],
+) -> impl Fn(&Value<'_>) -> Result<T, Wrong> {
+    move |value| {
+        let alternatives = alternatives(words.iter().map(|(word, _)| *word));
+        let Some(text) = value.get_ref().as_str() else {
+            return Err(wrong_type("a string", value).help(format!("write {alternatives}")));
+        };
+        if let Some((_, found)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*found);
+        }
+        let wrong = Wrong::new("has an unknown value", format!("must be {alternatives}"));
+        let near = vocabulary::nearest(text, words.iter().map(|(word, _)| *word));
+        Err(match near {
+            Some(word) => wrong.help(format!("did you mean \"{word}\"?")),
+            None => wrong,
+        })
+    }
+}
+
+/// `"a", "b" or "c"`.
+fn alternatives(words: impl Iterator<Item = &'static str>) -> String {
+    let words: Vec<String> = words.map(|word| format!("\"{word}\"")).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        Some((only, _)) => only.clone(),
+        None => String::new(),
+    }
+}
+
+/// `value` should have been `expected`.
+pub(super) fn wrong_type(expected: &str, value: &Value<'_>) -> Wrong {
+    let found = match value.get_ref() {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    };
+    Wrong::new(format!("must be {expected}"), format!("this is {found}"))
+}

@@ -1,0 +1,158 @@
+//! What is wrong with a configuration, shown in the user's own text.
+
+use std::{fmt, ops::Range};
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// Faults beyond this many are counted, not shown: nobody reads them, and each costs a pass over the text.
+pub(super) const SHOWN: usize = 100;
+
+/// Byte range in the text.
+pub(super) type Span = Range<usize>;
+
+/// One fault.
+#[derive(Clone, Debug)]
+pub(super) struct Problem {
+    title: String,
+    at: (Span, String),
+    also: Option<(Span, String)>,
+    help: Option<String>,
+    /// Something is not there. Follows from a syntax error as often as not.
+    pub(super) is_absence: bool,
+}
+
+impl Problem {
+    pub(super) fn new(title: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+        Self { title: title.into(), at: (span, label.into()), also: None, help: None, is_absence: false }
+    }
+
+    /// A second place, without which the first is not understood.
+    pub(super) fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+        self.also = Some((span, label.into()));
+        self
+    }
+
+    /// What would be right.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn absence(mut self) -> Self {
+        self.is_absence = true;
+        self
+    }
+
+    pub(super) fn start(&self) -> usize {
+        self.at.0.start
+    }
+}
+
+/// What a walk through the text finds.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    /// Never shown, not even underlined: a daemon's errors end in a journal.
+    pub(super) secrets: Vec<Span>,
+}
+
+impl Findings {
+    pub(super) fn push(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+}
+
+/// Every fault of one text, in the order of the text. `Display` is the plain rendering.
+#[derive(Clone, Debug)]
+pub struct Problems {
+    origin: String,
+    /// With passwords masked.
+    text: String,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    pub(super) fn new(origin: &str, text: &str, findings: Findings) -> Self {
+        let mut list = findings.problems;
+        list.sort_by_key(Problem::start);
+        Self { origin: origin.to_owned(), text: mask(text, &findings.secrets), list }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Each fault with its place underlined and what would be right, then how many there are. `coloured`: with ANSI
+    /// colours, for a terminal. At most 100 are shown.
+    #[must_use]
+    pub fn render(&self, coloured: bool) -> String {
+        let renderer = renderer(coloured);
+        let mut out = String::new();
+        for problem in self.list.iter().take(SHOWN) {
+            out += &self.render_one(problem, &renderer);
+            out += "\n\n";
+        }
+        let count = self.list.len();
+        let hidden = count.saturating_sub(SHOWN);
+        let shown = if hidden == 0 { String::new() } else { format!(" ({hidden} more not shown)") };
+        let plural = if count == 1 { "problem" } else { "problems" };
+        let sum = format!("{}: {count} {plural}{shown}", self.origin);
+        out += &renderer.render(&[Level::ERROR.primary_title(sum).element(Level::HELP.message(HELP))]);
+        out.push('\n');
+        out
+    }
+
+    fn render_one(&self, problem: &Problem, renderer: &Renderer) -> String {
+        let mark = |kind: AnnotationKind, (span, label): &(Span, String)| {
+            kind.span(first_line(&self.text, span)).label(label.clone())
+        };
+        let snippet = Snippet::source(&self.text)
+            .path(&self.origin)
+            .annotation(mark(AnnotationKind::Primary, &problem.at))
+            .annotations(problem.also.as_ref().map(|also| mark(AnnotationKind::Context, also)));
+        let help = problem.help.as_deref().map(|help| Level::HELP.message(help));
+        renderer.render(&[Level::ERROR.primary_title(&problem.title).element(snippet).elements(help)])
+    }
+}
+
+const HELP: &str = "`vrrpd check --config FILE` reports them all without starting anything";
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// A fault that has no place in a text.
+pub(super) fn render_bare(title: &str, help: &str, coloured: bool) -> String {
+    renderer(coloured).render(&[Level::ERROR.primary_title(title).element(Level::HELP.message(help))]) + "\n"
+}
+
+fn renderer(coloured: bool) -> Renderer {
+    if coloured { Renderer::styled() } else { Renderer::plain() }
+}
+
+/// The part of `span` on its first line, on character boundaries, within the text.
+fn first_line(text: &str, span: &Span) -> Span {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
+    let line = text.get(start..end).unwrap_or_default().lines().next().unwrap_or_default();
+    start..start + line.len()
+}
+
+/// `text` with the insides of `secrets` replaced, byte for byte, so that every other span still fits.
+fn mask(text: &str, secrets: &[Span]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for secret in secrets {
+        for byte in bytes.get_mut(secret.clone()).unwrap_or_default() {
+            if !matches!(byte, b'"' | b'\'' | b'\n' | b'\r') {
+                *byte = b'*';
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_default()
+}

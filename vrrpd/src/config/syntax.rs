@@ -1,0 +1,105 @@
+//! From text to a TOML tree that keeps the place of everything.
+
+use std::collections::HashSet;
+
+use toml::de::DeTable;
+
+use super::problem::{Findings, Problem, SHOWN, Span};
+
+/// What is left of a text with syntax errors in it.
+pub(super) struct Syntax {
+    problems: Vec<Problem>,
+    lines: Lines,
+    bad_lines: HashSet<usize>,
+    /// Whether something may have been lost.
+    is_broken: bool,
+}
+
+/// The tree, as far as it can be made out, and what is wrong with the text.
+pub(super) fn read(text: &str) -> (DeTable<'_>, Syntax) {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut syntax =
+        Syntax { problems: Vec::new(), lines: Lines::of(text), bad_lines: HashSet::new(), is_broken: false };
+    let mut errors: Vec<(Span, String)> =
+        errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_owned())).collect();
+    errors.sort_by_key(|(span, _)| span.start);
+    for (span, message) in errors {
+        let is_duplicate = message == "duplicate key";
+        syntax.is_broken |= !is_duplicate;
+        // The first on a line is the cause of the others.
+        if syntax.bad_lines.insert(syntax.lines.number(span.start)) {
+            let is_shown = syntax.problems.len() < SHOWN;
+            let problem =
+                if is_duplicate { duplicate(text, span, is_shown) } else { malformed(span, message) };
+            syntax.problems.push(problem);
+        }
+    }
+    (root.into_inner(), syntax)
+}
+
+impl Syntax {
+    /// Adds the syntax errors to what was found in the tree, and takes out what merely follows from them.
+    pub(super) fn merge_into(self, findings: &mut Findings) {
+        if !self.problems.is_empty() {
+            findings.problems.retain(|problem| {
+                let is_lost = problem.is_absence && self.is_broken;
+                !is_lost && !self.bad_lines.contains(&self.lines.number(problem.start()))
+            });
+        }
+        findings.problems.extend(self.problems);
+    }
+}
+
+fn malformed(span: Span, message: String) -> Problem {
+    let (what, expected) = match message.split_once(", expected ") {
+        Some((what, expected)) => (what.to_owned(), format!("expected {expected}")),
+        None => (message, "here".to_owned()),
+    };
+    let help = if what.contains("must be quoted") {
+        "put text in quotes: interface = \"eth0\""
+    } else {
+        "this is not TOML; docs/configuration.md shows what a file looks like"
+    };
+    Problem::new(what, span, expected).help(help)
+}
+
+/// `is_shown`: worth looking for the first one, which takes a pass over the text.
+fn duplicate(text: &str, span: Span, is_shown: bool) -> Problem {
+    let key = text.get(span.clone()).unwrap_or_default();
+    let earlier = if is_shown { earlier(text, &span, key) } else { None };
+    let problem = Problem::new(format!("`{key}` twice"), span, "again here").help("remove one of them");
+    match earlier {
+        Some(earlier) => problem.also(earlier, "first here"),
+        None => problem,
+    }
+}
+
+/// Where `key` stood before: the nearest line above that starts with the same words.
+fn earlier(text: &str, span: &Span, key: &str) -> Option<Span> {
+    let start = text.get(..span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
+    let line_up_to_key = text.get(start..span.end)?.trim_start();
+    let mut line_start = start;
+    for line in text.get(..start)?.split_inclusive('\n').rev() {
+        line_start -= line.len();
+        let indent = line.len() - line.trim_start().len();
+        let rest = line.trim_start().strip_prefix(line_up_to_key);
+        if rest.is_some_and(|rest| rest.trim_start().starts_with(['=', '.', ']'])) {
+            let end = line_start + indent + line_up_to_key.len();
+            return Some(end - key.len()..end);
+        }
+    }
+    None
+}
+
+/// Where the lines of a text end, for looking up many offsets.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(offset, _)| offset).collect())
+    }
+
+    fn number(&self, offset: usize) -> usize {
+        self.0.partition_point(|newline| *newline < offset)
+    }
+}
