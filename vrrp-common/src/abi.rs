@@ -100,8 +100,10 @@ pub struct Router {
     pub heard: u64,
     /// Written by XDP: the rate limit's own clock, `CLOCK_BOOTTIME` in ns: the next event is due then.
     pub events_due_ns: u64,
+    /// Written by XDP: the same for conflicts, which must not take the adverts' share.
+    pub conflicts_due_ns: u64,
     /// Zero.
-    pub reserved_xdp: [u64; 5],
+    pub reserved_xdp: [u64; 4],
 }
 
 /// The advert that needs no judgement, at the router's [`slot`], because the daemon has judged its like.
@@ -222,6 +224,10 @@ pub mod event {
 pub const EVENTS_PERIOD_NS: u64 = 1_000_000;
 /// Events of one router that are let through at once.
 pub const EVENTS_BURST: u64 = 128;
+/// Conflicts about one router: after a burst of [`CONFLICTS_BURST`], one per this many ns (10 a second).
+pub const CONFLICTS_PERIOD_NS: u64 = 100_000_000;
+/// Conflicts about one router that are let through at once.
+pub const CONFLICTS_BURST: u64 = 8;
 
 macro_rules! verdicts {
     ($($(#[$doc:meta])* $verdict:ident $counter:ident,)*) => {
@@ -259,8 +265,13 @@ macro_rules! verdicts {
 verdicts! {
     /// Not ours: passed untouched.
     NotOurs not_ours,
+    /// More than two priority tags (VLAN 0) on top of each other, dropped: the kernel would look beneath them.
+    TagsTooDeep tags_too_deep,
     /// ARP request for a virtual address, answered from the frame itself.
     ArpAnswered arp_answered,
+    /// ARP reply to a question that this host asked as a virtual address, as master: passed, and turned to the
+    /// interface's own MAC if it was for the virtual one.
+    ArpAdmitted arp_admitted,
     /// ARP about a virtual address, dropped: this router is not master.
     ArpNotMaster arp_not_master,
     /// ARP about a virtual address, dropped: master, but the lease is over.
@@ -273,7 +284,8 @@ verdicts! {
     ArpOwnClaim arp_own_claim,
     /// ARP in which the present master claims its address, while not master: passed, so that this host learns it.
     ArpMasterClaim arp_master_claim,
-    /// ARP about a virtual address with a hardware type, length or operation that is not Ethernet's: dropped.
+    /// ARP about a virtual address that is neither request nor reply, or whose sender has no MAC of one station:
+    /// dropped.
     ArpMalformed arp_malformed,
     /// The advert that was expected: stamped and passed.
     AdvertExpected advert_expected,

@@ -1,0 +1,104 @@
+//! Adverts: the expected one is stamped here, any other goes to the daemon, which judges it.
+
+use core::ptr;
+
+use vrrp_common::{
+    abi::{EVENT_FRAME_BYTES, EXPECTED_BYTES, Verdict, event},
+    types::Family,
+};
+
+use crate::{
+    door::now,
+    maps::{self, ExpectedAdvert, Router},
+    packet::{ETHERNET_BYTES, Frame, IPV4_BYTES, Ipv4},
+};
+
+/// Where IPv4 adverts are sent (RFC 9568 §5.1.1.2), as four bytes of the wire.
+const GROUP: [u8; 4] = [224, 0, 0, 18];
+/// The protocol of adverts (RFC 9568 §5.1.1.4), and of CARP.
+const PROTOCOL: u8 = 112;
+/// The one TTL that an advert may have (RFC 9568 §5.1.1.3).
+const TTL: u8 = 255;
+/// Version 4, no options.
+const PLAIN_HEADER: u8 = 0x45;
+/// "More fragments", and the fragment's offset.
+const FRAGMENT: u16 = 0x3fff_u16.to_be();
+
+/// Whether the daemon might want to see it.
+#[inline(always)]
+pub(crate) fn is_advert(ip: &Ipv4) -> bool {
+    u32::from_ne_bytes(ip.destination) == u32::from_ne_bytes(GROUP) && ip.protocol == PROTOCOL
+}
+
+/// Recognises the expected advert, and hands on any other.
+#[inline(always)]
+pub(crate) fn judge(frame: &Frame, ip: &Ipv4) -> Verdict {
+    if u16::from_ne_bytes(ip.fragment) & FRAGMENT != 0 {
+        return Verdict::AdvertUnreadable;
+    }
+    let header = usize::from(ip.version_ihl & 0xf) * 4;
+    if header < IPV4_BYTES {
+        return Verdict::AdvertUnreadable;
+    }
+    // The second byte of a message, in both versions (RFC 9568 §5.2.3).
+    let Some(vrid) = frame.byte(ETHERNET_BYTES + header + 1) else { return Verdict::AdvertUnreadable };
+    let Some((slot, router)) = Router::with_vrid(Family::V4, vrid) else { return Verdict::AdvertUnknownVrid };
+    let now = now();
+    if is_expected(frame, ip, slot) {
+        router.stamp(now);
+        return Verdict::AdvertExpected;
+    }
+    if !router.may_report_advert(now) {
+        return Verdict::AdvertLimited;
+    }
+    if report(frame, event::ADVERT, slot, now) { Verdict::AdvertJudged } else { Verdict::AdvertRingFull }
+}
+
+#[inline(always)]
+fn is_expected(frame: &Frame, ip: &Ipv4, slot: u32) -> bool {
+    let Some(expected) = ExpectedAdvert::at(slot) else { return false };
+    let length = expected.length();
+    if length == 0
+        || ip.version_ihl != PLAIN_HEADER
+        || ip.ttl != TTL
+        || usize::from(u16::from_be_bytes(ip.total_length)) != IPV4_BYTES + length
+        || u32::from_ne_bytes(ip.source) != expected.source_v4()
+        || !ip.checksum_is_right()
+    {
+        return false;
+    }
+    for index in 0..EXPECTED_BYTES / 4 {
+        if index * 4 >= length {
+            return true;
+        }
+        if frame.word(ETHERNET_BYTES + IPV4_BYTES + index * 4) != Some(expected.word(index)) {
+            return false;
+        }
+    }
+    length == EXPECTED_BYTES
+}
+
+/// Hands the frame to the daemon; `false` when the ring is full.
+#[inline(always)]
+pub(crate) fn report(frame: &Frame, kind: u32, slot: u32, now: u64) -> bool {
+    let Some(mut entry) = maps::reserve_event() else { return false };
+    let event = entry.as_mut_ptr();
+    let length = frame.length();
+    let captured = if length < EVENT_FRAME_BYTES as u64 { length } else { EVENT_FRAME_BYTES as u64 };
+    // SAFETY: the reserved entry is an `Event`, and `captured` is within its `frame`.
+    let copied = captured != 0
+        && unsafe {
+            (&raw mut (*event).at_ns).write(now);
+            (&raw mut (*event).kind).write(kind);
+            (&raw mut (*event).slot).write(slot);
+            (&raw mut (*event).frame_length).write(length as u32);
+            (&raw mut (*event).captured).write(captured as u32);
+            frame.copy_to(ptr::addr_of_mut!((*event).frame).cast(), captured)
+        };
+    if copied {
+        entry.submit(0);
+    } else {
+        entry.discard(0);
+    }
+    copied
+}

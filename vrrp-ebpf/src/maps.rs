@@ -1,0 +1,222 @@
+//! The maps, behind what is done with them. Nothing else in the program knows how they are laid out.
+
+use core::{mem::offset_of, ptr};
+
+use aya_ebpf::{
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
+    btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
+    macros::btf_map,
+    maps::ring_buf::RingBufEntry,
+};
+use vrrp_common::{
+    abi::{
+        self, Counters, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface, MAX_VIPS, SLOTS,
+        VIP_FILTER_BITS, Verdict, Vip, VipOwner, role,
+    },
+    types::{Family, Vrid},
+};
+
+use crate::packet::Mac;
+
+const MAPPED: usize = BPF_F_MMAPABLE as usize;
+const ON_DEMAND: usize = BPF_F_NO_PREALLOC as usize;
+
+#[btf_map]
+static ROUTERS: Array<abi::Router, SLOTS, MAPPED> = Array::new();
+#[btf_map]
+static EXPECTED: Array<Expected, SLOTS, MAPPED> = Array::new();
+#[btf_map]
+static INTERFACE: Array<Interface, 1, MAPPED> = Array::new();
+#[btf_map]
+static VIPS: HashMap<Vip, VipOwner, MAX_VIPS, ON_DEMAND> = HashMap::new();
+#[btf_map]
+static COUNTERS: PerCpuArray<Counters, 1> = PerCpuArray::new();
+// `()`, because libbpf refuses an object whose ring has values with a size.
+#[btf_map]
+static EVENTS: RingBuf<(), EVENTS_BYTES> = RingBuf::new();
+
+/// Counts a frame under its verdict.
+#[inline(always)]
+pub(crate) fn count(verdict: Verdict) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        let index = verdict as usize;
+        if index < Verdict::ALL.len() {
+            // SAFETY: `Counters` is one `u64` for each verdict, of this CPU alone.
+            unsafe { *counters.cast::<u64>().add(index) += 1 };
+        }
+    }
+}
+
+/// A place in the ring for one event; `None` when it is full.
+#[inline(always)]
+pub(crate) fn reserve_event() -> Option<RingBufEntry<Event>> {
+    EVENTS.reserve_untyped::<Event>(0)
+}
+
+/// `::ffff:a.b.c.d`, its third word.
+const MAPPED_V4: u32 = 0xffff_u32.to_be();
+
+/// A [`Vip`] as the stack must hold it: its bytes would be filled by a call of `memset`, which libbpf refuses, or by
+/// unaligned stores, which the verifier does.
+#[repr(C, align(8))]
+struct VipWords([u32; 4]);
+
+/// The interface's own hardware address.
+#[inline(always)]
+pub(crate) fn interface_mac() -> Option<Mac> {
+    let interface = INTERFACE.get_ptr(0)?;
+    // SAFETY: an entry of an array, which lives as long as the program.
+    Some(Mac::from_bytes(unsafe { (*interface).mac }))
+}
+
+/// The router that has an IPv4 address, in the byte order of the wire. One load and one test say no to most.
+#[inline(always)]
+pub(crate) fn owner_of(address: [u8; 4]) -> Option<(u32, Router)> {
+    let words = VipWords([0, 0, MAPPED_V4, u32::from_ne_bytes(address)]);
+    // SAFETY: both are sixteen plain bytes, and a `Vip` has no alignment.
+    let vip: &Vip = unsafe { &*ptr::from_ref(&words).cast() };
+    let bit = vip.filter_bit() as usize % VIP_FILTER_BITS;
+    let interface = INTERFACE.get_ptr(0)?;
+    // SAFETY: an entry of an array, which lives as long as the program; the index is below its bound.
+    let word = unsafe { *ptr::addr_of!((*interface).vip_filter).cast::<u64>().add(bit / 64) };
+    if word & (1 << (bit % 64)) == 0 {
+        return None;
+    }
+    // SAFETY: the map keeps a removed entry until the program has ended: it is not preallocated.
+    let slot = unsafe { VIPS.get(vip) }?.slot;
+    Some((slot, Router::at(slot)?))
+}
+
+/// One configured router.
+#[derive(Clone, Copy)]
+pub(crate) struct Router {
+    entry: *mut abi::Router,
+}
+
+impl Router {
+    /// The router in `slot`, if there is one.
+    #[inline(always)]
+    pub(crate) fn at(slot: u32) -> Option<Self> {
+        let router = Self { entry: ROUTERS.get_ptr_mut(slot)? };
+        (router.role() != role::NONE).then_some(router)
+    }
+
+    /// The router of `family` with this VRID, and its slot.
+    #[inline(always)]
+    pub(crate) fn with_vrid(family: Family, vrid: u8) -> Option<(u32, Self)> {
+        let slot = abi::slot(family, Vrid::new(vrid)?);
+        Some((slot, Self::at(slot)?))
+    }
+
+    #[inline(always)]
+    pub(crate) fn role(self) -> u32 {
+        // SAFETY: `entry` is an entry of an array; the daemon writes this word whole.
+        unsafe { ptr::read_volatile(&raw const (*self.entry).role) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn lease_until_ns(self) -> u64 {
+        // SAFETY: as in `role`.
+        unsafe { ptr::read_volatile(&raw const (*self.entry).lease_until_ns) }
+    }
+
+    /// What goes with the virtual addresses.
+    #[inline(always)]
+    pub(crate) fn mac(self) -> Mac {
+        // SAFETY: as in `role`; it does not change while the router is configured.
+        Mac::from_bytes(unsafe { (*self.entry).mac })
+    }
+
+    #[inline(always)]
+    pub(crate) fn uses_virtual_mac(self) -> bool {
+        // SAFETY: as in `mac`.
+        unsafe { (*self.entry).use_vmac != 0 }
+    }
+
+    #[inline(always)]
+    pub(crate) fn accepts(self) -> bool {
+        // SAFETY: as in `mac`.
+        unsafe { (*self.entry).accept != 0 }
+    }
+
+    /// The expected advert was heard.
+    #[inline(always)]
+    pub(crate) fn stamp(self, now: u64) {
+        // SAFETY: as in `role`, for words that only XDP writes. Two CPUs at once may lose one count, never a stamp.
+        unsafe {
+            ptr::write_volatile(&raw mut (*self.entry).last_heard_ns, now);
+            let heard = ptr::read_volatile(&raw const (*self.entry).heard);
+            ptr::write_volatile(&raw mut (*self.entry).heard, heard + 1);
+        }
+    }
+
+    /// Whether one more advert of this router may go to the daemon now.
+    #[inline(always)]
+    pub(crate) fn may_report_advert(self, now: u64) -> bool {
+        // SAFETY: as in `stamp`.
+        let due = unsafe { &raw mut (*self.entry).events_due_ns };
+        within_rate(due, now, abi::EVENTS_PERIOD_NS, abi::EVENTS_BURST)
+    }
+
+    /// Whether one more conflict about this router may go to the daemon now.
+    #[inline(always)]
+    pub(crate) fn may_report_conflict(self, now: u64) -> bool {
+        // SAFETY: as in `stamp`.
+        let due = unsafe { &raw mut (*self.entry).conflicts_due_ns };
+        within_rate(due, now, abi::CONFLICTS_PERIOD_NS, abi::CONFLICTS_BURST)
+    }
+}
+
+/// One event per `period` after a burst, by one word that says when the next is due. Two CPUs at once may let one
+/// more through.
+#[inline(always)]
+fn within_rate(due: *mut u64, now: u64, period: u64, burst: u64) -> bool {
+    // SAFETY: the callers' words are in an entry of an array, aligned, and only XDP writes them.
+    let next = unsafe { ptr::read_volatile(due) };
+    let next = if next > now { next } else { now };
+    if next - now >= period * burst {
+        return false;
+    }
+    // SAFETY: as above.
+    unsafe { ptr::write_volatile(due, next + period) };
+    true
+}
+
+/// The advert that needs no judgement.
+#[derive(Clone, Copy)]
+pub(crate) struct ExpectedAdvert {
+    entry: *const Expected,
+}
+
+impl ExpectedAdvert {
+    #[inline(always)]
+    pub(crate) fn at(slot: u32) -> Option<Self> {
+        Some(Self { entry: EXPECTED.get_ptr(slot)? })
+    }
+
+    /// Bytes of the message; 0 when none is expected.
+    #[inline(always)]
+    pub(crate) fn length(self) -> usize {
+        // SAFETY: `entry` is an entry of an array; the daemon writes this word whole.
+        unsafe { ptr::read_volatile(&raw const (*self.entry).length) as usize }
+    }
+
+    /// The source, of an IPv4 advert, as it is on the wire.
+    #[inline(always)]
+    pub(crate) fn source_v4(self) -> u32 {
+        // SAFETY: as in `length`; the last four of 16 bytes that are aligned to eight.
+        unsafe { ptr::read_volatile((&raw const (*self.entry).source).cast::<u32>().add(3)) }
+    }
+
+    /// The `index`-th four bytes of the message.
+    #[inline(always)]
+    pub(crate) fn word(self, index: usize) -> u32 {
+        const { assert!(offset_of!(Expected, message).is_multiple_of(4)) };
+        // SAFETY: as in `length`; the index is below the bound.
+        unsafe {
+            ptr::read_volatile(
+                (&raw const (*self.entry).message).cast::<u32>().add(index % (EXPECTED_BYTES / 4)),
+            )
+        }
+    }
+}
