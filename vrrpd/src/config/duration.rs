@@ -45,7 +45,7 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value<'_>) -
             return Ok(duration);
         }
         let (low, high) = range.clone().into_inner();
-        Err(Wrong::new("is out of range", format!("must be {low:?} to {high:?}")))
+        Err(Wrong::new("is out of range", format!("must be {} to {}", spell(low), spell(high))))
     }
 }
 
@@ -113,7 +113,7 @@ fn fraction_ns(fraction: &str, unit_ns: u64) -> Option<u64> {
 
 /// In a spelling that reads back as the same duration.
 pub(super) fn spell(duration: Duration) -> String {
-    format!("{duration:?}")
+    if duration.is_zero() { "0s".to_owned() } else { format!("{duration:?}") }
 }
 
 #[cfg(test)]

@@ -12,6 +12,11 @@ use super::{
 /// A TOML value and its place.
 pub(super) type Value<'t> = toml::Spanned<DeValue<'t>>;
 
+/// How messages call the outermost table.
+pub(super) const FILE: &str = "the top level";
+/// How messages call the table of a router.
+pub(super) const INSTANCE: &str = "vrrp_instance";
+
 /// Something and its place.
 #[derive(Clone, Debug)]
 pub(super) struct At<T> {
@@ -116,7 +121,7 @@ impl<'t, 'f> Keys<'t, 'f> {
         match reader(value) {
             Ok(read) => Field::Given(At { value: read, span: value.span() }),
             Err(wrong) => {
-                self.findings.push(wrong.at(key, value.span()));
+                self.findings.push(wrong.at(&self.path(key), value.span()));
                 Field::Wrong
             }
         }
@@ -145,6 +150,11 @@ impl<'t, 'f> Keys<'t, 'f> {
             keys.finish();
             Field::Given(At { value: read, span })
         })
+    }
+
+    /// How messages call `key`: keys of a table within a router go with its name.
+    fn path(&self, key: &str) -> String {
+        if [FILE, INSTANCE].contains(&self.name) { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
     /// Reports every key that nothing has asked for.

@@ -10,6 +10,7 @@
 
 mod across;
 mod address;
+mod describe;
 mod duration;
 mod keys;
 mod load;
@@ -23,6 +24,7 @@ mod write;
 
 use std::{net::IpAddr, time::Duration};
 
+pub use describe::describe;
 pub use load::{ConfigError, load, parse};
 pub use overrides::{EMBEDDED, Overrides};
 pub use problem::Problems;

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range};
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// Faults beyond this many are counted, not shown: nobody reads them, and each costs a pass over the text.
 pub(super) const SHOWN: usize = 100;
@@ -99,7 +99,7 @@ impl Problems {
         let shown = if hidden == 0 { String::new() } else { format!(" ({hidden} more not shown)") };
         let plural = if count == 1 { "problem" } else { "problems" };
         let sum = format!("{}: {count} {plural}{shown}", self.origin);
-        out += &renderer.render(&[Level::ERROR.primary_title(sum).element(Level::HELP.message(HELP))]);
+        out += &renderer.render(&[Group::with_title(Level::ERROR.primary_title(sum))]);
         out.push('\n');
         out
     }
@@ -116,8 +116,6 @@ impl Problems {
         renderer.render(&[Level::ERROR.primary_title(&problem.title).element(snippet).elements(help)])
     }
 }
-
-const HELP: &str = "`vrrpd check --config FILE` reports them all without starting anything";
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

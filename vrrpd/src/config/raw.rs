@@ -8,7 +8,9 @@ use vrrp_common::types::Version;
 use super::{
     Checksum, Start, VirtualAddress, XdpMode, address,
     duration::duration,
-    keys::{At, Field, Keys, Value, Wrong, boolean, number, one_of, string, table, wrong_type},
+    keys::{
+        At, FILE, Field, INSTANCE, Keys, Value, Wrong, boolean, number, one_of, string, table, wrong_type,
+    },
     problem::{Findings, Problem},
 };
 
@@ -64,7 +66,7 @@ pub(super) struct Authentication {
 impl File {
     /// Reports every value that is wrong by itself.
     pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings) -> Self {
-        let mut keys = Keys::new("the file", root, findings);
+        let mut keys = Keys::new(FILE, root, findings);
         let router_id = keys.read("router_id", name_of_host);
         let found = keys.read("vrrp_instance", |value| table(value, "[vrrp_instance.NAME]"));
         let instances = match found.given() {
@@ -103,7 +105,7 @@ impl Instance {
     }
 
     fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
-        let mut keys = Keys::new("vrrp_instance", table, findings);
+        let mut keys = Keys::new(INSTANCE, table, findings);
         let instance = Self {
             name,
             interface: keys.read("interface", interface),

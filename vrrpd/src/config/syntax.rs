@@ -30,7 +30,7 @@ pub(super) fn read(text: &str) -> (DeTable<'_>, Syntax) {
         if syntax.bad_lines.insert(syntax.lines.number(span.start)) {
             let is_shown = syntax.problems.len() < SHOWN;
             let problem =
-                if is_duplicate { duplicate(text, span, is_shown) } else { malformed(span, message) };
+                if is_duplicate { duplicate(text, span, is_shown) } else { malformed(text, span, message) };
             syntax.problems.push(problem);
         }
     }
@@ -50,17 +50,33 @@ impl Syntax {
     }
 }
 
-fn malformed(span: Span, message: String) -> Problem {
+fn malformed(text: &str, span: Span, message: String) -> Problem {
+    if let Some(bare) = unquoted(text, &span) {
+        let value = &text[bare.clone()];
+        let help = match value.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" => "write true".to_owned(),
+            "false" | "no" | "off" => "write false".to_owned(),
+            _ => format!("put it in quotes: \"{value}\""),
+        };
+        return Problem::new("value without quotes", bare, "not a TOML value").help(help);
+    }
     let (what, expected) = match message.split_once(", expected ") {
         Some((what, expected)) => (what.to_owned(), format!("expected {expected}")),
         None => (message, "here".to_owned()),
     };
-    let help = if what.contains("must be quoted") {
-        "put text in quotes: interface = \"eth0\""
-    } else {
-        "this is not TOML; docs/configuration.md shows what a file looks like"
-    };
-    Problem::new(what, span, expected).help(help)
+    Problem::new(what, span, expected)
+        .help("this is not TOML; docs/configuration.md shows what a file looks like")
+}
+
+/// The word around `span`, if it stands where a value does and is not in quotes.
+fn unquoted(text: &str, span: &Span) -> Option<Span> {
+    let is_delimiter = |c: char| c.is_whitespace() || ",[]{}=\"'#".contains(c);
+    let before = text.get(..span.start)?;
+    let start = before.rfind(is_delimiter).map_or(0, |at| text.ceil_char_boundary(at + 1));
+    let word = text.get(start..)?.split(is_delimiter).next().filter(|word| !word.is_empty())?;
+    let preceding = text.get(..start)?.lines().next_back()?.trim_end();
+    let is_value = preceding.ends_with(['=', ',']) || preceding.ends_with('[') && preceding.contains('=');
+    is_value.then(|| start..start + word.len())
 }
 
 /// `is_shown`: worth looking for the first one, which takes a pass over the text.

@@ -91,14 +91,17 @@ fn advert_int(
         Version::V2 => {
             let seconds = u8::try_from(span_of_time.as_secs()).ok();
             let whole = seconds.filter(|_| span_of_time.subsec_nanos() == 0);
-            let help = "round it to whole seconds, or use version = 3, which goes down to 10ms";
+            let help = "round it to whole seconds, or use version = 3, which goes down to 10ms".to_owned();
             (whole.and_then(AdvertInterval::from_seconds), "1s to 255s, in whole seconds", help)
         }
         Version::V3 => {
             let centiseconds = u16::try_from(span_of_time.as_millis() / 10).ok();
             let whole = centiseconds.filter(|_| span_of_time.as_nanos().is_multiple_of(10_000_000));
-            let help = "write a multiple of 10ms, such as \"10ms\", \"1s\" or \"40.95s\"";
-            (whole.and_then(AdvertInterval::from_centiseconds), "10ms to 40.95s, in steps of 10ms", help)
+            (
+                whole.and_then(AdvertInterval::from_centiseconds),
+                "10ms to 40.95s, in steps of 10ms",
+                in_version_3(*span_of_time),
+            )
         }
     };
     if interval.is_none() {
@@ -107,6 +110,15 @@ fn advert_int(
         findings.push(Problem::new(title, span.clone(), format!("version {version}: {must}")).help(help));
     }
     interval
+}
+
+/// The nearest that version 3 can send.
+fn in_version_3(wanted: Duration) -> String {
+    let longest = AdvertInterval::MAX_V3.as_centiseconds();
+    let below = u16::try_from(wanted.as_millis() / 10).unwrap_or(longest).min(longest);
+    let near = [below, below.saturating_add(1)].map(AdvertInterval::from_centiseconds);
+    let spelled: Vec<String> = near.into_iter().flatten().map(|near| format!("\"{near}\"")).collect();
+    format!("write {}", spelled.join(" or "))
 }
 
 /// `Some(None)` without authentication, `None` if something was reported.

@@ -1,5 +1,7 @@
 //! What somebody may have meant by a word that is none of ours.
 
+use super::keys::{FILE, INSTANCE};
+
 /// The nearest of `words`, if it is near enough to be a slip.
 pub(super) fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     // Nothing long is a slip of something short; comparing is quadratic.
@@ -23,18 +25,18 @@ pub(super) fn suggest(table: &str, key: &str, known: &[&'static str]) -> String 
 /// keepalived's words that have another place or another form here.
 fn from_keepalived(table: &str, key: &str) -> Option<&'static str> {
     match (table, key) {
-        ("vrrp_instance", "nopreempt") => Some("write preempt = false"),
-        ("vrrp_instance", "noaccept") => Some("write accept = false"),
-        ("vrrp_instance", "garp_master_delay") => Some("write garp = { delay = \"5s\" }"),
-        ("vrrp_instance", "garp_master_repeat") => Some("write garp = { repeat = 5 }"),
-        ("vrrp_instance", "garp_master_refresh") => Some("write garp = { refresh = \"60s\" }"),
-        ("vrrp_instance", "auth_type" | "auth_pass") => {
+        (INSTANCE, "nopreempt") => Some("write preempt = false"),
+        (INSTANCE, "noaccept") => Some("write accept = false"),
+        (INSTANCE, "garp_master_delay") => Some("write garp = { delay = \"5s\" }"),
+        (INSTANCE, "garp_master_repeat") => Some("write garp = { repeat = 5 }"),
+        (INSTANCE, "garp_master_refresh") => Some("write garp = { refresh = \"60s\" }"),
+        (INSTANCE, "auth_type" | "auth_pass") => {
             Some("write authentication = { auth_type = \"PASS\", auth_pass = \"...\" }")
         }
-        ("vrrp_instance", "vrrp_version") => Some("write version = 2 or version = 3"),
+        (INSTANCE, "vrrp_version") => Some("write version = 2 or version = 3"),
         ("virtual_ipaddress", "brd" | "broadcast") => Some("leave it out: the prefix says it"),
-        ("the file", "global_defs") => Some("write router_id = \"...\" at the top of the file"),
-        ("the file", _) if key.starts_with("vrrp_instance") => Some("write [vrrp_instance.NAME]"),
+        (FILE, "global_defs") => Some("write router_id = \"...\" at the top of the file"),
+        (FILE, _) if key.starts_with("vrrp_instance") => Some("write [vrrp_instance.NAME]"),
         _ => None,
     }
 }

@@ -105,8 +105,14 @@ fn address(address: &VirtualAddress) -> String {
 }
 
 fn scope(scope: u8) -> String {
-    let word = SCOPES.iter().find(|(_, number)| *number == scope).map(|(word, _)| quote(word));
-    word.unwrap_or_else(|| scope.to_string())
+    let word = scope_word(scope);
+    if word.starts_with(|c: char| c.is_ascii_digit()) { word } else { quote(&word) }
+}
+
+/// The scope as iproute2 shows it: a word where there is one, else the number.
+pub(super) fn scope_word(scope: u8) -> String {
+    let known = SCOPES.iter().find(|(_, number)| *number == scope);
+    known.map_or_else(|| scope.to_string(), |(word, _)| (*word).to_owned())
 }
 
 /// A basic string.

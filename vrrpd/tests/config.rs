@@ -1,0 +1,131 @@
+//! The configuration as its users meet it: every fault with its rendering, the examples, the documentation, and
+//! texts that nobody would write.
+
+use std::{env, fs, path::Path};
+
+use vrrpd::config::{self, ConfigError};
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// Each `NAME.toml` beside this file renders as `NAME.txt`. `UPDATE_EXPECT=1` writes the latter.
+#[test]
+fn every_fault_is_shown_as_expected() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
+    let mut seen = 0;
+    for file in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_none_or(|extension| extension != "toml") {
+            continue;
+        }
+        let name = file.file_name().unwrap().to_string_lossy();
+        let problems = config::parse(&name, &fs::read_to_string(&file).unwrap()).unwrap_err();
+        let rendered = problems.render(false);
+        let expected = file.with_extension("txt");
+        if env::var_os("UPDATE_EXPECT").is_some() {
+            fs::write(&expected, &rendered).unwrap();
+        }
+        assert_eq!(rendered, fs::read_to_string(expected).unwrap_or_default(), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 15, "only {seen} files");
+}
+
+#[test]
+fn a_file_with_fourteen_faults_reports_them_all_in_one_run() {
+    let text = include_str!("config/fourteen_faults.toml");
+    let problems = config::parse("vrrpd.toml", text).unwrap_err();
+    assert_eq!(problems.count(), 14, "{problems}");
+    let rendered = problems.render(false);
+    for line in [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] {
+        assert!(rendered.contains(&format!("--> vrrpd.toml:{line}:")), "line {line}:\n{rendered}");
+    }
+}
+
+/// `UPDATE_EXPECT=1` writes the expected text.
+#[test]
+fn the_effective_settings_are_described_as_expected() {
+    let config = config::load(&root().join("examples/every-key.toml")).unwrap();
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/every-key.describe.txt");
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&expected, config::describe(&config)).unwrap();
+    }
+    assert_eq!(config::describe(&config), fs::read_to_string(expected).unwrap());
+}
+
+#[test]
+fn no_password_is_ever_shown() {
+    let text = include_str!("config/version_2.toml");
+    for coloured in [false, true] {
+        let rendered = config::parse("vrrpd.toml", text).unwrap_err().render(coloured);
+        assert!(!rendered.contains("123456789") && !rendered.contains("swrd"), "{rendered}");
+    }
+}
+
+#[test]
+fn every_example_is_a_configuration() {
+    let mut seen = 0;
+    for file in fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()) {
+        if let Err(error) = config::load(&file) {
+            panic!("{}", error.render(false));
+        }
+        seen += 1;
+    }
+    assert!(seen >= 8, "only {seen} examples");
+}
+
+#[test]
+fn every_block_of_the_documentation_is_a_configuration() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let blocks: Vec<&str> =
+        text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 5, "only {} blocks", blocks.len());
+    for block in blocks {
+        if let Err(problems) = config::parse("docs/configuration.md", block) {
+            panic!("{block}\n{problems}");
+        }
+    }
+}
+
+#[test]
+fn the_documentation_has_every_key() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let config = config::parse("default", config::EMBEDDED).unwrap();
+    let written = config::to_toml(&config);
+    let keys = written.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key));
+    let more = ["mcast_src_ip", "auth_type", "auth_pass", "garp.repeat", "garp.delay", "garp.refresh"];
+    for key in keys.chain(more).chain(["address", "dev", "label", "scope"]) {
+        assert!(text.contains(&format!("`{key}`")), "{key}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_told_apart_from_a_bad_one() {
+    let error = config::load(Path::new("/nonexistent/vrrpd.toml")).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }));
+    let rendered = error.render(false);
+    assert!(rendered.contains("/nonexistent/vrrpd.toml") && rendered.contains("--config FILE"), "{rendered}");
+    let rendered = config::load(Path::new("/")).unwrap_err().render(false);
+    assert!(rendered.contains("regular file"), "{rendered}");
+    let rendered = config::load(Path::new("/dev/zero")).unwrap_err().render(false);
+    assert!(rendered.contains("4 MiB"), "{rendered}");
+}
+
+#[test]
+fn bytes_that_are_not_utf8_are_underlined_beside_the_other_faults() {
+    let file = env::temp_dir().join(format!("vrrpd-not-utf8-{}.toml", std::process::id()));
+    fs::write(&file, b"router_id = \"caf\xe9\"\n").unwrap();
+    let rendered = config::load(&file).unwrap_err().render(false);
+    fs::remove_file(&file).unwrap();
+    assert!(rendered.contains("0xe9") && rendered.contains("no `vrrp_instance`"), "{rendered}");
+    assert!(rendered.contains(":1:17"), "{rendered}");
+}
+
+#[test]
+fn a_huge_text_of_faults_is_answered_in_bounded_time_and_space() {
+    let text = "priority = 300\n".repeat(50_000);
+    let problems = config::parse("big.toml", &text).unwrap_err();
+    let rendered = problems.render(false);
+    assert!(rendered.contains("more not shown"));
+    assert!(rendered.len() < 100_000, "{} bytes", rendered.len());
+}
