@@ -1,1 +1,148 @@
 //! The kernel side: loading, attaching and pinning it, and the maps it shares with the daemon.
+//!
+//! [`attach`] gives three things: the [`DataPlane`], which only knows how to go away; the [`Tables`] and the
+//! [`Events`], which the protocol thread owns. Nothing here knows the protocol.
+
+mod attach;
+mod error;
+mod events;
+mod host;
+mod link;
+mod mapping;
+mod pins;
+mod sys;
+mod tables;
+
+use std::{fmt, path::Path};
+
+use vrrp_common::types::Mac;
+
+pub use self::{
+    attach::attach,
+    error::AttachError,
+    events::{Events, Received},
+    tables::{RouterEntry, Tables},
+};
+use self::{host::Lock, pins::Pins};
+
+/// The eBPF object; empty when it could not be built.
+pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf"));
+
+/// The interface to attach to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its name, 1..=15 bytes.
+    pub name: String,
+    /// Its index in this thread's network namespace.
+    pub index: u32,
+    /// Its own MAC address.
+    pub mac: Mac,
+}
+
+/// What [`attach`] gives.
+#[derive(Debug)]
+pub struct Attachment {
+    /// Keeps what is attached, and takes it away.
+    pub plane: DataPlane,
+    /// For the protocol thread.
+    pub tables: Tables,
+    /// For the protocol thread.
+    pub events: Events,
+}
+
+/// The programs on one interface. When this is dropped they stay, and go silent when the last lease is over; see
+/// [`DataPlane::detach`].
+#[derive(Debug)]
+pub struct DataPlane {
+    target: Target,
+    attached: Attached,
+    adopted: bool,
+    egress: attach::Egress,
+    pins: Pins,
+    /// Keeps other daemons away.
+    _lock: Lock,
+}
+
+/// How the XDP program is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attached {
+    /// In the driver.
+    Native,
+    /// In the network stack.
+    Generic(Why),
+}
+
+/// Why not in the driver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The configuration says so.
+    Configured,
+    /// The driver is veth's, whose native mode neither delivers what is turned to the interface's own MAC nor sends
+    /// answers to a peer without a program.
+    Veth,
+    /// What the driver said to native mode: an errno.
+    Refused(i32),
+    /// So it was attached by the daemon before this one.
+    Adopted,
+}
+
+impl fmt::Display for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Native => f.write_str("native"),
+            Self::Generic(Why::Configured) => f.write_str("generic (as configured)"),
+            Self::Generic(Why::Veth) => f.write_str("generic (the interface is a veth)"),
+            Self::Generic(Why::Adopted) => f.write_str("generic (as the daemon before attached it)"),
+            Self::Generic(Why::Refused(errno)) => {
+                write!(
+                    f,
+                    "generic (the driver refused native: {})",
+                    std::io::Error::from_raw_os_error(*errno)
+                )
+            }
+        }
+    }
+}
+
+impl DataPlane {
+    /// The interface.
+    #[must_use]
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// How the XDP program is attached.
+    #[must_use]
+    pub const fn mode(&self) -> &Attached {
+        &self.attached
+    }
+
+    /// Whether an earlier daemon's maps and links were taken over, roles and leases included.
+    #[must_use]
+    pub const fn is_adopted(&self) -> bool {
+        self.adopted
+    }
+
+    /// Where everything is pinned, in the mount namespace of process 1 if that could be entered.
+    #[must_use]
+    pub fn pin_dir(&self) -> &Path {
+        self.pins.dir()
+    }
+
+    /// A planned stop: detaches both programs and removes the pins. From here on the kernel answers for addresses that
+    /// it still has.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Pin`], with what could be removed gone.
+    pub fn detach(self) -> Result<(), AttachError> {
+        let mirrored = self.pins.clone();
+        let (pins, target, egress) = (self.pins, self.target, self.egress);
+        host::in_mounts_of_the_host(move || {
+            egress.detach(&target.name);
+            pins.remove()
+        })?;
+        // The second view of `pins::mirror`, if there is one.
+        mirrored.remove()
+    }
+}

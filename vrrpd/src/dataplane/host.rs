@@ -1,0 +1,113 @@
+//! Where this process stands: mount namespace, capabilities, clock.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    thread,
+};
+
+use rustix::fs::FlockOperation;
+use tracing::warn;
+
+use super::{error::AttachError, sys};
+
+/// Runs `work` on a thread of its own, in the mount namespace of process 1.
+///
+/// `ip netns exec` gives a process mounts of its own; what is pinned there goes when the process does, and with it
+/// the program that keeps the node silent.
+pub(super) fn in_mounts_of_the_host<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AttachError> + Send + 'static,
+) -> Result<T, AttachError> {
+    let thread = thread::Builder::new().name("pins".into()).spawn(move || {
+        if let Err(error) = enter() {
+            warn!(%error, "cannot enter the mount namespace of process 1: pins will go when this process does");
+        }
+        work()
+    });
+    let panicked = |_payload| AttachError::Thread(io::Error::other("it panicked"));
+    thread.map_err(AttachError::Thread)?.join().map_err(panicked)?
+}
+
+/// Whether this process sees other mounts than process 1.
+pub(super) fn has_own_mounts() -> bool {
+    let inode = |path: &str| fs::metadata(path).map(|namespace| namespace.ino());
+    match (inode("/proc/thread-self/ns/mnt"), inode("/proc/1/ns/mnt")) {
+        (Ok(own), Ok(first)) => own != first,
+        _ => false,
+    }
+}
+
+fn enter() -> io::Result<()> {
+    if !has_own_mounts() {
+        return Ok(());
+    }
+    sys::enter_mounts(&File::open("/proc/1/ns/mnt")?)
+}
+
+/// Bits of `CapEff` and their names. CAP_SYS_ADMIN stands for the two newer ones.
+const NET_ADMIN: (u32, &str) = (12, "CAP_NET_ADMIN");
+const SYS_ADMIN: u32 = 21;
+const PERFMON: u32 = 38;
+const BPF: (u32, &str) = (39, "CAP_BPF");
+
+/// Refuses to go on without the capabilities that loading and attaching need.
+pub(super) fn require_capabilities() -> Result<(), AttachError> {
+    let Some(effective) = effective_capabilities() else { return Ok(()) };
+    let has = |bit: u32| effective & (1 << bit) != 0;
+    let missing: Vec<&str> = [NET_ADMIN, BPF]
+        .into_iter()
+        .filter(|&(bit, _)| !has(bit) && !(bit == BPF.0 && has(SYS_ADMIN)))
+        .map(|(_, name)| name)
+        .collect();
+    if !missing.is_empty() {
+        return Err(AttachError::Privilege(missing));
+    }
+    if !has(PERFMON) && !has(SYS_ADMIN) {
+        warn!("without CAP_PERFMON the kernel runs the program more slowly, and may refuse it");
+    }
+    Ok(())
+}
+
+fn effective_capabilities() -> Option<u64> {
+    let status = fs::read_to_string("/proc/thread-self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+/// Refuses a time namespace that moves `CLOCK_BOOTTIME`: the kernel side does not see the move.
+pub(super) fn require_the_kernels_clock() -> Result<(), AttachError> {
+    let Ok(offsets) = fs::read_to_string("/proc/self/timens_offsets") else { return Ok(()) };
+    let Some(offset) = offsets.lines().find_map(|line| line.strip_prefix("boottime")) else { return Ok(()) };
+    if offset.split_whitespace().all(|part| part == "0") {
+        return Ok(());
+    }
+    Err(AttachError::TimeNamespace { offset: offset.trim().to_owned() })
+}
+
+/// `uname -r`, and whether it is older than `major.minor`.
+pub(super) fn kernel_older_than(major: u32, minor: u32) -> (String, bool) {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
+    let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    (release, version < (major, minor))
+}
+
+/// Keeps a second daemon off the same interface, as long as it lives.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _dir: File,
+}
+
+impl Lock {
+    /// Locks a directory; `None` when another process has.
+    pub(super) fn of(dir: &Path) -> io::Result<Option<Self>> {
+        let dir = File::open(dir)?;
+        match rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Self { _dir: dir })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What rtnetlink says about XDP on an interface: in which mode a program is attached, and which.
+
+use std::io;
+
+use futures_util::TryStreamExt as _;
+use netlink_packet_route::link::{LinkAttribute, LinkXdp, XdpAttached};
+
+/// An interface's XDP program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct XdpState {
+    /// Whether it runs in the driver.
+    pub(super) native: bool,
+    /// Its id; `None` when there is no program, or one in each mode.
+    pub(super) program: Option<u32>,
+}
+
+/// Asks for the state of the interface with this index, in this thread's network namespace.
+pub(super) fn xdp_state(ifindex: u32) -> io::Result<XdpState> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        let (connection, handle, _messages) = rtnetlink::new_connection()?;
+        let connection = tokio::spawn(connection);
+        let link =
+            handle.link().get().match_index(ifindex).execute().try_next().await.map_err(io::Error::other);
+        connection.abort();
+        let attributes = link?.map(|link| link.attributes).unwrap_or_default();
+        Ok(attributes.iter().fold(XdpState::default(), |state, attribute| match attribute {
+            LinkAttribute::Xdp(xdp) => xdp.iter().fold(state, with),
+            #[expect(clippy::wildcard_enum_match_arm, reason = "everything else that an interface has")]
+            _ => state,
+        }))
+    })
+}
+
+fn with(state: XdpState, xdp: &LinkXdp) -> XdpState {
+    match xdp {
+        LinkXdp::Attached(attached) => XdpState { native: *attached == XdpAttached::Driver, ..state },
+        LinkXdp::ProgId(id) => XdpState { program: Some(*id), ..state },
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the same again for each mode")]
+        _ => state,
+    }
+}
+
+/// A program as a person knows it, by name where this process may look that up.
+pub(super) fn describe_program(id: u32) -> String {
+    let name = aya::programs::loaded_programs()
+        .flatten()
+        .find(|program| program.id() == id)
+        .and_then(|program| program.name_as_str().map(str::to_owned));
+    match name {
+        Some(name) => format!("`{name}` (id {id})"),
+        None => format!("id {id}"),
+    }
+}

@@ -1,0 +1,262 @@
+//! The pins: what keeps the program and its maps when the daemon dies, so that the node stays silent.
+//!
+//! One directory for each interface, `/sys/fs/bpf/vrrpd/v1/eth0`, or `…/v1/netns-4026532281/eth0` in a network
+//! namespace of its own. Everything is pinned except the ring, which has a reader or no use.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::{
+        fd::AsFd as _,
+        unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    },
+    path::{Path, PathBuf},
+};
+
+use aya::maps::{MapInfo, MapType};
+use tracing::{info, warn};
+use vrrp_common::abi::{
+    Counters, Expected, Interface, LAYOUT_VERSION, MAX_VIPS, Router, SLOTS, Vip, VipOwner, name,
+};
+
+use super::{error::AttachError, host::Lock, sys};
+
+/// Where the BPF file system is.
+const BPFFS: &str = "/sys/fs/bpf";
+/// Its magic number, as statfs(2) gives it.
+const BPFFS_MAGIC: u64 = 0xcafe_4a11;
+/// Names of pins that are no maps.
+pub(super) const XDP_LINK: &str = "xdp_link";
+pub(super) const EGRESS_LINK: &str = "egress_link";
+
+/// A map as it must be to be used again.
+struct Shape {
+    name: &'static str,
+    kind: MapType,
+    key: usize,
+    value: usize,
+    entries: usize,
+    flags: u32,
+}
+
+const NO_PREALLOC: u32 = 1;
+const MMAPABLE: u32 = 1 << 10;
+
+/// The maps that are pinned.
+const MAPS: [Shape; 5] = [
+    array::<Router>(name::ROUTERS, SLOTS),
+    array::<Expected>(name::EXPECTED, SLOTS),
+    array::<Interface>(name::INTERFACE, 1),
+    Shape {
+        name: name::VIPS,
+        kind: MapType::Hash,
+        key: size_of::<Vip>(),
+        value: size_of::<VipOwner>(),
+        entries: MAX_VIPS,
+        flags: NO_PREALLOC,
+    },
+    Shape { kind: MapType::PerCpuArray, flags: 0, ..array::<Counters>(name::COUNTERS, 1) },
+];
+
+const fn array<T>(name: &'static str, entries: usize) -> Shape {
+    Shape { name, kind: MapType::Array, key: 4, value: size_of::<T>(), entries, flags: MMAPABLE }
+}
+
+/// The directory of one interface's pins.
+#[derive(Clone, Debug)]
+pub(super) struct Pins {
+    dir: PathBuf,
+}
+
+impl Pins {
+    /// Those of `interface` in this thread's network namespace.
+    pub(super) fn of(interface: &str) -> Self {
+        let mut dir = base().join(format!("v{LAYOUT_VERSION}"));
+        dir.extend(namespace());
+        dir.push(interface);
+        Self { dir }
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The pin of a map or link: names in lower case.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name.to_lowercase())
+    }
+
+    /// Names of the maps that are pinned.
+    pub(super) fn map_names() -> impl Iterator<Item = &'static str> {
+        MAPS.iter().map(|shape| shape.name)
+    }
+
+    /// Whether an earlier daemon's maps and program are here, as this one needs them, on this interface.
+    pub(super) fn are_usable(&self, ifindex: u32) -> bool {
+        if !self.path(XDP_LINK).exists() {
+            return false;
+        }
+        let wrong = MAPS.iter().find(|shape| !shape.is_at(&self.path(shape.name)));
+        if let Some(shape) = wrong {
+            warn!(path = %self.dir.display(), map = shape.name, "pinned maps have another layout, starting afresh");
+            return false;
+        }
+        attached_to(&self.dir) == Some(ifindex)
+    }
+
+    /// Makes the directory.
+    pub(super) fn create(&self) -> Result<(), AttachError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir)
+            .map_err(|source| self.error("create", source))
+    }
+
+    /// Detaches what is pinned here and removes the pins; nothing there is no error.
+    pub(super) fn clear(&self) -> Result<(), AttachError> {
+        clear(&self.dir).map_err(|source| self.error("clear", source))
+    }
+
+    /// The same, with the directory.
+    pub(super) fn remove(&self) -> Result<(), AttachError> {
+        remove(&self.dir).map_err(|source| self.error("remove", source))
+    }
+
+    pub(super) fn error(&self, action: &'static str, source: io::Error) -> AttachError {
+        AttachError::Pin { action, path: self.dir.clone(), source }
+    }
+
+    /// Removes what daemons that are gone have left: pins whose interface is gone, and those of this interface under
+    /// a former name or layout, which would be in the way.
+    pub(super) fn sweep(&self, ifindex: u32) {
+        let here = namespace();
+        for version in subdirectories(&base()) {
+            for dir in subdirectories(&version) {
+                let is_namespace = name_of(&dir).starts_with(NAMESPACE);
+                let candidates = if is_namespace { subdirectories(&dir) } else { vec![dir.clone()] };
+                let same = if is_namespace { here.as_deref() == Some(name_of(&dir)) } else { here.is_none() };
+                for candidate in candidates {
+                    if candidate != self.dir && is_stale(&candidate, same.then_some(ifindex)) {
+                        info!(path = %candidate.display(), "removing the pins of a daemon that is gone");
+                        if let Err(error) = remove(&candidate) {
+                            warn!(path = %candidate.display(), %error, "cannot remove pins");
+                        }
+                    }
+                }
+                if is_namespace {
+                    // Fails while something is in it.
+                    let _in_use = fs::remove_dir(&dir);
+                }
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn is_at(&self, path: &Path) -> bool {
+        MapInfo::from_pin(path).is_ok_and(|map| {
+            map.map_type().is_ok_and(|kind| kind == self.kind)
+                && map.key_size() as usize == self.key
+                && map.value_size() as usize == self.value
+                && map.max_entries() as usize == self.entries
+                && map.map_flags() == self.flags
+        })
+    }
+}
+
+fn base() -> PathBuf {
+    Path::new(BPFFS).join("vrrpd")
+}
+
+const NAMESPACE: &str = "netns-";
+
+/// The directory of this thread's network namespace, unless it is that of process 1.
+fn namespace() -> Option<String> {
+    let inode =
+        |process: &str| fs::metadata(format!("/proc/{process}/ns/net")).map(|namespace| namespace.ino());
+    match (inode("thread-self"), inode("1")) {
+        (Ok(own), Ok(first)) if own != first => Some(format!("{NAMESPACE}{own}")),
+        _ => None,
+    }
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(OsStr::to_str).unwrap_or_default()
+}
+
+fn subdirectories(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
+    entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
+}
+
+/// The interface that the program pinned in `dir` is attached to; 0 when that is gone, `None` when there is no such
+/// program.
+fn attached_to(dir: &Path) -> Option<u32> {
+    let link = sys::open_pin(&dir.join(XDP_LINK)).ok()?;
+    sys::link_info(link.as_fd()).ok().map(|info| info.ifindex)
+}
+
+/// Whether nobody uses the pins in `dir`: no daemon holds them, and what they are attached to is gone, or is the
+/// interface that is wanted. A directory in which nothing is yet belongs to a daemon that starts just now.
+fn is_stale(dir: &Path, wanted: Option<u32>) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+        && matches!(Lock::of(dir), Ok(Some(_)))
+        && attached_to(dir).is_none_or(|attached| attached == 0 || Some(attached) == wanted)
+}
+
+fn remove(dir: &Path) -> io::Result<()> {
+    clear(dir)?;
+    match fs::remove_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn clear(dir: &Path) -> io::Result<()> {
+    for link in [XDP_LINK, EGRESS_LINK] {
+        if let Ok(link) = sys::open_pin(&dir.join(link)) {
+            // One whose interface is gone is detached already.
+            let _gone = sys::detach(link.as_fd());
+        }
+    }
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        fs::remove_file(entry?.path())?;
+    }
+    Ok(())
+}
+
+/// Sees to it that there is a BPF file system, in this thread's mount namespace.
+pub(super) fn ensure_bpffs() -> Result<(), AttachError> {
+    let dir = Path::new(BPFFS);
+    if is_bpffs(dir) {
+        return Ok(());
+    }
+    sys::mount_bpffs(dir).map_err(|source| AttachError::NoBpfFs { dir: dir.into(), source })?;
+    info!(path = %dir.display(), "mounted the BPF file system");
+    Ok(())
+}
+
+pub(super) fn is_bpffs(dir: &Path) -> bool {
+    // Which integer type the magic number has depends on the architecture.
+    #[expect(clippy::unnecessary_cast, reason = "not on every architecture")]
+    rustix::fs::statfs(dir).is_ok_and(|fs| fs.f_type as u64 & 0xffff_ffff == BPFFS_MAGIC)
+}
+
+/// Pins the maps under the same path in this thread's own view, where a BPF file system is mounted there that is not
+/// the host's: for `bpftool` in the same namespace. What cannot be done is left.
+pub(super) fn mirror(pins: &Pins, maps: &[(&str, std::os::fd::BorrowedFd<'_>)]) {
+    if !is_bpffs(Path::new(BPFFS)) || pins.path(name::ROUTERS).exists() {
+        return;
+    }
+    if pins.create().is_ok() {
+        for (name, map) in maps {
+            let _best_effort = sys::pin(*map, &pins.path(name));
+        }
+    }
+}

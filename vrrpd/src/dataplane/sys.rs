@@ -1,0 +1,136 @@
+//! System calls that no library here offers: what a link is attached to, who holds an interface, a driver's name,
+//! and the host's mount namespace.
+
+use std::{
+    ffi::CString,
+    fs::File,
+    io, mem,
+    os::{
+        fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
+};
+
+/// Commands of bpf(2).
+const OBJ_PIN: libc::c_long = 6;
+const OBJ_GET: libc::c_long = 7;
+const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const LINK_DETACH: libc::c_long = 34;
+
+/// The start of `struct bpf_link_info`, for the kinds of links that have an interface.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(super) struct LinkInfo {
+    kind: u32,
+    id: u32,
+    program: u32,
+    _padding: u32,
+    /// What it is attached to; 0 when that is gone.
+    pub(super) ifindex: u32,
+    /// Of the union's other fields, as far as the kernel fills them.
+    _rest: [u32; 11],
+}
+
+/// `union bpf_attr` for the commands here: 24 bytes are the longest of them.
+#[derive(Default)]
+#[repr(C, align(8))]
+struct Attributes([u32; 6]);
+
+fn bpf(command: libc::c_long, attributes: &mut Attributes) -> io::Result<i32> {
+    // SAFETY: the attributes are as long as said, and what they point to outlives the call: see the callers.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attributes, size_of::<Attributes>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
+}
+
+fn split(pointer: *const libc::c_void) -> [u32; 2] {
+    let bytes = (pointer as usize as u64).to_ne_bytes();
+    let [a, b, c, d, e, f, g, h] = bytes;
+    [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])]
+}
+
+fn c_path(path: &Path) -> io::Result<CString> {
+    Ok(CString::new(path.as_os_str().as_bytes())?)
+}
+
+/// Opens a pin.
+pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    let path = c_path(path)?;
+    let [low, high] = split(path.as_ptr().cast());
+    let fd = bpf(OBJ_GET, &mut Attributes([low, high, 0, 0, 0, 0]))?;
+    // SAFETY: a new descriptor, which is nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Pins a map, program or link.
+pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    let [low, high] = split(path.as_ptr().cast());
+    bpf(OBJ_PIN, &mut Attributes([low, high, object.as_raw_fd() as u32, 0, 0, 0])).map(drop)
+}
+
+/// What a link is attached to.
+pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
+    let mut info = LinkInfo::default();
+    let [low, high] = split((&raw mut info).cast());
+    bpf(
+        OBJ_GET_INFO_BY_FD,
+        &mut Attributes([link.as_raw_fd() as u32, size_of::<LinkInfo>() as u32, low, high, 0, 0]),
+    )?;
+    Ok(info)
+}
+
+/// Detaches a link now, whoever else holds it. Removing its last pin would do so some time later.
+pub(super) fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    bpf(LINK_DETACH, &mut Attributes([link.as_raw_fd() as u32, 0, 0, 0, 0, 0])).map(drop)
+}
+
+/// Mounts a BPF file system.
+pub(super) fn mount_bpffs(dir: &Path) -> io::Result<()> {
+    let dir = c_path(dir)?;
+    let (kind, data) = (c"bpf", c"mode=0700");
+    // SAFETY: strings that end with a zero and outlive the call.
+    let result = unsafe { libc::mount(kind.as_ptr(), dir.as_ptr(), kind.as_ptr(), 0, data.as_ptr().cast()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Moves this thread, and no other, into a mount namespace.
+pub(super) fn enter_mounts(namespace: &File) -> io::Result<()> {
+    // SAFETY: neither touches memory. The first gives the thread a root and working directory of its own, without
+    // which the kernel refuses the second.
+    let result = unsafe {
+        if libc::unshare(libc::CLONE_FS) == 0 {
+            libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNS)
+        } else {
+            -1
+        }
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The name of an interface's driver.
+pub(super) fn driver(interface: &str) -> io::Result<String> {
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
+    const GDRVINFO: u32 = 3;
+    /// Bytes of `struct ethtool_drvinfo`, and where in it the driver's name is.
+    const DRVINFO: usize = 196;
+    const NAME: std::ops::Range<usize> = 4..36;
+
+    let mut info = [0_u8; DRVINFO];
+    info[..4].copy_from_slice(&GDRVINFO.to_ne_bytes());
+    // SAFETY: zero bytes are a valid `ifreq`.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().zip(interface.as_bytes().iter().take(libc::IFNAMSIZ - 1)) {
+        *to = *from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_data = info.as_mut_ptr().cast();
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
+    // SAFETY: the request and what it points to are as the call expects them, and outlive it.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let name = info[NAME].split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(name).into_owned())
+}

@@ -1,0 +1,291 @@
+//! The maps as the protocol thread uses them: plain stores and loads in shared memory for all that is urgent.
+//!
+//! Owns every word that [`vrrp_common::abi`] says the daemon writes. Knows no protocol: it is told who is master.
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    mem::offset_of,
+    net::IpAddr,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use aya::maps::{Map, MapData, MapError, PerCpuArray};
+use vrrp_common::{
+    abi::{
+        self, Counters, EXPECTED_BYTES, Expected, Interface, Router, SLOTS, VIP_FILTER_BITS, Verdict, Vip,
+        role,
+    },
+    time::Time,
+    types::{Family, Mac, Priority, Vrid},
+};
+
+use super::mapping::Mapping;
+
+const VERDICTS: usize = Verdict::ALL.len();
+
+/// Key and value of `VIPS`, as plain as aya wants them.
+type Vips = aya::maps::HashMap<MapData, [u8; 16], u32>;
+
+/// A virtual router, as the data plane needs to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RouterEntry {
+    /// With `family`, what makes it the same router.
+    pub vrid: Vrid,
+    /// The family of its addresses.
+    pub family: Family,
+    /// Whether `mac` is the virtual router's own.
+    pub use_vmac: bool,
+    /// Whether packets to its addresses are for this host.
+    pub accept: bool,
+    /// What its addresses are answered with.
+    pub mac: Mac,
+}
+
+/// The maps of one interface. One owner, on one thread.
+///
+/// A `slot` is what [`abi::slot`] gives; one beyond [`SLOTS`] is a defect of the caller and panics.
+pub struct Tables {
+    routers: Mapping<Router>,
+    expected: Mapping<Expected>,
+    interface: Mapping<Interface>,
+    vips: Vips,
+    counters: PerCpuArray<MapData, [u64; VERDICTS]>,
+    /// What is in `vips`: address to slot.
+    owners: HashMap<[u8; 16], u32>,
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables").field("vips", &self.owners.len()).finish_non_exhaustive()
+    }
+}
+
+impl Tables {
+    /// Reads what an earlier daemon left in the maps, which have the layout of [`abi`].
+    pub(super) fn new(
+        [routers, expected, interface]: [&MapData; 3],
+        vips: Map,
+        counters: Map,
+    ) -> Result<Self, MapError> {
+        let vips = Vips::try_from(vips)?;
+        let owners = vips.iter().collect::<Result<_, _>>()?;
+        Ok(Self {
+            routers: Mapping::new(routers, SLOTS)?,
+            expected: Mapping::new(expected, SLOTS)?,
+            interface: Mapping::new(interface, 1)?,
+            vips,
+            counters: PerCpuArray::try_from(counters)?,
+            owners,
+        })
+    }
+
+    /// What the map says about `slot`.
+    #[must_use]
+    pub fn router(&self, slot: u32) -> Router {
+        self.routers.read(slot)
+    }
+
+    /// The slots that hold a router, in order.
+    pub fn configured_slots(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..SLOTS as u32).filter(|&slot| self.role(slot).load(Ordering::Relaxed) != role::NONE)
+    }
+
+    /// The virtual addresses of `slot`, in no order.
+    pub fn vips(&self, slot: u32) -> impl Iterator<Item = IpAddr> + '_ {
+        self.owners
+            .iter()
+            .filter(move |&(_, &owner)| owner == slot)
+            .map(|(&address, _)| abi::address_from_bytes(address))
+    }
+
+    /// Makes `slot` hold `entry`. The same router keeps its role while its lease is good: that is how a restarted
+    /// daemon takes over from itself, and how a reload leaves a master alone. Any other starts as backup.
+    ///
+    /// Whether the door is open on return.
+    pub fn configure(&mut self, slot: u32, entry: &RouterEntry, now: Time) -> bool {
+        let old = self.router(slot);
+        let same =
+            old.role != role::NONE && old.vrid == entry.vrid.as_u8() && old.family == entry.family.as_u8();
+        if !same {
+            self.role(slot).store(role::NONE, Ordering::Release);
+            self.forget(slot);
+            let fresh =
+                Router { vrid: entry.vrid.as_u8(), family: entry.family.as_u8(), ..Router::default() };
+            self.routers.write(slot, 0, bytemuck::bytes_of(&fresh));
+        }
+        let flag = |offset, value: bool| self.routers.u8(slot, offset).store(value.into(), Ordering::Relaxed);
+        flag(offset_of!(Router, use_vmac), entry.use_vmac);
+        flag(offset_of!(Router, accept), entry.accept);
+        self.store_mac(slot, entry.mac, self.vips(slot).count());
+
+        let open = same && old.role == role::MASTER && now.as_nanos() < old.lease_until_ns;
+        if !open && self.role(slot).load(Ordering::Relaxed) != role::BACKUP {
+            self.close(slot, now);
+        }
+        open
+    }
+
+    /// Forgets the router in `slot`, and its addresses, which the kernel answers for from now on if it has them.
+    ///
+    /// # Errors
+    ///
+    /// That of the map, with addresses left in it; the router is gone in any case.
+    pub fn remove(&mut self, slot: u32) -> io::Result<()> {
+        self.role(slot).store(role::NONE, Ordering::Release);
+        self.forget(slot);
+        self.set_vips(slot, &[])
+    }
+
+    /// Makes `vips` the virtual addresses of `slot`, in the map when this returns. What stays is never missing from
+    /// it meanwhile. An address that another router had is this one's afterwards.
+    ///
+    /// # Errors
+    ///
+    /// `E2BIG`: more than [`abi::MAX_VIPS`] addresses on the interface. Some may have been added.
+    pub fn set_vips(&mut self, slot: u32, vips: &[IpAddr]) -> io::Result<()> {
+        let wanted: Vec<[u8; 16]> = vips.iter().map(|&vip| Vip::new(vip).address).collect();
+        for &address in &wanted {
+            if self.owners.get(&address) != Some(&slot) {
+                self.vips.insert(address, slot, 0).map_err(map_error)?;
+                self.owners.insert(address, slot);
+            }
+        }
+        // Before anything is removed, the filter knows what was added.
+        self.store_filter();
+        let stale: Vec<[u8; 16]> = self
+            .owners
+            .iter()
+            .filter(|&(address, &owner)| owner == slot && !wanted.contains(address))
+            .map(|(&address, _)| address)
+            .collect();
+        for address in stale {
+            self.vips.remove(&address).map_err(map_error)?;
+            self.owners.remove(&address);
+        }
+        self.store_filter();
+        self.store_mac(slot, Mac(self.router(slot).mac), wanted.len());
+        Ok(())
+    }
+
+    /// Master from now on, until `lease_until`. Nothing but stores.
+    pub fn open(&mut self, slot: u32, lease_until: Time, now: Time) {
+        self.renew(slot, lease_until);
+        self.store_role(slot, role::MASTER, now);
+    }
+
+    /// The lease of a master. Nothing but a store.
+    pub fn renew(&mut self, slot: u32, lease_until: Time) {
+        self.routers
+            .u64(slot, offset_of!(Router, lease_until_ns))
+            .store(lease_until.as_nanos(), Ordering::Release);
+    }
+
+    /// Not master from now on. Nothing but stores.
+    pub fn close(&mut self, slot: u32, now: Time) {
+        self.store_role(slot, role::BACKUP, now);
+        self.renew(slot, Time::BOOT);
+    }
+
+    /// The advert that needs no judgement any more: its like was accepted just now. A message that the kernel cannot
+    /// compare, longer than [`EXPECTED_BYTES`] or no multiple of four, goes to the daemon every time.
+    pub fn expect(&mut self, slot: u32, source: IpAddr, priority: Priority, message: &[u8]) {
+        let source = abi::address_bytes(source);
+        self.routers.write(slot, offset_of!(Router, master_address), &source);
+        self.routers.u8(slot, offset_of!(Router, master_priority)).store(priority.as_u8(), Ordering::Relaxed);
+        self.forget(slot);
+        if message.len() > EXPECTED_BYTES || !message.len().is_multiple_of(4) {
+            return;
+        }
+        let mut padded = [0; EXPECTED_BYTES];
+        for (to, from) in padded.iter_mut().zip(message) {
+            *to = *from;
+        }
+        self.expected.write(slot, offset_of!(Expected, source), &source);
+        self.expected.write(slot, offset_of!(Expected, message), &padded);
+        self.expected_length(slot).store(message.len() as u32, Ordering::Release);
+    }
+
+    /// Every advert goes to the daemon from now on.
+    pub fn forget(&mut self, slot: u32) {
+        // Sequentially consistent: nothing that is written after this is seen before it.
+        self.expected_length(slot).store(0, Ordering::SeqCst);
+        std::sync::atomic::fence(Ordering::SeqCst);
+    }
+
+    /// When the expected advert was last heard, and how many were; [`Time::BOOT`] and 0 when none was yet.
+    #[must_use]
+    pub fn last_heard(&self, slot: u32) -> (Time, u64) {
+        let heard = |offset| self.routers.u64(slot, offset).load(Ordering::Acquire);
+        let at = heard(offset_of!(Router, last_heard_ns));
+        (Time::from_nanos(at), heard(offset_of!(Router, heard)))
+    }
+
+    /// The interface's own MAC address, where frames to a virtual one are turned to.
+    pub fn set_mac(&mut self, mac: Mac) {
+        const { assert!(offset_of!(Interface, mac) == 0) };
+        let [a, b, c, d, e, f] = mac.0;
+        self.interface.u64(0, 0).store(u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]), Ordering::Release);
+    }
+
+    /// Frames by verdict since the maps were made, of all CPUs.
+    ///
+    /// # Errors
+    ///
+    /// That of the map.
+    pub fn counters(&self) -> io::Result<Counters> {
+        let mut sum = [0_u64; VERDICTS];
+        for cpu in self.counters.get(&0, 0).map_err(map_error)?.iter() {
+            for (sum, count) in sum.iter_mut().zip(cpu) {
+                *sum = sum.wrapping_add(*count);
+            }
+        }
+        Ok(bytemuck::cast(sum))
+    }
+
+    fn role(&self, slot: u32) -> &AtomicU32 {
+        self.routers.u32(slot, offset_of!(Router, role))
+    }
+
+    fn store_role(&self, slot: u32, role: u32, now: Time) {
+        self.role(slot).store(role, Ordering::Release);
+        self.routers.u64(slot, offset_of!(Router, role_since_ns)).store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    fn expected_length(&self, slot: u32) -> &AtomicU32 {
+        self.expected.u32(slot, offset_of!(Expected, length))
+    }
+
+    /// In one store, so that no frame is ever answered with half of one address and half of another.
+    fn store_mac(&self, slot: u32, mac: Mac, vips: usize) {
+        const { assert!(offset_of!(Router, vips) == offset_of!(Router, mac) + 6) };
+        let [a, b, c, d, e, f] = mac.0;
+        let [g, h] = u16::try_from(vips).unwrap_or(u16::MAX).to_ne_bytes();
+        let word = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+        self.routers.u64(slot, offset_of!(Router, mac)).store(word, Ordering::Release);
+    }
+
+    fn store_filter(&self) {
+        let mut filter = [0_u64; VIP_FILTER_BITS / 64];
+        for &address in self.owners.keys() {
+            let bit = Vip { address }.filter_bit() as usize;
+            if let Some(word) = filter.get_mut(bit / 64) {
+                *word |= 1 << (bit % 64);
+            }
+        }
+        for (index, word) in filter.into_iter().enumerate() {
+            let offset = offset_of!(Interface, vip_filter) + index * size_of::<u64>();
+            self.interface.u64(0, offset).store(word, Ordering::Release);
+        }
+    }
+}
+
+/// The errno that the kernel said, where it said one.
+fn map_error(error: MapError) -> io::Error {
+    match error {
+        MapError::SyscallError(error) => error.io_error,
+        MapError::IoError(error) => error,
+        #[expect(clippy::wildcard_enum_match_arm, reason = "an error that no map of ours can give")]
+        other => io::Error::other(other),
+    }
+}
