@@ -114,8 +114,9 @@ pub enum Preemption {
 pub struct Master {
     /// When the next advert is due.
     pub advert_at: Time,
-    /// When the last one left; when the role was taken, before the first.
-    pub sent_at: Time,
+    /// From when on a peer may have taken over, unless an advert leaves before: three of the intervals that the last
+    /// one told, not of those configured since.
+    pub silent_at: Time,
     /// Losing adverts answered in this interval.
     pub readverts: u8,
 }
@@ -178,6 +179,8 @@ pub enum Input {
     Fault(Fault),
     /// Leave, handing over if master.
     Stop,
+    /// Leave at once.
+    Halt,
     /// Priority, interval, or preemption have changed.
     Configure(Settings),
 }
@@ -380,6 +383,7 @@ impl Election {
             Input::Sent { at } => self.sent(at.min(now)),
             Input::Fault(fault) => self.fault(now, fault),
             Input::Stop => self.stop(now),
+            Input::Halt => self.halt(now),
             Input::Configure(settings) => self.configure(now, settings),
         }
     }

@@ -15,7 +15,7 @@ impl Election {
     pub(super) fn start(&mut self, now: Time) -> Effects {
         match self.state {
             State::Initialize(_) if self.settings.owner() => self.become_master(now, Cause::Owner),
-            State::Initialize(_) => self.become_backup(self.silent_backup(now), Cause::Started),
+            State::Initialize(_) => self.listen(now, Cause::Started),
             State::Backup(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => {
                 Effects::default()
             }
@@ -30,9 +30,9 @@ impl Election {
         let effects = self.become_master(now, Cause::Adopted);
         self.lease_until = lease_until;
         // The earlier daemon's last advert counts, so that I6 holds across the change.
-        let sent_at = lease_until - self.settings.interval.lease();
-        self.state =
-            State::Master(Master { advert_at: now + self.settings.interval.span(), sent_at, readverts: 0 });
+        let interval = self.settings.interval;
+        let silent_at = lease_until - interval.lease() + interval.span() * 3;
+        self.state = State::Master(Master { advert_at: now + interval.span(), silent_at, readverts: 0 });
         effects
     }
 
@@ -69,13 +69,16 @@ impl Election {
     fn advert_as_master(&mut self, now: Time, mut master: Master, advert: Advert, at: Time) -> Effects {
         let own = (self.settings.priority, self.settings.address);
         if advert.priority != Priority::RELEASE && (advert.priority, advert.source) > own {
-            let mut backup = self.silent_backup(at);
+            // After a silence the adverts of the time between may be lost: listen from now on.
+            let mut backup = self.silent_backup(if master.was_silent(now) { now } else { at });
             backup.follow(&self.settings, advert, at);
             let effects = self.become_backup(backup, Cause::Outranked(advert));
             return Effects { expect: Some(Expect::This), ..effects };
         }
-        if self.was_silent(now, master) {
-            return self.step_down(now);
+        if master.was_silent(now) {
+            let effects = self.listen(now, Cause::Silent);
+            let expect = self.advert(now, advert, at).expect.or(effects.expect);
+            return Effects { expect, ..effects };
         }
         if master.readverts >= READVERTS_PER_INTERVAL {
             return Effects::default();
@@ -114,6 +117,7 @@ impl Election {
     fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Time) -> Effects {
         if last_heard > backup.heard_at {
             backup.heard_at = last_heard;
+            backup.released = false;
             backup.master_down_at = backup.silent_until(&self.settings);
         }
         if now >= backup.master_down_at {
@@ -135,8 +139,8 @@ impl Election {
         if now + interval / 16 < master.advert_at {
             return Effects::default();
         }
-        if self.was_silent(now, master) {
-            return self.step_down(now);
+        if master.was_silent(now) {
+            return self.listen(now, Cause::Silent);
         }
         let in_step = master.advert_at.min(now) + interval;
         master.advert_at = if in_step > now { in_step } else { now + interval };
@@ -149,7 +153,7 @@ impl Election {
     pub(super) fn sent(&mut self, at: Time) -> Effects {
         let lease_until = match &mut self.state {
             State::Master(master) => {
-                master.sent_at = at;
+                master.silent_at = at + self.settings.interval.span() * 3;
                 at + self.settings.interval.lease()
             }
             // Who hears the farewell waits for its skew, which is less than an interval.
@@ -162,12 +166,13 @@ impl Election {
 
     /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway.
     pub(super) fn fault(&mut self, now: Time, fault: Fault) -> Effects {
-        let send = match self.state {
+        let send = self.farewell(now);
+        match self.state {
             State::Stopped => return Effects::default(),
             State::Initialize(Some(known)) if known == fault => return Effects::default(),
-            State::Master(master) if !self.was_silent(now, master) => Some(Priority::RELEASE),
-            State::Initialize(_) | State::Backup(_) | State::Master(_) | State::Leaving { .. } => None,
-        };
+            State::Leaving { .. } => return self.become_stopped(Cause::Fault(fault)),
+            State::Initialize(_) | State::Backup(_) | State::Master(_) => {}
+        }
         let effects = self.leave(State::Initialize(Some(fault)), Cause::Fault(fault));
         Effects { send, expect: Some(Expect::Nothing), ..effects }
     }
@@ -175,7 +180,7 @@ impl Election {
     /// A master makes before it breaks (I7): the door stays open for its successor to take over.
     pub(super) fn stop(&mut self, now: Time) -> Effects {
         match self.state {
-            State::Master(master) if !self.was_silent(now, master) => {
+            State::Master(master) if !master.was_silent(now) => {
                 let from = self.name();
                 self.state = State::Leaving { until: now + self.settings.interval.span(), successor: None };
                 Effects {
@@ -190,6 +195,27 @@ impl Election {
         }
     }
 
+    /// As stop, but the door closes before a successor is heard.
+    pub(super) fn halt(&mut self, now: Time) -> Effects {
+        if matches!(self.state, State::Stopped) {
+            return Effects::default();
+        }
+        let send = self.farewell(now);
+        Effects { send, ..self.become_stopped(Cause::Stop) }
+    }
+
+    /// What a master says when it goes. One that was silent says nothing: it may be master no more.
+    fn farewell(&self, now: Time) -> Option<Priority> {
+        match self.state {
+            State::Master(master) if !master.was_silent(now) => Some(Priority::RELEASE),
+            State::Initialize(_)
+            | State::Backup(_)
+            | State::Master(_)
+            | State::Leaving { .. }
+            | State::Stopped => None,
+        }
+    }
+
     /// A change never moves the role by itself (I9); a master advertises it at once.
     pub(super) fn configure(&mut self, now: Time, settings: Settings) -> Effects {
         if self.settings == settings {
@@ -199,8 +225,8 @@ impl Election {
         match &mut self.state {
             State::Master(master) => {
                 let master = *master;
-                if self.was_silent(now, master) {
-                    return self.step_down(now);
+                if master.was_silent(now) {
+                    return self.listen(now, Cause::Silent);
                 }
                 let advert_at = now + settings.interval.span();
                 self.state = State::Master(Master { advert_at, ..master });
@@ -220,14 +246,9 @@ impl Election {
         }
     }
 
-    /// Whether so much time has passed since the last advert that a peer may have taken over (I6).
-    fn was_silent(&self, now: Time, master: Master) -> bool {
-        now.since(master.sent_at) >= self.settings.interval.span() * 3
-    }
-
-    /// A master that was silent listens first, and contends again like anybody else.
-    fn step_down(&mut self, now: Time) -> Effects {
-        let effects = self.become_backup(self.silent_backup(now), Cause::Silent);
+    /// Listens first, and contends like anybody else: at the start, and after a silence as master.
+    fn listen(&mut self, now: Time, cause: Cause) -> Effects {
+        let effects = self.become_backup(self.silent_backup(now), cause);
         Effects { expect: Some(Expect::Nothing), ..effects }
     }
 
@@ -251,8 +272,9 @@ impl Election {
     /// The advert goes first; the door opens when it is out.
     fn become_master(&mut self, now: Time, cause: Cause) -> Effects {
         let from = self.name();
-        let advert_at = now + self.settings.interval.span();
-        self.state = State::Master(Master { advert_at, sent_at: now, readverts: 0 });
+        let interval = self.settings.interval.span();
+        self.state =
+            State::Master(Master { advert_at: now + interval, silent_at: now + interval * 3, readverts: 0 });
         Effects {
             send: Some(self.settings.priority),
             expect: Some(Expect::Nothing),
@@ -273,6 +295,13 @@ impl Election {
         self.lease_until = Time::BOOT;
         let transition = Transition { from, to: self.name(), cause };
         Effects { door: Some(Door::Close), transition: Some(transition), ..Effects::default() }
+    }
+}
+
+impl Master {
+    /// Whether so much time has passed since the last advert that a peer may have taken over (I6).
+    fn was_silent(&self, now: Time) -> bool {
+        now >= self.silent_at
     }
 }
 

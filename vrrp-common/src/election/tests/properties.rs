@@ -1,0 +1,132 @@
+//! What holds after any sequence of inputs.
+
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let interval = prop_oneof![Just(1u16), Just(10), Just(100), Just(4095)];
+    let delay = prop_oneof![Just(0u64), 1..5_000u64];
+    (any::<bool>(), 1..=255u8, interval, 1..=3u8, any::<bool>(), delay).prop_map(
+        |(v2, priority, centiseconds, last, preempt, delay)| Settings {
+            version: if v2 { Version::V2 } else { Version::V3 },
+            priority: Priority::new(priority),
+            interval: AdvertInterval::from_centiseconds(centiseconds).unwrap(),
+            address: host(last),
+            preempt,
+            preempt_delay: span(delay),
+        },
+    )
+}
+
+/// An input, and for those that have a time, how long before now it was.
+fn input() -> impl Strategy<Value = (Input, Duration)> {
+    let past = prop_oneof![Just(Duration::ZERO), (0..10_000u64).prop_map(span)];
+    let adverts =
+        (1..=4u8, any::<u8>(), 1..=4095u16).prop_map(|(last, priority, centiseconds)| Input::Advert {
+            advert: Advert {
+                interval: AdvertInterval::from_centiseconds(centiseconds).unwrap(),
+                ..advert(last, priority)
+            },
+            at: Time::BOOT,
+        });
+    let inputs = prop_oneof![
+        2 => Just(Input::Start),
+        1 => Just(Input::Adopt { lease_until: Time::BOOT }),
+        8 => adverts,
+        8 => Just(Input::Timeout { last_heard: Time::BOOT }),
+        8 => Just(Input::Sent { at: Time::BOOT }),
+        1 => Just(Input::Fault(Fault::InterfaceDown)),
+        1 => Just(Input::Stop),
+        1 => Just(Input::Halt),
+        2 => settings().prop_map(Input::Configure),
+    ];
+    (inputs, past)
+}
+
+/// The input with its time, which lies before or at `now`, or for a lease, after it.
+fn placed(input: Input, now: Time, past: Duration) -> Input {
+    match input {
+        Input::Adopt { .. } => Input::Adopt { lease_until: now + past / 8 },
+        Input::Advert { advert, .. } => Input::Advert { advert, at: now - past },
+        Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
+        Input::Sent { .. } => Input::Sent { at: now },
+        Input::Start | Input::Fault(_) | Input::Stop | Input::Halt | Input::Configure(_) => input,
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<(Input, Duration, u64)>> {
+    // Steps of time: none, short, long, or to the deadline.
+    let step = prop_oneof![Just(0u64), 1..2_000u64, 1..50_000_000u64, Just(u64::MAX)];
+    prop::collection::vec((input(), step).prop_map(|((input, past), step)| (input, past, step)), 1..80)
+}
+
+fn advance(election: &Election, now: Time, step_us: u64) -> Time {
+    match (step_us, election.deadline()) {
+        (u64::MAX, Time::NEVER) => now,
+        (u64::MAX, deadline) => deadline.max(now),
+        _ => now + Duration::from_micros(step_us),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    #[test]
+    fn no_sequence_of_inputs_breaks_an_invariant(first in settings(), steps in steps()) {
+        let mut election = Election::new(first);
+        let mut now = ms(0);
+        // The end of the longest lease that was granted by an advert that has left, or by an earlier daemon.
+        let mut granted = Time::BOOT;
+        for (input, past, step) in steps {
+            now = advance(&election, now, step);
+            let input = placed(input, now, past);
+            let before = election.name();
+            let effects = election.handle(now, input);
+            let name = election.name();
+            if let Input::Adopt { lease_until } = input {
+                granted = granted.max(lease_until);
+            }
+            if let (Input::Sent { at }, StateName::Master) = (input, name) {
+                granted = at + election.settings().interval.lease();
+            }
+
+            if matches!(input, Input::Timeout { .. }) {
+                prop_assert!(election.deadline() > now, "busy loop as {name}");
+            }
+            let may_be_open = matches!(name, StateName::Master | StateName::Leaving);
+            prop_assert!(may_be_open || election.lease_until() == Time::BOOT, "I1: a lease as {name}");
+            prop_assert!(election.lease_until() <= granted, "I2: a lease that no advert has granted");
+            if let Some(Door::Open { lease_until }) = effects.door {
+                prop_assert!(may_be_open, "I1: the door opens as {name}");
+                prop_assert_eq!(lease_until, election.lease_until());
+                prop_assert!(matches!(input, Input::Sent { .. }) || before == StateName::Leaving, "opened by {input:?}");
+            }
+            if may_be_open && !matches!(before, StateName::Master | StateName::Leaving) {
+                prop_assert!(effects.send.is_some(), "a new master advertises at once");
+            }
+            if matches!(before, StateName::Master | StateName::Leaving) && !may_be_open {
+                prop_assert_eq!(effects.door, Some(Door::Close), "{} leaves its door open", before);
+            }
+            prop_assert_eq!(effects.transition.is_some_and(|change| change.from != before || change.to != name), false);
+            prop_assert_eq!(before != name, effects.transition.is_some_and(|change| change.from != change.to));
+            if let Some(priority) = effects.send {
+                let own = priority == election.settings().priority;
+                prop_assert!(own || priority == Priority::RELEASE, "a priority that is not ours");
+                prop_assert!(own == (name == StateName::Master), "{name} sends {priority}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stopped_router_stays_stopped(steps in steps()) {
+        let mut election = stopped(SETTINGS);
+        for (input, past, _) in steps {
+            let effects = election.handle(ms(1), placed(input, ms(1), past));
+            prop_assert_eq!(effects, Effects::default());
+            prop_assert_eq!(election.name(), StateName::Stopped);
+        }
+    }
+}

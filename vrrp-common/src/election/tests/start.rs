@@ -1,0 +1,85 @@
+//! RFC 9568 §6.4.1, and what an upgrade finds.
+
+use super::*;
+
+#[test]
+fn a_router_starts_as_backup_with_its_door_closed() {
+    let mut election = Election::new(SETTINGS);
+    assert_eq!(election.deadline(), Time::NEVER);
+    let effects = election.handle(ms(0), Input::Start);
+    assert_eq!((effects.door, effects.send), (Some(Door::Close), None));
+    assert_eq!(cause(effects), Some(Cause::Started));
+    assert_eq!(election.deadline(), ms(0) + MASTER_DOWN);
+}
+
+#[test]
+fn at_the_start_the_kernel_recognises_nothing_that_an_earlier_daemon_told_it() {
+    let effects = Election::new(SETTINGS).handle(ms(0), Input::Start);
+    assert_eq!(effects.expect, Some(Expect::Nothing));
+}
+
+#[test]
+fn the_owner_starts_as_master_and_its_door_waits_for_its_advert() {
+    let mut election = Election::new(OWNER);
+    let effects = election.handle(ms(0), Input::Start);
+    assert_eq!((effects.door, effects.send), (None, Some(Priority::OWNER)));
+    assert_eq!(cause(effects), Some(Cause::Owner));
+    assert!(election.lease_until() <= ms(0));
+    let door = election.left(ms(0)).door;
+    assert_eq!(door, Some(Door::Open { lease_until: ms(0) + SETTINGS.interval.lease() }));
+}
+
+#[test]
+fn a_second_start_changes_nothing() {
+    for mut election in everywhere().into_iter().skip(2) {
+        let before = election;
+        assert_eq!(election.handle(ms(450), Input::Start), Effects::default());
+        assert_eq!(election, before);
+    }
+}
+
+#[test]
+fn after_a_fault_a_router_starts_again() {
+    let mut election = faulty(SETTINGS);
+    assert_eq!(cause(election.handle(ms(100), Input::Start)), Some(Cause::Started));
+    assert_eq!(election.deadline(), ms(100) + MASTER_DOWN);
+}
+
+#[test]
+fn a_running_lease_is_adopted_without_closing_the_door() {
+    let mut election = Election::new(SETTINGS);
+    let effects = election.handle(ms(0), Input::Adopt { lease_until: ms(700) });
+    assert_eq!((effects.door, effects.send), (None, Some(Priority::DEFAULT)));
+    assert_eq!(cause(effects), Some(Cause::Adopted));
+    assert_eq!(election.lease_until(), ms(700), "only an advert renews it");
+    election.left(ms(1));
+    assert_eq!(election.lease_until(), ms(1) + SETTINGS.interval.lease());
+}
+
+#[test]
+fn a_lapsed_lease_is_worth_nothing() {
+    for lease_until in [Time::BOOT, ms(0)] {
+        let mut election = Election::new(SETTINGS);
+        let effects = election.handle(ms(0), Input::Adopt { lease_until });
+        assert_eq!(cause(effects), Some(Cause::Started));
+        assert_eq!(effects.door, Some(Door::Close));
+    }
+}
+
+#[test]
+fn an_adopting_daemon_that_cannot_send_steps_down_when_the_earlier_one_would_have() {
+    let mut election = Election::new(SETTINGS);
+    election.handle(ms(0), Input::Adopt { lease_until: ms(500) });
+    // The earlier daemon's last advert left at 500 − 2 937.5 ms; three intervals after that are over at 562.5 ms.
+    assert_eq!(election.wake(ms(1000)).door, Some(Door::Close));
+    assert_eq!(election.name(), StateName::Backup);
+}
+
+#[test]
+fn a_router_that_takes_part_adopts_nothing() {
+    for mut election in everywhere().into_iter().skip(2) {
+        let before = election;
+        assert_eq!(election.handle(ms(450), Input::Adopt { lease_until: ms(9_000) }), Effects::default());
+        assert_eq!(election, before);
+    }
+}
