@@ -124,7 +124,7 @@ where
     &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
 {
     let program = ebpf.program_mut(name).ok_or(AttachError::NoObject)?;
-    program.try_into().map_err(|error: ProgramError| AttachError::Load(error.into()))
+    program.try_into().map_err(|error: ProgramError| AttachError::Load(Box::new(error.into())))
 }
 
 fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map, MapError> {
@@ -137,13 +137,12 @@ fn tables(ebpf: &mut Ebpf) -> Result<(Tables, PinnedMaps), AttachError> {
         maps.push((name, map.fd().as_fd().try_clone_to_owned()?));
         Ok::<(), io::Error>(())
     };
-    let mut array = |ebpf: &mut Ebpf, name| match take(ebpf, name)? {
-        Map::Array(map) => {
-            keep(name, &map)?;
-            Ok(map)
-        }
-        #[expect(clippy::wildcard_enum_match_arm, reason = "every other kind of map")]
-        _ => Err(MapError::InvalidName { name: name.to_owned() }),
+    let mut array = |ebpf: &mut Ebpf, name| {
+        let Map::Array(map) = take(ebpf, name)? else {
+            return Err(MapError::InvalidName { name: name.to_owned() });
+        };
+        keep(name, &map)?;
+        Ok(map)
     };
     let arrays = [array(ebpf, name::ROUTERS)?, array(ebpf, name::EXPECTED)?, array(ebpf, name::INTERFACE)?];
     let (vips, counters) = (take(ebpf, name::VIPS)?, take(ebpf, name::COUNTERS)?);
@@ -283,8 +282,8 @@ fn load_error(error: EbpfError) -> AttachError {
         return AttachError::Forbidden { action: "load eBPF programs", source: errno };
     }
     match host::kernel_older_than(5, 18) {
-        (release, true) => AttachError::KernelTooOld { release, source: error },
-        (_, false) => AttachError::Load(error),
+        (release, true) => AttachError::KernelTooOld { release, source: error.into() },
+        (_, false) => AttachError::Load(error.into()),
     }
 }
 

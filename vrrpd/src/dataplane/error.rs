@@ -28,7 +28,7 @@ pub enum AttachError {
         /// As `uname -r` says it.
         release: String,
         /// What the kernel said.
-        source: aya::EbpfError,
+        source: Box<aya::EbpfError>,
     },
     /// The process lives in a time namespace.
     #[error(
@@ -112,7 +112,7 @@ pub enum AttachError {
     },
     /// The kernel does not take the object.
     #[error("the kernel does not take the eBPF program")]
-    Load(#[source] aya::EbpfError),
+    Load(#[source] Box<aya::EbpfError>),
     /// A map is not what it should be.
     #[error("a map of the data plane cannot be used")]
     Map(#[from] aya::maps::MapError),

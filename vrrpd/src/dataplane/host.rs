@@ -58,7 +58,7 @@ pub(super) fn require_capabilities() -> Result<(), AttachError> {
     let has = |bit: u32| effective & (1 << bit) != 0;
     let missing: Vec<&str> = [NET_ADMIN, BPF]
         .into_iter()
-        .filter(|&(bit, _)| !has(bit) && !(bit == BPF.0 && has(SYS_ADMIN)))
+        .filter(|&(bit, _)| !(has(bit) || bit == BPF.0 && has(SYS_ADMIN)))
         .map(|(_, name)| name)
         .collect();
     if !missing.is_empty() {

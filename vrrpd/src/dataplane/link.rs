@@ -24,20 +24,23 @@ pub(super) fn xdp_state(ifindex: u32) -> io::Result<XdpState> {
             handle.link().get().match_index(ifindex).execute().try_next().await.map_err(io::Error::other);
         connection.abort();
         let attributes = link?.map(|link| link.attributes).unwrap_or_default();
-        Ok(attributes.iter().fold(XdpState::default(), |state, attribute| match attribute {
-            LinkAttribute::Xdp(xdp) => xdp.iter().fold(state, with),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "everything else that an interface has")]
-            _ => state,
-        }))
+        let mut state = XdpState::default();
+        for attribute in &attributes {
+            if let LinkAttribute::Xdp(xdp) = attribute {
+                state = xdp.iter().fold(state, with);
+            }
+        }
+        Ok(state)
     })
 }
 
 fn with(state: XdpState, xdp: &LinkXdp) -> XdpState {
-    match xdp {
-        LinkXdp::Attached(attached) => XdpState { native: *attached == XdpAttached::Driver, ..state },
-        LinkXdp::ProgId(id) => XdpState { program: Some(*id), ..state },
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the same again for each mode")]
-        _ => state,
+    if let LinkXdp::Attached(attached) = xdp {
+        XdpState { native: *attached == XdpAttached::Driver, ..state }
+    } else if let LinkXdp::ProgId(id) = xdp {
+        XdpState { program: Some(*id), ..state }
+    } else {
+        state
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) struct Mapping<T> {
 // SAFETY: the mapping belongs to the process and not to a thread.
 unsafe impl<T> Send for Mapping<T> {}
 
+// SAFETY: what can be done by shared reference is atomic, or a volatile read, of memory that the kernel writes anyway.
+unsafe impl<T> Sync for Mapping<T> {}
+
 impl<T: Pod> Mapping<T> {
     /// Maps all entries. The kernel lays them out in steps of eight bytes, so `T` must be a multiple of that; it
     /// refuses a map that is smaller, or not made to be mapped.
@@ -49,7 +52,7 @@ impl<T: Pod> Mapping<T> {
     }
 
     /// Writes `bytes` at `offset` into the entry, in no particular order.
-    pub(super) fn write(&self, slot: u32, offset: usize, bytes: &[u8]) {
+    pub(super) fn write(&mut self, slot: u32, offset: usize, bytes: &[u8]) {
         let to = self.at(slot, offset, bytes.len());
         // SAFETY: `at` checked the bounds, and `bytes` is not in the mapping: nothing is borrowed from it.
         unsafe { to.copy_from_nonoverlapping(NonNull::from_ref(bytes).cast(), bytes.len()) };

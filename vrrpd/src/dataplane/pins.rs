@@ -243,8 +243,6 @@ pub(super) fn ensure_bpffs() -> Result<(), AttachError> {
 }
 
 pub(super) fn is_bpffs(dir: &Path) -> bool {
-    // Which integer type the magic number has depends on the architecture.
-    #[expect(clippy::unnecessary_cast, reason = "not on every architecture")]
     rustix::fs::statfs(dir).is_ok_and(|fs| fs.f_type as u64 & 0xffff_ffff == BPFFS_MAGIC)
 }
 

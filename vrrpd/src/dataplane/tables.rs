@@ -282,10 +282,8 @@ impl Tables {
 
 /// The errno that the kernel said, where it said one.
 fn map_error(error: MapError) -> io::Error {
-    match error {
-        MapError::SyscallError(error) => error.io_error,
-        MapError::IoError(error) => error,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "an error that no map of ours can give")]
-        other => io::Error::other(other),
+    if let MapError::SyscallError(error) = error {
+        return error.io_error;
     }
+    io::Error::other(error)
 }
