@@ -1,5 +1,7 @@
 //! What holds for every text and every configuration.
 
+#![expect(clippy::unwrap_used, reason = "the generators are tests as well")]
+
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use proptest::{collection, option, prelude::*, sample};

@@ -105,13 +105,20 @@ impl Problems {
     }
 
     fn render_one(&self, problem: &Problem, renderer: &Renderer) -> String {
-        let mark = |kind: AnnotationKind, (span, label): &(Span, String)| {
-            kind.span(first_line(&self.text, span)).label(label.clone())
-        };
-        let snippet = Snippet::source(&self.text)
+        let marks =
+            [(AnnotationKind::Primary, Some(&problem.at)), (AnnotationKind::Context, problem.also.as_ref())];
+        let marks =
+            marks.map(|(kind, mark)| mark.map(|(span, label)| (kind, first_line(&self.text, span), label)));
+        let spans: Vec<&Span> = marks.iter().flatten().map(|(_, span, _)| span).collect();
+        let window = whole_lines(&self.text, &spans);
+        let above = self.text[..window.start].bytes().filter(|byte| *byte == b'\n').count();
+        let annotations = marks.into_iter().flatten().map(|(kind, span, label)| {
+            kind.span(span.start - window.start..span.end - window.start).label(label)
+        });
+        let snippet = Snippet::source(&self.text[window.clone()])
+            .line_start(above + 1)
             .path(&self.origin)
-            .annotation(mark(AnnotationKind::Primary, &problem.at))
-            .annotations(problem.also.as_ref().map(|also| mark(AnnotationKind::Context, also)));
+            .annotations(annotations);
         let help = problem.help.as_deref().map(|help| Level::HELP.message(help));
         renderer.render(&[Level::ERROR.primary_title(&problem.title).element(snippet).elements(help)])
     }
@@ -140,6 +147,15 @@ fn first_line(text: &str, span: &Span) -> Span {
     let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
     let line = text.get(start..end).unwrap_or_default().lines().next().unwrap_or_default();
     start..start + line.len()
+}
+
+/// The lines of `text` that hold all of `spans`: the rest need not be looked at.
+fn whole_lines(text: &str, spans: &[&Span]) -> Span {
+    let start = spans.iter().map(|span| span.start).min().unwrap_or(0);
+    let end = spans.iter().map(|span| span.end).max().unwrap_or(0);
+    let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+    let line_end = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
+    line_start..line_end
 }
 
 /// `text` with the insides of `secrets` replaced, byte for byte, so that every other span still fits.
