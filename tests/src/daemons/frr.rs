@@ -1,6 +1,13 @@
 //! FRR's zebra and vrrpd, in a path space of their own.
 
-use std::{fs, path::PathBuf, process::Command, sync::Arc, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::PathBuf,
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
@@ -31,6 +38,8 @@ impl Frr {
         macvlan(namespace, router)?;
         let directory = scratch.path().join(format!("{}-frr", namespace.name()));
         fs::create_dir_all(&directory)?;
+        // The daemons give up root before they make their sockets.
+        fs::set_permissions(&directory, Permissions::from_mode(0o777))?;
         let name = |daemon: &str| format!("{}-frr-{daemon}", namespace.name());
         let file = |name: &str| directory.join(name);
         let (config, empty, socket) = (file("vrrpd.conf"), file("zebra.conf"), file("zserv.api"));
@@ -38,12 +47,7 @@ impl Frr {
         fs::write(&empty, "log stdout\n")?;
         let command = |daemon: &str, config: &PathBuf| {
             let mut command = namespace.command(format!("{DIRECTORY}/{daemon}"));
-            command
-                .args(["-u", "root", "-g", "root", "-P", "0"])
-                .arg("-f")
-                .arg(config)
-                .arg("-z")
-                .arg(&socket);
+            command.args(["-P", "0"]).arg("-f").arg(config).arg("-z").arg(&socket);
             command.arg("-i").arg(file(daemon).with_extension("pid")).arg("--vty_socket").arg(&directory);
             command
         };
@@ -61,8 +65,7 @@ impl Frr {
 
 fn macvlan(namespace: &Namespace, router: &Router) -> Result<()> {
     let (device, mac) = (format!("vrrp4-{}", router.vrid), Mac::virtual_v4(router.vrid));
-    namespace
-        .ip(&format!("link add {device} link {INTERFACE} addrgenmode random type macvlan mode bridge"))?;
+    namespace.ip(&format!("link add {device} link {INTERFACE} type macvlan mode bridge"))?;
     namespace.ip(&format!("link set {device} address {mac}"))?;
     for address in &router.addresses {
         namespace.ip(&format!("address add {address} dev {device}"))?;
