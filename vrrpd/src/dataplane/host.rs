@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::{error::AttachError, sys};
 
-/// Runs `work` on a thread of its own, in the mount namespace of process 1.
+/// Runs `work` on a thread of its own, in the mount namespace of the host.
 ///
 /// `ip netns exec` gives a process mounts of its own; what is pinned there goes when the process does, and with it
 /// the program that keeps the node silent.
@@ -22,7 +22,7 @@ pub(super) fn in_mounts_of_the_host<T: Send + 'static>(
 ) -> Result<T, AttachError> {
     let thread = thread::Builder::new().name("pins".into()).spawn(move || {
         if let Err(error) = enter() {
-            warn!(%error, "cannot enter the mount namespace of process 1: pins will go when this process does");
+            warn!(%error, "cannot enter the host's mount namespace: pins will go when this process does");
         }
         work()
     });
@@ -30,20 +30,47 @@ pub(super) fn in_mounts_of_the_host<T: Send + 'static>(
     thread.map_err(AttachError::Thread)?.join().map_err(panicked)?
 }
 
-/// Whether this process sees other mounts than process 1.
+/// Whether this process sees other mounts than the host.
 pub(super) fn has_own_mounts() -> bool {
-    let inode = |path: &str| fs::metadata(path).map(|namespace| namespace.ino());
-    match (inode("/proc/thread-self/ns/mnt"), inode("/proc/1/ns/mnt")) {
-        (Ok(own), Ok(first)) => own != first,
-        _ => false,
-    }
+    foreign("mnt").is_some()
+}
+
+/// This thread's namespace of one kind, by its inode, unless it is the host's.
+pub(super) fn foreign(kind: &str) -> Option<u64> {
+    let inode = |path: &Path| fs::metadata(path).map(|namespace| namespace.ino()).ok();
+    let own = inode(&namespaces("thread-self").join(kind))?;
+    (own != inode(&host_namespaces()?.join(kind))?).then_some(own)
 }
 
 fn enter() -> io::Result<()> {
+    let Some(namespaces) = host_namespaces() else { return Err(io::ErrorKind::PermissionDenied.into()) };
     if !has_own_mounts() {
         return Ok(());
     }
-    sys::enter_mounts(&File::open("/proc/1/ns/mnt")?)
+    sys::enter_mounts(&File::open(namespaces.join("mnt"))?)
+}
+
+/// The namespaces of the host: those of process 1, or where they are hidden, of this process' eldest ancestor whose are
+/// not.
+fn host_namespaces() -> Option<PathBuf> {
+    let visible = |process: &str| fs::metadata(namespaces(process).join("mnt")).is_ok();
+    let mut eldest = "1".to_owned();
+    if !visible(&eldest) {
+        eldest = "self".to_owned();
+        while let Some(parent) = parent_of(&eldest).filter(|parent| visible(parent)) {
+            eldest = parent;
+        }
+    }
+    visible(&eldest).then(|| namespaces(&eldest))
+}
+
+fn namespaces(process: &str) -> PathBuf {
+    Path::new("/proc").join(process).join("ns")
+}
+
+fn parent_of(process: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:")).map(|parent| parent.trim().to_owned())
 }
 
 /// Bits of `CapEff` and their names. CAP_SYS_ADMIN stands for the two newer ones.

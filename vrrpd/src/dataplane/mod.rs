@@ -123,7 +123,7 @@ impl DataPlane {
         self.adopted
     }
 
-    /// Where everything is pinned, in the mount namespace of process 1 if that could be entered.
+    /// Where everything is pinned, in the host's mount namespace if that could be entered.
     #[must_use]
     pub fn pin_dir(&self) -> &Path {
         self.pins.dir()

@@ -6,10 +6,7 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::{
-        fd::AsFd as _,
-        unix::fs::{DirBuilderExt as _, MetadataExt as _},
-    },
+    os::{fd::AsFd as _, unix::fs::DirBuilderExt as _},
     path::{Path, PathBuf},
 };
 
@@ -19,7 +16,11 @@ use vrrp_common::abi::{
     Counters, Expected, Interface, LAYOUT_VERSION, MAX_VIPS, Router, SLOTS, Vip, VipOwner, name,
 };
 
-use super::{error::AttachError, host::Lock, sys};
+use super::{
+    error::AttachError,
+    host::{self, Lock},
+    sys,
+};
 
 /// Where the BPF file system is.
 const BPFFS: &str = "/sys/fs/bpf";
@@ -171,14 +172,9 @@ fn base() -> PathBuf {
 
 const NAMESPACE: &str = "netns-";
 
-/// The directory of this thread's network namespace, unless it is that of process 1.
+/// The directory of this thread's network namespace, unless it is the host's.
 fn namespace() -> Option<String> {
-    let inode =
-        |process: &str| fs::metadata(format!("/proc/{process}/ns/net")).map(|namespace| namespace.ino());
-    match (inode("thread-self"), inode("1")) {
-        (Ok(own), Ok(first)) if own != first => Some(format!("{NAMESPACE}{own}")),
-        _ => None,
-    }
+    host::foreign("net").map(|inode| format!("{NAMESPACE}{inode}"))
 }
 
 fn name_of(path: &Path) -> &str {

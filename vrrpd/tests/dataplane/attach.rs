@@ -1,0 +1,1 @@
+//! Loading, adopting, and what is in the way.

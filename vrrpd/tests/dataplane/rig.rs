@@ -1,0 +1,178 @@
+//! A data plane on a veth in a namespace of its own, and its programs to be run by hand on the same maps.
+
+use std::{net::IpAddr, process::Command, time::Duration};
+
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::RingBuf,
+    programs::{SchedClassifier, TestRun, TestRunOptions, Xdp},
+};
+use vrrp_common::{
+    abi::{self, Counters, Event, Verdict, name},
+    time::Time,
+    types::{Family, Mac, Vrid},
+};
+use vrrpd::{
+    config::XdpMode,
+    dataplane::{self, AttachError, Attachment, OBJECT, RouterEntry, Target},
+};
+
+pub(crate) const INTERFACE: &str = "va";
+pub(crate) const NIC: Mac = Mac([0x02, 0, 0, 0, 0, 0x0a]);
+pub(crate) const LONG: Duration = Duration::from_secs(3600);
+
+/// Moves this thread into a new network namespace with `va` and its peer `vb`.
+pub(crate) fn namespace() {
+    assert!(rustix::process::geteuid().is_root(), "these tests need root: cargo xtask test");
+    // SAFETY: touches no memory. The thread is the test's own, and ends with it.
+    assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
+    ip("link add va address 02:00:00:00:00:0a type veth peer name vb address 02:00:00:00:00:0b");
+    ip("link set va up");
+    ip("link set vb up");
+}
+
+pub(crate) fn ip(arguments: &str) {
+    let out = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
+    assert!(out.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+pub(crate) fn target() -> Target {
+    Target { name: INTERFACE.into(), index: index(INTERFACE), mac: NIC }
+}
+
+pub(crate) fn index(interface: &str) -> u32 {
+    let out = Command::new("ip").args(["-o", "link", "show", interface]).output().unwrap();
+    String::from_utf8(out.stdout).unwrap().split(':').next().unwrap().parse().unwrap()
+}
+
+pub(crate) fn attach() -> Result<Attachment, AttachError> {
+    dataplane::attach(&target(), XdpMode::Auto)
+}
+
+/// Nanoseconds of the clock that leases are in.
+pub(crate) fn now() -> Time {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Time::BOOT + Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+pub(crate) fn v4_slot(vrid: u8) -> u32 {
+    abi::slot(Family::V4, Vrid::new(vrid).unwrap())
+}
+
+pub(crate) fn entry(vrid: u8, use_vmac: bool, accept: bool) -> RouterEntry {
+    let vrid = Vrid::new(vrid).unwrap();
+    let mac = if use_vmac { Mac::virtual_router(Family::V4, vrid) } else { NIC };
+    RouterEntry { vrid, family: Family::V4, use_vmac, accept, mac }
+}
+
+/// What became of a frame.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) action: u32,
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) frame: Vec<u8>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// The data plane and hand-run copies of its programs, which have a ring of their own.
+pub(crate) struct Rig {
+    attachment: Option<Attachment>,
+    programs: Ebpf,
+    ring: RingBuf<aya::maps::MapData>,
+}
+
+impl Rig {
+    pub(crate) fn new() -> Self {
+        namespace();
+        let attachment = attach().unwrap();
+        let mut loader = EbpfLoader::new();
+        for map in [name::ROUTERS, name::EXPECTED, name::INTERFACE, name::VIPS, name::COUNTERS] {
+            loader.map_pin_path(map, attachment.plane.pin_dir().join(map.to_lowercase()));
+        }
+        let mut programs = loader.load(OBJECT).unwrap();
+        let xdp: &mut Xdp = programs.program_mut(name::INGRESS).unwrap().try_into().unwrap();
+        xdp.load().unwrap();
+        let egress: &mut SchedClassifier = programs.program_mut(name::EGRESS).unwrap().try_into().unwrap();
+        egress.load().unwrap();
+        let ring = RingBuf::try_from(programs.take_map(name::EVENTS).unwrap()).unwrap();
+        Self { attachment: Some(attachment), programs, ring }
+    }
+
+    pub(crate) fn tables(&mut self) -> &mut dataplane::Tables {
+        &mut self.attachment.as_mut().unwrap().tables
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.attachment.as_ref().unwrap().tables.counters().unwrap()
+    }
+
+    pub(crate) fn xdp(&self) -> &Xdp {
+        self.programs.program(name::INGRESS).unwrap().try_into().unwrap()
+    }
+
+    pub(crate) fn tc(&self) -> &SchedClassifier {
+        self.programs.program(name::EGRESS).unwrap().try_into().unwrap()
+    }
+
+    /// A router with these addresses, as backup.
+    pub(crate) fn router(&mut self, entry: &RouterEntry, vips: &[&str]) {
+        let slot = v4_slot(entry.vrid.as_u8());
+        let vips: Vec<IpAddr> = vips.iter().map(|vip| vip.parse().unwrap()).collect();
+        self.tables().configure(slot, entry, now());
+        self.tables().set_vips(slot, &vips).unwrap();
+    }
+
+    pub(crate) fn open(&mut self, vrid: u8) {
+        self.tables().open(v4_slot(vrid), now() + LONG, now());
+    }
+
+    /// Master, whose lease was over a moment ago.
+    pub(crate) fn lapse(&mut self, vrid: u8) {
+        let now = now();
+        self.tables().open(v4_slot(vrid), now, now);
+    }
+
+    pub(crate) fn arrive(&mut self, frame: &[u8]) -> Outcome {
+        let before = self.counters();
+        let mut out = vec![0; frame.len() + 64];
+        let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..Default::default() };
+        let result = self.xdp().test_run(options).unwrap();
+        out.truncate(result.data_size_out as usize);
+        self.outcome(&before, result.return_value, out)
+    }
+
+    /// Runs the program on `frame` so many times, and leaves the ring alone. Nanoseconds for each.
+    pub(crate) fn repeat(&self, frame: &[u8], repeat: u32) -> u128 {
+        let options = TestRunOptions { data_in: Some(frame), repeat, ..Default::default() };
+        self.xdp().test_run(options).unwrap().duration.as_nanos()
+    }
+
+    pub(crate) fn leave(&mut self, frame: &[u8]) -> Outcome {
+        let before = self.counters();
+        let mut out = vec![0; frame.len() + 64];
+        let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..Default::default() };
+        let result = self.tc().test_run(options).unwrap();
+        out.truncate(result.data_size_out as usize);
+        self.outcome(&before, result.return_value, out)
+    }
+
+    fn outcome(&mut self, before: &Counters, action: u32, frame: Vec<u8>) -> Outcome {
+        let after = self.counters();
+        let counted: Vec<Verdict> =
+            Verdict::ALL.iter().copied().filter(|&verdict| after.of(verdict) != before.of(verdict)).collect();
+        assert!(counted.len() <= 1, "one frame, counted as {counted:?}");
+        let mut events = Vec::new();
+        while let Some(item) = self.ring.next() {
+            events.push(*bytemuck::from_bytes::<Event>(&item));
+        }
+        Outcome { action, verdict: counted.first().copied(), frame, events }
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if let Some(Attachment { plane, .. }) = self.attachment.take() {
+            plane.detach().unwrap();
+        }
+    }
+}
