@@ -121,7 +121,12 @@ impl Pins {
 
     /// The same, with the directory.
     pub(super) fn remove(&self) -> Result<(), AttachError> {
-        remove(&self.dir).map_err(|source| self.error("remove", source))
+        remove(&self.dir).map_err(|source| self.error("remove", source))?;
+        if let Some(parent) = self.dir.parent() {
+            // Fails while another interface's is in it.
+            let _in_use = fs::remove_dir(parent);
+        }
+        Ok(())
     }
 
     pub(super) fn error(&self, action: &'static str, source: io::Error) -> AttachError {

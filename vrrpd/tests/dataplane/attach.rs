@@ -1,1 +1,233 @@
 //! Loading, adopting, and what is in the way.
+
+use std::{fs, io::Write as _, path::PathBuf, process::Command, thread};
+
+use aya::{
+    Ebpf,
+    maps::{Array, MapData},
+    programs::{Xdp, XdpMode as Mode},
+};
+use vrrp_common::{
+    abi::{name, role},
+    time::Time,
+};
+use vrrpd::{
+    config::XdpMode,
+    dataplane::{self, AttachError, Attached, OBJECT, Tables, Why},
+};
+
+use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, target, v4_slot};
+
+const SLOT_51: u8 = 51;
+
+/// The id of the XDP program on the interface, as `ip` tells it.
+fn xdp_program() -> Option<String> {
+    let out = Command::new("ip").args(["-o", "-d", "link", "show", "va"]).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    text.split_once("prog/xdp id ").map(|(_, rest)| rest.split_whitespace().next().unwrap().to_owned())
+}
+
+fn configure(tables: &mut Tables, vips: &[&str]) -> bool {
+    let vips: Vec<_> = vips.iter().map(|vip| vip.parse().unwrap()).collect();
+    let open = tables.configure(v4_slot(SLOT_51), &entry(SLOT_51, true, true), now());
+    tables.set_vips(v4_slot(SLOT_51), &vips).unwrap();
+    open
+}
+
+#[test]
+fn a_veth_gets_generic_mode_and_a_planned_stop_leaves_nothing() {
+    namespace();
+    let attachment = attach().unwrap();
+    assert_eq!(*attachment.plane.mode(), Attached::Generic(Why::Veth));
+    assert!(!attachment.plane.is_adopted());
+    let dir = attachment.plane.pin_dir().to_owned();
+    let mut pins: Vec<_> =
+        fs::read_dir(&dir).unwrap().map(|pin| pin.unwrap().file_name().into_string().unwrap()).collect();
+    pins.sort();
+    assert_eq!(pins, ["counters", "egress_link", "expected", "interface", "routers", "vips", "xdp_link"]);
+    assert!(xdp_program().is_some());
+    attachment.plane.detach().unwrap();
+    assert!(!dir.exists());
+    assert_eq!(xdp_program(), None);
+}
+
+#[test]
+fn native_mode_is_native() {
+    namespace();
+    let attachment = dataplane::attach(&target(), XdpMode::Native).unwrap();
+    assert_eq!(*attachment.plane.mode(), Attached::Native);
+    attachment.plane.detach().unwrap();
+}
+
+#[test]
+fn the_next_daemon_takes_over_program_roles_and_addresses() {
+    namespace();
+    let mut first = attach().unwrap();
+    assert!(!configure(&mut first.tables, &["192.0.2.51", "192.0.2.52"]));
+    let lease = now() + LONG;
+    first.tables.open(v4_slot(SLOT_51), lease, now());
+    let old = xdp_program().unwrap();
+    // Killed: nothing is detached.
+    drop(first);
+    assert_eq!(xdp_program().as_deref(), Some(&*old), "the program stays");
+
+    let mut second = attach().unwrap();
+    assert!(second.plane.is_adopted());
+    assert_ne!(xdp_program().unwrap(), old, "the program is exchanged");
+    let router = second.tables.router(v4_slot(SLOT_51));
+    assert_eq!((router.role, router.lease_until_ns), (role::MASTER, lease.as_nanos()));
+    assert_eq!(second.tables.vips(v4_slot(SLOT_51)).count(), 2);
+    assert!(configure(&mut second.tables, &["192.0.2.51"]), "the door stays open");
+    assert_eq!(second.tables.vips(v4_slot(SLOT_51)).count(), 1);
+    assert_eq!(second.tables.configured_slots().collect::<Vec<_>>(), [v4_slot(SLOT_51)]);
+    second.plane.detach().unwrap();
+}
+
+#[test]
+fn a_role_whose_lease_is_over_is_not_taken_over() {
+    namespace();
+    let mut first = attach().unwrap();
+    configure(&mut first.tables, &["192.0.2.51"]);
+    first.tables.open(v4_slot(SLOT_51), now(), now());
+    drop(first);
+    let mut second = attach().unwrap();
+    assert!(!configure(&mut second.tables, &["192.0.2.51"]));
+    let router = second.tables.router(v4_slot(SLOT_51));
+    assert_eq!((router.role, Time::from_nanos(router.lease_until_ns)), (role::BACKUP, Time::BOOT));
+    second.plane.detach().unwrap();
+}
+
+#[test]
+fn pins_of_another_layout_are_never_used() {
+    namespace();
+    let first = attach().unwrap();
+    let pin = first.plane.pin_dir().join("routers");
+    drop(first);
+    fs::remove_file(&pin).unwrap();
+    let other = Array::<MapData, u64>::create(4, 1 << 10).unwrap();
+    other.pin(&pin).unwrap();
+
+    let mut second = attach().unwrap();
+    assert!(!second.plane.is_adopted());
+    assert!(!configure(&mut second.tables, &["192.0.2.51"]));
+    second.plane.detach().unwrap();
+}
+
+#[test]
+fn pins_of_an_interface_that_is_gone_are_swept_and_its_name_is_free() {
+    namespace();
+    let first = attach().unwrap();
+    let index = first.plane.target().index;
+    drop(first);
+    ip("link del va");
+    ip("link add va type veth peer name vb");
+    let second = attach().unwrap();
+    assert_ne!(second.plane.target().index, index);
+    assert!(!second.plane.is_adopted());
+    second.plane.detach().unwrap();
+}
+
+#[test]
+fn pins_under_a_former_name_of_the_interface_are_swept() {
+    namespace();
+    let first = attach().unwrap();
+    let former = first.plane.pin_dir().to_owned();
+    drop(first);
+    ip("link set va down");
+    ip("link set va name lan0");
+    let target = dataplane::Target { name: "lan0".into(), index: index("lan0"), mac: NIC };
+    let second = dataplane::attach(&target, XdpMode::Auto).unwrap();
+    assert!(!former.exists());
+    second.plane.detach().unwrap();
+}
+
+#[test]
+fn a_second_daemon_is_refused() {
+    namespace();
+    let first = attach().unwrap();
+    let error = attach().unwrap_err();
+    assert!(matches!(error, AttachError::Taken { .. }), "{error}");
+    assert!(!error.is_unsupported());
+    first.plane.detach().unwrap();
+}
+
+#[test]
+fn another_program_is_named() {
+    namespace();
+    let mut other = Ebpf::load(OBJECT).unwrap();
+    let program: &mut Xdp = other.program_mut(name::INGRESS).unwrap().try_into().unwrap();
+    program.load().unwrap();
+    program.attach("va", Mode::Skb).unwrap();
+    let error = attach().unwrap_err();
+    let AttachError::Busy { program, .. } = &error else { panic!("{error}") };
+    assert!(program.contains(name::INGRESS), "{error}");
+}
+
+#[test]
+fn native_mode_with_a_large_mtu_says_what_to_do_and_auto_goes_on() {
+    namespace();
+    ip("link set vb mtu 9000");
+    let error = dataplane::attach(&target(), XdpMode::Native).unwrap_err();
+    assert!(error.to_string().contains("mtu 1500"), "{error}");
+    let attachment = attach().unwrap();
+    attachment.plane.detach().unwrap();
+}
+
+#[test]
+fn an_interface_that_is_gone_is_named() {
+    namespace();
+    let gone = dataplane::Target { index: 4711, ..target() };
+    let error = dataplane::attach(&gone, XdpMode::Generic).unwrap_err();
+    assert!(matches!(error, AttachError::NoInterface { .. }), "{error:?}");
+}
+
+/// `ip netns exec` gives its process mounts of its own. What is pinned there would go with it.
+#[test]
+fn pins_outlive_a_process_with_mounts_of_its_own() {
+    namespace();
+    let target = target();
+    let (dir, program) = thread::spawn(move || {
+        // SAFETY: touches no memory. The thread gets mounts of its own, in which /sys is empty, and ends with them.
+        unsafe {
+            assert_eq!(libc::unshare(libc::CLONE_NEWNS), 0);
+            assert_eq!(
+                libc::mount(
+                    c"none".as_ptr(),
+                    c"/".as_ptr(),
+                    std::ptr::null(),
+                    libc::MS_REC | libc::MS_PRIVATE,
+                    std::ptr::null()
+                ),
+                0
+            );
+            assert_eq!(
+                libc::mount(c"t".as_ptr(), c"/sys".as_ptr(), c"sysfs".as_ptr(), 0, std::ptr::null()),
+                0
+            );
+        }
+        let attachment = dataplane::attach(&target, XdpMode::Auto).unwrap();
+        (attachment.plane.pin_dir().to_owned(), xdp_program())
+    })
+    .join()
+    .unwrap();
+    assert!(dir.join("xdp_link").exists(), "{} in the host's mounts", dir.display());
+    assert_eq!(xdp_program(), program);
+    let next = attach().unwrap();
+    assert!(next.plane.is_adopted());
+    next.plane.detach().unwrap();
+}
+
+#[test]
+fn plain_libbpf_loads_the_object() {
+    namespace();
+    let object = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("vrrp-ebpf.o");
+    fs::File::create(&object).unwrap().write_all(OBJECT).unwrap();
+    let dir = PathBuf::from("/sys/fs/bpf").join(format!("vrrpd-test-{}", std::process::id()));
+    attach().unwrap().plane.detach().unwrap();
+    let out = Command::new("bpftool").args(["prog", "loadall"]).args([&object, &dir]).output().unwrap();
+    let loaded: Vec<_> =
+        [name::INGRESS, name::EGRESS].into_iter().filter(|name| dir.join(name).exists()).collect();
+    let _nothing = fs::remove_dir_all(&dir);
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(loaded, [name::INGRESS, name::EGRESS]);
+}
