@@ -18,7 +18,7 @@ const REPLY: u16 = 2_u16.to_be();
 
 /// Judges any frame with the EtherType of ARP.
 #[inline(always)]
-pub(crate) fn judge(frame: &Frame) -> Verdict {
+pub(crate) fn judge(frame: &mut Frame) -> Verdict {
     let Some(arp) = frame.arp() else { return Verdict::NotOurs };
     if !is_ipv4_on_ethernet(arp) {
         return Verdict::NotOurs;
@@ -48,8 +48,8 @@ pub(crate) fn judge(frame: &Frame) -> Verdict {
     match Door::of(router) {
         Door::NotMaster => Verdict::ArpNotMaster,
         Door::Lapsed => Verdict::ArpLeaseLapsed,
-        Door::Open if operation == REQUEST => answer(arp, sender_mac, router.mac()),
-        Door::Open => admit(frame, arp, router),
+        Door::Open if operation == REQUEST => answer(frame, sender_mac, router.mac()),
+        Door::Open => admit(frame, router),
     }
 }
 
@@ -89,22 +89,24 @@ fn claim(frame: &Frame, sender_mac: Mac, slot: u32, router: Router) -> Verdict {
 
 /// Turns the question round (RFC 826): who asked is told that the address is at `mac` (RFC 9568 §8.1.2).
 #[inline(always)]
-fn answer(arp: &mut Arp, asker: Mac, mac: Mac) -> Verdict {
-    let address = arp.target;
-    arp.destination = asker.bytes();
-    arp.source = mac.bytes();
-    arp.operation = REPLY.to_ne_bytes();
-    arp.target_mac = asker.bytes();
-    arp.target = arp.sender;
-    arp.sender_mac = mac.bytes();
-    arp.sender = address;
+fn answer(frame: &mut Frame, asker: Mac, mac: Mac) -> Verdict {
+    frame.edit_arp(|arp| {
+        let address = arp.target;
+        arp.destination = asker.bytes();
+        arp.source = mac.bytes();
+        arp.operation = REPLY.to_ne_bytes();
+        arp.target_mac = asker.bytes();
+        arp.target = arp.sender;
+        arp.sender_mac = mac.bytes();
+        arp.sender = address;
+    });
     Verdict::ArpAnswered
 }
 
 /// The answer to a question that this host asked as the virtual address. The kernel only listens to its own MAC.
 #[inline(always)]
-fn admit(frame: &Frame, arp: &Arp, router: Router) -> Verdict {
-    if Mac::from_bytes(arp.destination) == router.mac()
+fn admit(frame: &mut Frame, router: Router) -> Verdict {
+    if frame.destination() == Some(router.mac())
         && let Some(mac) = maps::interface_mac()
     {
         frame.set_destination(mac);

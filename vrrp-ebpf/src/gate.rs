@@ -10,7 +10,7 @@ use crate::{
 
 /// Frames to the virtual MAC of a router here: turned to the interface's own, which the kernel listens to.
 #[inline(always)]
-pub(crate) fn virtual_mac(frame: &Frame, ether_type: u16) -> Option<Verdict> {
+pub(crate) fn virtual_mac(frame: &mut Frame, ether_type: u16) -> Option<Verdict> {
     let vrid = frame.destination()?.virtual_router_v4()?;
     let (_slot, router) = Router::with_vrid(Family::V4, vrid)?;
     if !router.uses_virtual_mac() {
@@ -24,7 +24,7 @@ pub(crate) fn virtual_mac(frame: &Frame, ether_type: u16) -> Option<Verdict> {
 }
 
 #[inline(always)]
-fn admit(frame: &Frame, ether_type: u16, router: Router) -> Verdict {
+fn admit(frame: &mut Frame, ether_type: u16, router: Router) -> Verdict {
     if !router.accepts()
         && ether_type == ETHER_IPV4
         && let Some(ip) = frame.ipv4()

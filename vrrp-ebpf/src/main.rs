@@ -4,6 +4,7 @@
 //! Nothing here decides an election: the daemon writes who is master and until when, and this obeys.
 
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![expect(clippy::needless_pass_by_value, reason = "entry points take their context as the macros give it")]
 
 mod advert;
 mod arp;
@@ -25,7 +26,7 @@ use crate::packet::{ETHER_ARP, ETHER_IPV4, Frame};
 /// What becomes of every frame that arrives. This screen is the security policy.
 #[xdp]
 fn vrrp_ingress(context: XdpContext) -> u32 {
-    let verdict = judge(&Frame::new(context.ctx));
+    let verdict = judge(&mut Frame::new(context.ctx));
     maps::count(verdict);
     match verdict {
         Verdict::ArpAnswered => xdp_action::XDP_TX,
@@ -69,7 +70,7 @@ fn vrrp_egress(context: TcContext) -> i32 {
 }
 
 #[inline(always)]
-fn judge(frame: &Frame) -> Verdict {
+fn judge(frame: &mut Frame) -> Verdict {
     let ether_type = match frame.untag() {
         Ok(ether_type) => ether_type,
         Err(verdict) => return verdict,

@@ -3,7 +3,7 @@
 //! One bounds check for each layer, constant offsets after it. Fields are byte arrays in the order of the wire, so
 //! that nothing needs alignment.
 
-use core::ptr;
+use core::{hint, ptr};
 
 use aya_ebpf::{
     bindings::{__sk_buff, xdp_md},
@@ -145,13 +145,15 @@ impl Frame {
         if field + size_of::<T>() > end {
             return None;
         }
+        // SAFETY: no frame is at address 0. Not known, that would be tested at every `Option<&T>`.
+        unsafe { hint::assert_unchecked(field != 0) };
         Some(field as *mut T)
     }
 
     /// The EtherType below priority tags (VLAN 0), which the kernel takes for no tag at all: they are removed, so that
     /// ARP and IPv4 beneath them do not slip by. A frame of a VLAN is that VLAN's, and not ours.
     #[inline(always)]
-    pub(crate) fn untag(&self) -> Result<u16, Verdict> {
+    pub(crate) fn untag(&mut self) -> Result<u16, Verdict> {
         for _ in 0..PRIORITY_TAGS {
             let ether_type = self.ether_type(12)?;
             if ether_type != ETHER_VLAN && ether_type != ETHER_SERVICE_VLAN {
@@ -178,7 +180,7 @@ impl Frame {
     }
 
     #[inline(always)]
-    fn pop_tag(&self) -> Result<(), Verdict> {
+    fn pop_tag(&mut self) -> Result<(), Verdict> {
         let header: *mut [[u8; 6]; 3] = self.at(0).ok_or(Verdict::NotOurs)?;
         let words: *mut u32 = header.cast();
         // SAFETY: `at` checked 18 bytes; the two addresses move up by four, into them. The last word goes first: as one
@@ -203,7 +205,7 @@ impl Frame {
 
     /// Sends the frame on to another address.
     #[inline(always)]
-    pub(crate) fn set_destination(&self, mac: Mac) {
+    pub(crate) fn set_destination(&mut self, mac: Mac) {
         if let Some(header) = self.at::<Ethernet>(0) {
             // SAFETY: `at` checked the bounds.
             unsafe { (*header).destination = mac.bytes() };
@@ -212,9 +214,18 @@ impl Frame {
 
     /// The frame as ARP.
     #[inline(always)]
-    pub(crate) fn arp(&self) -> Option<&mut Arp> {
-        // SAFETY: `at` checked the bounds, any bytes are an `Arp`, and nothing else refers to them meanwhile.
-        self.at(0).map(|arp| unsafe { &mut *arp })
+    pub(crate) fn arp(&self) -> Option<&Arp> {
+        // SAFETY: `at` checked the bounds, and any bytes are an `Arp`.
+        self.at(0).map(|arp| unsafe { &*arp })
+    }
+
+    /// Changes the frame, which is ARP.
+    #[inline(always)]
+    pub(crate) fn edit_arp(&mut self, edit: impl FnOnce(&mut Arp)) {
+        if let Some(arp) = self.at(0) {
+            // SAFETY: `at` checked the bounds, any bytes are an `Arp`, and nothing else refers to the frame.
+            edit(unsafe { &mut *arp });
+        }
     }
 
     /// The IPv4 header behind an Ethernet header.
@@ -276,6 +287,8 @@ pub(crate) fn leaving_arp<'a>(skb: *mut __sk_buff) -> Option<&'a Arp> {
     if start + size > end {
         return None;
     }
+    // SAFETY: as in `Frame::at`.
+    unsafe { hint::assert_unchecked(start != 0) };
     // SAFETY: the bounds were checked, and any bytes are an `Arp`.
     Some(unsafe { &*(start as *const Arp) })
 }

@@ -73,28 +73,24 @@ fn parent_of(process: &str) -> Option<String> {
     status.lines().find_map(|line| line.strip_prefix("PPid:")).map(|parent| parent.trim().to_owned())
 }
 
-/// Bits of `CapEff` and their names. CAP_SYS_ADMIN stands for the two newer ones.
+/// Bits of `CapEff` and their names.
 const NET_ADMIN: (u32, &str) = (12, "CAP_NET_ADMIN");
-const SYS_ADMIN: u32 = 21;
-const PERFMON: u32 = 38;
+const PERFMON: (u32, &str) = (38, "CAP_PERFMON");
 const BPF: (u32, &str) = (39, "CAP_BPF");
+/// Stands for the two newer ones.
+const SYS_ADMIN: u32 = 21;
 
-/// Refuses to go on without the capabilities that loading and attaching need.
+/// Refuses to go on without the capabilities that loading and attaching need. Without CAP_PERFMON the verifier
+/// forbids arithmetic on pointers that this program does, and makes the rest slower.
 pub(super) fn require_capabilities() -> Result<(), AttachError> {
     let Some(effective) = effective_capabilities() else { return Ok(()) };
     let has = |bit: u32| effective & (1 << bit) != 0;
-    let missing: Vec<&str> = [NET_ADMIN, BPF]
+    let missing: Vec<&str> = [NET_ADMIN, BPF, PERFMON]
         .into_iter()
-        .filter(|&(bit, _)| !(has(bit) || bit == BPF.0 && has(SYS_ADMIN)))
+        .filter(|&(bit, _)| !(has(bit) || bit != NET_ADMIN.0 && has(SYS_ADMIN)))
         .map(|(_, name)| name)
         .collect();
-    if !missing.is_empty() {
-        return Err(AttachError::Privilege(missing));
-    }
-    if !has(PERFMON) && !has(SYS_ADMIN) {
-        warn!("without CAP_PERFMON the kernel runs the program more slowly, and may refuse it");
-    }
-    Ok(())
+    if missing.is_empty() { Ok(()) } else { Err(AttachError::Privilege(missing)) }
 }
 
 fn effective_capabilities() -> Option<u64> {

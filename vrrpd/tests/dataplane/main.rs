@@ -1,6 +1,9 @@
 //! The data plane in the kernel that this runs on: every verdict through `BPF_PROG_TEST_RUN`, and loading, adopting
 //! and detaching on a pair of interfaces in a network namespace of each test's own. Needs root.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "tests look at the verdicts that they are about")]
+
 mod attach;
 mod cost;
 mod egress;

@@ -52,6 +52,7 @@ fn set(rig: &mut Rig, state: State) {
 /// Each with what it is at master, backup, and with the lease over.
 type Row = (&'static str, Vec<u8>, [(u32, Verdict); 3]);
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows() -> Vec<Row> {
     use Verdict::*;
     let everywhere = |action, verdict| [(action, verdict); 3];
