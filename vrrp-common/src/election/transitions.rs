@@ -49,10 +49,11 @@ impl Election {
     fn advert_as_backup(&mut self, mut backup: Backup, advert: Advert, at: Time) -> Effects {
         let settings = &self.settings;
         let expect = if advert.priority == Priority::RELEASE {
-            // Never later than before, or a flood of them would keep the address dead.
-            let skew = backup.interval.skew(settings.version, settings.priority);
-            backup.master_down_at = backup.master_down_at.min(at + skew);
             backup.heard_at = at.max(backup.heard_at);
+            let skewed = backup.heard_at + backup.interval.skew(settings.version, settings.priority);
+            // The first one counts, or a flood of them would keep the address dead. It counts in full: what the
+            // kernel has heard since the last timeout is not yet in `master_down_at`, which may be too early.
+            backup.master_down_at = if backup.released { backup.master_down_at.min(skewed) } else { skewed };
             backup.released = true;
             Some(Expect::Nothing)
         } else if backup.yields_to(settings, advert, at) {

@@ -1,0 +1,133 @@
+//! What must hold in every run. The checkers see the wire, the doors and the states, and compute on their own.
+//!
+//! The bounds on two hosts that answer at once, with `D` the longest way of an advert and `W` the time in which a
+//! running daemon reads it and acts:
+//!
+//! - Never when the one that opens had heard the last advert of the other and was to follow it, whatever has become
+//!   of the other: crash, pause, loss, partition, clocks that run apart by 2 %.
+//! - At a preemption, a contention or a handover between running daemons: `D + W` when the opening one ranks
+//!   higher, `2 (D + W)` when the older one must first answer it, and the grace of a handover.
+//! - When the older one is paused or dead at the moment in which it is preempted: its lease, less than three
+//!   intervals after its last advert. Likewise while adverts are lost.
+
+use std::{fmt, time::Duration};
+
+use vrrp_common::{
+    election::{HANDOVER_GRACE, Input, Transition},
+    receive::Advert,
+    types::Priority,
+};
+
+use crate::{
+    host::Host,
+    scenario::Scenario,
+    trace::Moment,
+    world::{STORE, WAKE},
+};
+
+mod door;
+mod role;
+mod wire;
+
+/// What is to be seen of a run.
+pub(crate) enum Seen {
+    /// A new daemon.
+    Started { by: usize },
+    /// An advert that passes the ladder was stamped or queued.
+    Heard { to: usize, from: usize, serial: u64, advert: Advert },
+    /// A state has changed; whether the door was open before.
+    Changed { by: usize, transition: Transition, input: Input, was_open: bool },
+    /// An advert left.
+    Advertised { by: usize, serial: u64, advert: Advert },
+    /// A turn of the loop is over.
+    Turned { by: usize, configured: bool },
+    /// Something began or ended from outside.
+    Trouble { host: usize },
+    /// Time has passed.
+    Tick,
+    /// The run is over.
+    End,
+}
+
+/// The run at this moment.
+pub(crate) struct View<'a> {
+    pub(crate) now: Moment,
+    pub(crate) hosts: &'a [Host],
+    pub(crate) scenario: &'a Scenario,
+}
+
+impl View<'_> {
+    fn open(&self, host: usize) -> bool {
+        self.hosts[host].open(self.now)
+    }
+
+    fn own(&self, host: usize) -> Advert {
+        let settings = &self.hosts[host].settings;
+        Advert { source: settings.address, priority: settings.priority, interval: settings.interval }
+    }
+}
+
+/// What does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) checker: &'static str,
+    pub(crate) what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.checker, self.what)
+    }
+}
+
+pub(crate) trait Checker {
+    fn name(&self) -> &'static str;
+
+    /// # Errors
+    /// What does not hold.
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String>;
+}
+
+pub(crate) fn all(scenario: &Scenario) -> Vec<Box<dyn Checker>> {
+    let hosts = scenario.plans.len();
+    vec![
+        Box::new(door::Lease::new(hosts)),
+        Box::new(door::Followed::new(hosts)),
+        Box::new(door::Outranked::default()),
+        Box::new(door::Overlap::new(hosts)),
+        Box::new(door::Handover::default()),
+        Box::new(role::Takeover::new(hosts)),
+        Box::new(role::Silence::new(hosts)),
+        Box::new(role::Change::default()),
+        Box::new(role::Convergence::default()),
+        Box::new(wire::Answer::new(hosts)),
+        Box::new(wire::Flood::new(hosts)),
+        Box::new(wire::Idle::new(hosts)),
+    ]
+}
+
+fn ns(span: Duration) -> u64 {
+    span.as_nanos() as u64
+}
+
+/// `W`: from the arrival of an advert to its effect in the map, with room for clocks that run apart.
+const ACT: u64 = WAKE + STORE + 2_000;
+
+fn grace() -> u64 {
+    ns(HANDOVER_GRACE) + WAKE
+}
+
+fn outranks(advert: Advert, own: Advert) -> bool {
+    advert.priority != Priority::RELEASE && (advert.priority, advert.source) > (own.priority, own.source)
+}
+
+/// Whether a backup with the settings of `host` has to let this master be.
+fn must_follow(host: &Host, advert: Advert) -> bool {
+    let own = &host.settings;
+    let preempts = own.preempt || own.priority == Priority::OWNER;
+    advert.priority != Priority::RELEASE && (advert.priority >= own.priority || !preempts)
+}
+
+fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
+}

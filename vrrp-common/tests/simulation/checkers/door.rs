@@ -1,0 +1,218 @@
+//! Who answers, and for how long.
+
+use vrrp_common::{
+    election::{Cause, StateName},
+    receive::Advert,
+    time::Time,
+    types::Priority,
+};
+
+use super::{ACT, Checker, Seen, View, ensure, grace, must_follow, ns, outranks};
+use crate::trace::Moment;
+
+/// I1, I2: who answers has sent an advert that those who heard it still wait for; a leaving one, for one interval.
+pub(super) struct Lease {
+    /// Last advert of each host, with its own clock.
+    last: Vec<Option<(Time, Advert)>>,
+}
+
+impl Lease {
+    pub(super) fn new(hosts: usize) -> Self {
+        Self { last: vec![None; hosts] }
+    }
+}
+
+impl Checker for Lease {
+    fn name(&self) -> &'static str {
+        "lease"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if let Seen::Advertised { by, advert, .. } = *seen {
+            let at = view.hosts[by].clock(view.now);
+            let farewell = advert.priority == Priority::RELEASE;
+            // The lease that a farewell finds is that of the advert before; it only shortens it.
+            let running = view.hosts[by].runs() && view.hosts[by].state() == Some(StateName::Leaving);
+            if !farewell || running {
+                self.last[by] = Some((at, advert));
+            }
+        }
+        for (index, host) in view.hosts.iter().enumerate().filter(|(index, _)| view.open(*index)) {
+            let now = host.clock(view.now);
+            let Some((at, advert)) = self.last[index] else {
+                return Err(format!("{index} answers and has never advertised"));
+            };
+            // Between its farewell and the store that shortens the lease a daemon may die.
+            let bound = match advert.priority {
+                Priority::RELEASE if host.runs() => {
+                    advert.interval.span() + core::time::Duration::from_nanos(ACT)
+                }
+                _ => advert.interval.lease(),
+            };
+            ensure(now <= at + bound, || {
+                format!("{index} answers {:?} after its last advert", now.since(at))
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Nobody takes over while one answers that it has just heard and has to follow, crashed, paused or cut off.
+pub(super) struct Followed {
+    last_sent: Vec<u64>,
+    heard: Vec<Option<(usize, u64)>>,
+}
+
+impl Followed {
+    pub(super) fn new(hosts: usize) -> Self {
+        Self { last_sent: vec![0; hosts], heard: vec![None; hosts] }
+    }
+}
+
+impl Checker for Followed {
+    fn name(&self) -> &'static str {
+        "followed"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        match *seen {
+            Seen::Started { by } | Seen::Turned { by, configured: true } => self.heard[by] = None,
+            Seen::Advertised { by, serial, .. } => self.last_sent[by] = serial,
+            Seen::Heard { to, from, serial, advert } => {
+                self.heard[to] = must_follow(&view.hosts[to], advert).then_some((from, serial));
+            }
+            Seen::Changed { by, transition, .. } if transition.cause == Cause::MasterDown => {
+                let Some((master, serial)) = self.heard[by] else { return Ok(()) };
+                let answers = self.last_sent[master] == serial && view.open(master);
+                return ensure(!answers, || format!("{by} takes over while {master} answers, as it has heard"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A running master that has heard a better one is silent within `W`.
+#[derive(Default)]
+pub(super) struct Outranked {
+    due: Vec<(usize, u32, Moment)>,
+}
+
+impl Checker for Outranked {
+    fn name(&self) -> &'static str {
+        "outranked"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if let Seen::Heard { to, advert, .. } = *seen
+            && view.hosts[to].runs()
+            && view.open(to)
+            && outranks(advert, view.own(to))
+        {
+            let leaving = view.hosts[to].state() == Some(StateName::Leaving);
+            let due = view.now + ACT + if leaving { grace() } else { 0 };
+            self.due.push((to, view.hosts[to].epoch, due));
+        }
+        self.due.retain(|(host, epoch, _)| view.open(*host) && view.hosts[*host].epoch == *epoch);
+        match self.due.iter().find(|(_, _, due)| *due < view.now) {
+            Some((host, ..)) => Err(format!("{host} answers although it has heard a better master")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// On a calm network two running hosts answer at once for two ways of an advert at most.
+pub(super) struct Overlap {
+    since: Vec<Vec<Option<(Moment, [u32; 2])>>>,
+}
+
+impl Overlap {
+    pub(super) fn new(hosts: usize) -> Self {
+        Self { since: vec![vec![None; hosts]; hosts] }
+    }
+}
+
+impl Checker for Overlap {
+    fn name(&self) -> &'static str {
+        "overlap"
+    }
+
+    fn see(&mut self, view: &View<'_>, _: &Seen) -> Result<(), String> {
+        if !view.scenario.is_calm() {
+            return Ok(());
+        }
+        let bound = 2 * (view.scenario.quality.max_delay + ACT) + grace();
+        for (a, b) in pairs(view.hosts.len()) {
+            let epochs = [view.hosts[a].epoch, view.hosts[b].epoch];
+            let since = &mut self.since[a][b];
+            let overlap = view.open(a) && view.open(b) && view.hosts[a].runs() && view.hosts[b].runs();
+            *since = match *since {
+                Some((began, then)) if overlap && then == epochs => Some((began, then)),
+                _ => overlap.then_some((view.now, epochs)),
+            };
+            let longest = since.map_or(0, |(began, _)| view.now - began);
+            ensure(longest <= bound, || format!("{a} and {b} both answer for {longest} ns"))?;
+        }
+        Ok(())
+    }
+}
+
+fn pairs(hosts: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..hosts).flat_map(move |a| (a + 1..hosts).map(move |b| (a, b)))
+}
+
+/// I7: on a calm network a stop hands over within skew and the way of two adverts, and somebody answers all the time.
+#[derive(Default)]
+pub(super) struct Handover {
+    running: Option<Leave>,
+}
+
+struct Leave {
+    host: usize,
+    due: Moment,
+    epochs: Vec<u32>,
+}
+
+impl Handover {
+    fn begin(view: &View<'_>, host: usize) -> Option<Leave> {
+        let delay = view.scenario.quality.max_delay;
+        let address = view.hosts[host].settings.address;
+        let skews = view.hosts.iter().filter(|other| other.runs()).filter_map(|other| {
+            let subject = &other.daemon.as_ref()?.subject;
+            let vrrp_common::election::State::Backup(backup) = subject.election().state() else {
+                return None;
+            };
+            let follows = backup.master.is_some_and(|master| master.source == address);
+            follows.then(|| ns(backup.interval.skew(other.settings.version, other.settings.priority)))
+        });
+        let takes = skews.min()? * 102 / 100 + 2 * (delay + ACT);
+        let in_time = takes < ns(view.hosts[host].settings.interval.span()) * 98 / 100;
+        let epochs = view.hosts.iter().map(|host| host.epoch).collect();
+        in_time.then_some(Leave { host, due: view.now + takes, epochs })
+    }
+}
+
+impl Checker for Handover {
+    fn name(&self) -> &'static str {
+        "handover"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if let Seen::Changed { by, transition, was_open: true, .. } = *seen
+            && transition.to == StateName::Leaving
+            && view.scenario.is_calm()
+        {
+            self.running = Self::begin(view, by);
+        }
+        let Some(leave) = &self.running else { return Ok(()) };
+        let disturbed = view.hosts.iter().zip(&leave.epochs).any(|(host, epoch)| host.epoch != *epoch);
+        let succeeded = (0..view.hosts.len()).any(|host| host != leave.host && view.open(host));
+        if disturbed || succeeded {
+            self.running = None;
+            return Ok(());
+        }
+        let host = leave.host;
+        ensure(view.open(host), || format!("nobody answers after {host} has said that it leaves"))?;
+        ensure(view.now <= leave.due, || format!("nobody succeeds {host}"))
+    }
+}

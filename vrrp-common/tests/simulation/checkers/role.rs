@@ -1,0 +1,224 @@
+//! Who is master, and why.
+
+use vrrp_common::{
+    election::{Cause, Input, StateName},
+    receive::Advert,
+    time::Time,
+    types::{AdvertInterval, Priority},
+};
+
+use super::{Checker, Seen, View, ensure, must_follow, ns};
+
+/// Nobody takes over without cause, nor before its time: three intervals and the skew, to the nanosecond.
+pub(super) struct Takeover {
+    heard: Vec<Heard>,
+}
+
+/// What a host goes by.
+#[derive(Clone, Copy)]
+struct Heard {
+    /// The last advert that it has to follow, or since when it listens.
+    at: Time,
+    /// Of that master; `None`: of its own.
+    interval: Option<AdvertInterval>,
+    advert: Option<Advert>,
+    released_at: Option<Time>,
+}
+
+impl Heard {
+    const fn nothing_since(at: Time) -> Self {
+        Self { at, interval: None, advert: None, released_at: None }
+    }
+}
+
+impl Takeover {
+    pub(super) fn new(hosts: usize) -> Self {
+        Self { heard: vec![Heard::nothing_since(Time::BOOT); hosts] }
+    }
+
+    fn hear(&mut self, view: &View<'_>, to: usize, advert: Advert) {
+        let heard = &mut self.heard[to];
+        let at = view.hosts[to].clock(view.now);
+        if advert.priority == Priority::RELEASE {
+            heard.released_at = heard.released_at.or(Some(at));
+        } else if must_follow(&view.hosts[to], advert) {
+            *heard = Heard { at, interval: Some(advert.interval), advert: Some(advert), released_at: None };
+        }
+    }
+
+    fn judge(&self, view: &View<'_>, by: usize, cause: Cause, was_open: bool) -> Result<(), String> {
+        let host = &view.hosts[by];
+        let (now, heard) = (host.clock(view.now), self.heard[by]);
+        let settings = &host.settings;
+        let interval = heard.interval.unwrap_or(settings.interval);
+        // The formulas of the RFCs once more, in nanoseconds.
+        let centisecond = u64::from(interval.as_centiseconds()) * 10_000_000;
+        let unit = if settings.version.as_u8() == 2 { 1_000_000_000 } else { centisecond };
+        let skew = (256 - u64::from(settings.priority.as_u8())) * unit / 256;
+        match cause {
+            Cause::MasterDown => {
+                let waited = ns(now.since(heard.at));
+                ensure(waited >= 3 * centisecond + skew, || {
+                    format!("{by} takes over {waited} ns after it heard a master or began to listen")
+                })
+            }
+            Cause::MasterReleased => {
+                let Some(released_at) = heard.released_at else {
+                    return Err(format!("{by} takes over from a master that has not left"));
+                };
+                let waited = ns(now.since(released_at));
+                ensure(waited >= skew, || format!("{by} takes over {waited} ns after a farewell"))
+            }
+            Cause::Owner => ensure(settings.priority == Priority::OWNER, || format!("{by} is no owner")),
+            Cause::Adopted => ensure(was_open, || format!("{by} adopts a lease that is over")),
+            other => Err(format!("{by} becomes master: {other}")),
+        }
+    }
+}
+
+impl Checker for Takeover {
+    fn name(&self) -> &'static str {
+        "takeover"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        match *seen {
+            Seen::Started { by } => self.heard[by] = Heard::nothing_since(view.hosts[by].clock(view.now)),
+            Seen::Heard { to, advert, .. } => self.hear(view, to, advert),
+            Seen::Changed { by, transition, was_open, .. } => match transition.to {
+                StateName::Master => self.judge(view, by, transition.cause, was_open)?,
+                StateName::Backup if !matches!(transition.cause, Cause::Outranked(_)) => {
+                    let released = self.heard[by].released_at;
+                    let now = view.hosts[by].clock(view.now);
+                    self.heard[by] =
+                        Heard { released_at: released.map(|_| now), ..Heard::nothing_since(now) };
+                }
+                _ => {}
+            },
+            Seen::Turned { by, configured: true } => {
+                // What need not be followed any more does not count any more.
+                let heard = &mut self.heard[by];
+                if heard.advert.is_some_and(|advert| !must_follow(&view.hosts[by], advert)) {
+                    *heard = Heard { released_at: heard.released_at, ..Heard::nothing_since(Time::BOOT) };
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// I6: a master that was silent for three intervals does not go on, and no other steps down for silence.
+pub(super) struct Silence {
+    last: Vec<Option<(Time, Advert)>>,
+}
+
+impl Silence {
+    pub(super) fn new(hosts: usize) -> Self {
+        Self { last: vec![None; hosts] }
+    }
+
+    fn was_silent(&self, view: &View<'_>, by: usize) -> bool {
+        let now = view.hosts[by].clock(view.now);
+        self.last[by].is_none_or(|(at, advert)| now.since(at) >= advert.interval.span() * 3)
+    }
+}
+
+impl Checker for Silence {
+    fn name(&self) -> &'static str {
+        "silence"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        match *seen {
+            Seen::Changed { by, transition, .. } if transition.cause == Cause::Silent => {
+                ensure(self.was_silent(view, by), || format!("{by} steps down although it was not silent"))
+            }
+            Seen::Changed { by, transition, .. } if transition.to == StateName::Master => {
+                let at = view.hosts[by].clock(view.now);
+                self.last[by] = Some((at, view.own(by)));
+                Ok(())
+            }
+            Seen::Advertised { by, advert, .. } if advert.priority != Priority::RELEASE => {
+                ensure(!self.was_silent(view, by), || format!("{by} goes on as master after a silence"))?;
+                self.last[by] = Some((view.hosts[by].clock(view.now), advert));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// I9: a change does not move the role, and is on the wire at once; nothing else is.
+#[derive(Default)]
+pub(super) struct Change {
+    advertised: bool,
+}
+
+impl Checker for Change {
+    fn name(&self) -> &'static str {
+        "change"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        match *seen {
+            Seen::Changed { by, transition, input: Input::Configure(_), .. } => {
+                let cause = transition.cause;
+                ensure(cause == Cause::Silent, || format!("a change moves the role of {by}: {cause}"))
+            }
+            Seen::Advertised { by, advert, .. } => {
+                self.advertised = true;
+                let known = [Priority::RELEASE, view.hosts[by].settings.priority];
+                ensure(known.contains(&advert.priority), || {
+                    format!("{by} advertises priority {}, which is not its own", advert.priority)
+                })
+            }
+            Seen::Turned { by, configured } => {
+                let missing =
+                    configured && !self.advertised && view.hosts[by].state() == Some(StateName::Master);
+                self.advertised = false;
+                ensure(!missing, || format!("{by} does not advertise its change"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// After quiet one host answers, the right one, and nothing changes any more.
+#[derive(Default)]
+pub(super) struct Convergence;
+
+impl Checker for Convergence {
+    fn name(&self) -> &'static str {
+        "convergence"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        match *seen {
+            Seen::Changed { by, transition, .. } => ensure(view.now < view.scenario.settled, || {
+                format!(
+                    "{by} is still changing: {} → {}, {}",
+                    transition.from, transition.to, transition.cause
+                )
+            }),
+            Seen::End => right_master(view),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn right_master(view: &View<'_>) -> Result<(), String> {
+    let taking_part = |name| matches!(name, Some(StateName::Master | StateName::Backup));
+    let alive: Vec<_> = (0..view.hosts.len()).filter(|host| taking_part(view.hosts[*host].state())).collect();
+    let open: Vec<_> = (0..view.hosts.len()).filter(|host| view.open(*host)).collect();
+    let masters: Vec<_> =
+        alive.iter().copied().filter(|host| view.hosts[*host].state() == Some(StateName::Master)).collect();
+    if alive.is_empty() {
+        return ensure(open.is_empty(), || format!("{open:?} answer and nobody takes part"));
+    }
+    ensure(open == masters, || format!("{open:?} answer, {masters:?} are master"))?;
+    let [master] = *masters else { return Err(format!("masters: {masters:?} of {alive:?}")) };
+    let advert = view.own(master);
+    let wronged = alive.iter().find(|host| **host != master && !must_follow(&view.hosts[**host], advert));
+    ensure(wronged.is_none(), || format!("{master} is master, but {wronged:?} preempts"))
+}

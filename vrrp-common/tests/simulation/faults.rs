@@ -1,0 +1,92 @@
+//! What goes wrong with hosts and ways, and what operators do to them.
+
+use std::time::Duration;
+
+use vrrp_common::{
+    election::Settings,
+    types::{AdvertInterval, Priority, Version},
+};
+
+use crate::{random::Random, trace::Moment};
+
+/// Something that begins and, mostly, ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trouble {
+    pub(crate) kind: Kind,
+    pub(crate) host: usize,
+    pub(crate) begins: Moment,
+    /// `None`: it lasts.
+    pub(crate) ends: Option<Moment>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The daemon dies, its data plane goes on. Ends with a new daemon.
+    Kill,
+    /// Daemon and data plane die. Ends with a new daemon.
+    PowerOff,
+    /// SIGSTOP and SIGCONT.
+    Pause,
+    /// SIGTERM. Ends with a new daemon.
+    Stop,
+    /// The interface goes down and comes back.
+    Fault,
+    /// `to` does not hear the host.
+    OneWay { to: usize },
+    /// Other settings. Ends with the earlier ones.
+    Configure(Change),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Priority(Priority),
+    Interval(AdvertInterval),
+    Preempt(bool),
+}
+
+impl Change {
+    pub(crate) fn apply(self, settings: Settings) -> Settings {
+        match self {
+            Self::Priority(priority) => Settings { priority, ..settings },
+            Self::Interval(interval) => Settings { interval, ..settings },
+            Self::Preempt(preempt) => Settings { preempt, ..settings },
+        }
+    }
+}
+
+/// A trouble of some host between `from` and `to`.
+pub(crate) fn draw(random: &mut Random, all: &[Settings], calm: bool, from: Moment, to: Moment) -> Trouble {
+    let host = random.index(all.len());
+    let settings = all[host];
+    let kind = match random.within(0, if calm { 8 } else { 10 }) {
+        0 => Kind::Kill,
+        1 => Kind::PowerOff,
+        2 | 3 => Kind::Pause,
+        4 | 5 => Kind::Stop,
+        6 => Kind::Fault,
+        7 | 8 => Kind::Configure(change(random, settings)),
+        _ => Kind::OneWay { to: (host + 1 + random.index(all.len() - 1)) % all.len() },
+    };
+    let begins = random.within(from, to);
+    let unit = settings.interval.span();
+    let longest = random.one_of(&[1, 3, 5, 12]) * u64::try_from(unit.as_nanos()).unwrap_or(u64::MAX);
+    let ends = begins + random.within(Duration::from_micros(300).as_nanos() as u64, longest);
+    // A host may stay away, but never be left paused, faulty or deaf: who is quiet then could not be said.
+    let lasts = matches!(kind, Kind::Kill | Kind::PowerOff | Kind::Stop | Kind::Configure(_));
+    Trouble { kind, host, begins, ends: (!lasts || random.per_mille(700)).then_some(ends.min(to)) }
+}
+
+fn change(random: &mut Random, settings: Settings) -> Change {
+    // Version 2 discards adverts of another interval, so that a change at one host alone makes two masters.
+    match random.within(0, if settings.version == Version::V2 { 1 } else { 2 }) {
+        0 => Change::Priority(Priority::new(random.one_of(&[30, 70, 100, 130, 200, 254]))),
+        1 => Change::Preempt(!settings.preempt),
+        _ => {
+            let factor = random.within(2, 3) as u16;
+            let centiseconds = settings.interval.as_centiseconds();
+            let other =
+                if random.per_mille(500) { centiseconds * factor } else { centiseconds.div_ceil(factor) };
+            Change::Interval(AdvertInterval::from_centiseconds(other).unwrap_or(settings.interval))
+        }
+    }
+}

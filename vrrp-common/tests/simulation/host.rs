@@ -1,0 +1,305 @@
+//! A host: clock, model of the data plane, and the daemon around the election.
+
+use std::{collections::VecDeque, net::IpAddr};
+
+use vrrp_common::{
+    election::{Door, Effects, Expect, Input, Settings, StateName, Transition},
+    receive::{Advert, Discard, Local, Received, receive},
+    time::Time,
+    types::{Family, Mac, Priority, Vrid},
+    wire::{
+        ethernet, ipv4,
+        vrrp::{AUTH_LEN, AdvertV4},
+    },
+};
+
+use crate::{
+    mutation::{Mutation, Subject},
+    scenario::Plan,
+    trace::Moment,
+};
+
+const VRID: Vrid = Vrid::new(51).unwrap();
+const VIP: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 77, 0, 100);
+const VIPS: [IpAddr; 1] = [IpAddr::V4(VIP)];
+/// Events that wait for a daemon at most, as in the real ring some 2,700 do.
+const RING: usize = 512;
+/// All clocks have been running for a while.
+const EPOCH: u64 = 1_000_000_000_000;
+
+/// What XDP has and does.
+#[derive(Debug, Default)]
+pub(crate) struct Kernel {
+    master: bool,
+    lease_until: Time,
+    expected: Option<(IpAddr, Vec<u8>)>,
+    last_heard: Time,
+    ring: VecDeque<(Vec<u8>, Time)>,
+    lease_ignored: bool,
+}
+
+impl Kernel {
+    /// Stamps what is expected and queues what is not; `false` when the ring is full.
+    fn receive(&mut self, frame: &[u8], now: Time) -> bool {
+        if self.recognises(frame) {
+            self.last_heard = now;
+            return true;
+        }
+        let room = self.ring.len() < RING;
+        if room {
+            self.ring.push_back((frame.to_vec(), now));
+        }
+        room
+    }
+
+    fn recognises(&self, frame: &[u8]) -> bool {
+        let Some((source, message)) = &self.expected else { return false };
+        let Some((ethernet::IPV4, packet)) = ethernet::payload(frame) else { return false };
+        ipv4::parse(packet).is_ok_and(|packet| {
+            packet.ttl == ipv4::TTL
+                && IpAddr::V4(packet.source) == *source
+                && packet.payload == message.as_slice()
+        })
+    }
+
+    fn open(&self, now: Time) -> bool {
+        self.master && (now < self.lease_until || self.lease_ignored)
+    }
+}
+
+/// The process.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) subject: Subject,
+    pub(crate) commands: VecDeque<Input>,
+    /// Sent, but the map is not yet written.
+    opening: Option<Time>,
+    outbox: Vec<Priority>,
+}
+
+/// What a turn of the daemon's loop has done, besides the map.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    pub(crate) transitions: Vec<(Transition, Input)>,
+    pub(crate) configured: bool,
+    pub(crate) frames: Vec<(Advert, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) plan: Plan,
+    /// As the operator wants them now.
+    pub(crate) settings: Settings,
+    pub(crate) daemon: Option<Daemon>,
+    pub(crate) paused: bool,
+    /// Changes with every trouble of this host.
+    pub(crate) epoch: u32,
+    pub(crate) wake_at: Moment,
+    kernel: Kernel,
+}
+
+impl Host {
+    pub(crate) fn new(plan: Plan) -> Self {
+        let settings = plan.settings;
+        Self {
+            plan,
+            settings,
+            daemon: None,
+            paused: false,
+            epoch: 0,
+            wake_at: Moment::MAX,
+            kernel: Kernel::default(),
+        }
+    }
+
+    /// What this host's clock shows.
+    pub(crate) fn clock(&self, now: Moment) -> Time {
+        let rate = 1_000_000 + self.plan.ppm;
+        let elapsed = u128::from(now) * u128::try_from(rate).unwrap_or(1) / 1_000_000;
+        Time::from_nanos(EPOCH + elapsed as u64)
+    }
+
+    /// When this host's clock will show `time`.
+    pub(crate) fn moment(&self, time: Time) -> Moment {
+        if time == Time::NEVER {
+            return Moment::MAX;
+        }
+        let rate = u128::try_from(1_000_000 + self.plan.ppm).unwrap_or(1);
+        (u128::from(time.as_nanos().saturating_sub(EPOCH)) * 1_000_000).div_ceil(rate) as u64
+    }
+
+    pub(crate) fn runs(&self) -> bool {
+        self.daemon.is_some() && !self.paused
+    }
+
+    pub(crate) fn open(&self, now: Moment) -> bool {
+        self.kernel.open(self.clock(now))
+    }
+
+    pub(crate) const fn lease_until(&self) -> Time {
+        self.kernel.lease_until
+    }
+
+    pub(crate) fn state(&self) -> Option<StateName> {
+        self.daemon.as_ref().map(|daemon| daemon.subject.election().name())
+    }
+
+    pub(crate) fn judge<'a>(&self, frame: &'a [u8]) -> Result<Received<'a>, Discard> {
+        receive(frame, frame.len(), &local(&self.settings))
+    }
+
+    pub(crate) fn receive(&mut self, now: Moment, frame: &[u8]) -> bool {
+        let now = self.clock(now);
+        self.kernel.receive(frame, now)
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.kernel.ring.is_empty()
+    }
+
+    /// A new process, which adopts a running lease.
+    pub(crate) fn start(&mut self, now: Moment, mutation: Option<Mutation>) {
+        let (lease_until, open) = (self.kernel.lease_until, self.open(now));
+        self.kernel.lease_ignored = mutation == Some(Mutation::LeaseIgnoredByDataPlane);
+        let first = if open { Input::Adopt { lease_until } } else { Input::Start };
+        let subject = Subject::new(self.settings, mutation);
+        self.daemon = Some(Daemon { subject, commands: [first].into(), opening: None, outbox: Vec::new() });
+        self.epoch += 1;
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.daemon = None;
+        self.paused = false;
+        self.wake_at = Moment::MAX;
+        self.epoch += 1;
+    }
+
+    pub(crate) fn power_off(&mut self) {
+        self.kill();
+        self.kernel = Kernel::default();
+    }
+
+    pub(crate) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+        self.wake_at = Moment::MAX;
+        self.epoch += 1;
+    }
+
+    pub(crate) fn command(&mut self, input: Input) {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.commands.push_back(input);
+            self.epoch += 1;
+        }
+    }
+
+    /// The store that follows a send.
+    pub(crate) fn write_door(&mut self) {
+        if let Some(lease_until) = self.daemon.as_mut().and_then(|daemon| daemon.opening.take()) {
+            self.kernel.master = true;
+            self.kernel.lease_until = lease_until;
+        }
+    }
+
+    /// One turn of the loop: ring, commands, timeout, and then what is to be sent.
+    pub(crate) fn turn(&mut self, now: Moment) -> Turn {
+        let now = self.clock(now);
+        let mut turn = Turn::default();
+        self.write_door();
+        let first_timeout =
+            self.daemon.as_ref().is_some_and(|daemon| daemon.subject.has(Mutation::RingNotDrained));
+        if first_timeout {
+            self.timeout(now, &mut turn);
+        }
+        // A new process starts its routers before it reads what the earlier one has left.
+        let starts = |input: &Input| matches!(input, Input::Start | Input::Adopt { .. });
+        while let Some(input) = self.command_if(starts) {
+            self.feed(now, input, None, &mut turn);
+        }
+        while let Some((frame, at)) = self.kernel.ring.pop_front() {
+            let Ok(received) = self.judge(&frame) else { continue };
+            self.feed(now, Input::Advert { advert: received.advert, at }, Some(&received), &mut turn);
+        }
+        while let Some(input) = self.command_if(|_| true) {
+            if let Input::Configure(settings) = input {
+                turn.configured = self.settings != settings;
+                self.settings = settings;
+            }
+            self.feed(now, input, None, &mut turn);
+        }
+        self.timeout(now, &mut turn);
+        self.flush(now, &mut turn);
+        turn
+    }
+
+    fn command_if(&mut self, wanted: impl Fn(&Input) -> bool) -> Option<Input> {
+        let commands = &mut self.daemon.as_mut()?.commands;
+        if commands.front().is_some_and(wanted) { commands.pop_front() } else { None }
+    }
+
+    fn timeout(&mut self, now: Time, turn: &mut Turn) {
+        let last_heard = self.kernel.last_heard;
+        self.feed(now, Input::Timeout { last_heard }, None, turn);
+    }
+
+    fn feed(&mut self, now: Time, input: Input, received: Option<&Received<'_>>, turn: &mut Turn) {
+        let Some(daemon) = &mut self.daemon else { return };
+        let Effects { door, send, expect, transition } = daemon.subject.handle(now, input);
+        match door {
+            Some(Door::Close) => {
+                self.kernel.master = false;
+                daemon.opening = None;
+            }
+            // The store after a send comes a moment later.
+            Some(Door::Open { lease_until }) if matches!(input, Input::Sent { .. }) => {
+                daemon.opening = Some(lease_until);
+            }
+            Some(Door::Open { lease_until }) => {
+                self.kernel.master = true;
+                self.kernel.lease_until = lease_until;
+            }
+            None => {}
+        }
+        daemon.outbox.extend(send);
+        match (expect, received) {
+            (Some(Expect::This), Some(received)) => {
+                self.kernel.expected = Some((received.advert.source, received.message.to_vec()));
+            }
+            (Some(_), _) => self.kernel.expected = None,
+            (None, _) => {}
+        }
+        turn.transitions.extend(transition.map(|transition| (transition, input)));
+    }
+
+    fn flush(&mut self, now: Time, turn: &mut Turn) {
+        let outbox =
+            self.daemon.as_mut().map(|daemon| std::mem::take(&mut daemon.outbox)).unwrap_or_default();
+        for priority in outbox {
+            turn.frames.extend(self.emit(priority));
+            self.feed(now, Input::Sent { at: now }, None, turn);
+        }
+    }
+
+    fn emit(&self, priority: Priority) -> Option<(Advert, Vec<u8>)> {
+        let Settings { version, interval, .. } = self.settings;
+        let Plan { source, checksum, .. } = self.plan;
+        let auth = local(&self.settings).auth;
+        let advert =
+            AdvertV4 { version, vrid: VRID, priority, interval, source, auth, checksum, addresses: &[VIP] };
+        let mut frame =
+            ethernet::header(Mac::VRRP_GROUP_V4, Mac::virtual_router(Family::V4, VRID), ethernet::IPV4)
+                .to_vec();
+        let mut buffer = [0u8; 64];
+        frame.extend_from_slice(advert.emit(&mut buffer)?);
+        Some((Advert { source: source.into(), priority, interval }, frame))
+    }
+}
+
+fn local(settings: &Settings) -> Local<'static> {
+    let Settings { version, address, interval, .. } = *settings;
+    let auth = match version {
+        vrrp_common::types::Version::V2 => Some(*b"1111\0\0\0\0"),
+        vrrp_common::types::Version::V3 => None,
+    };
+    const { assert!(AUTH_LEN == 8) };
+    Local { version, vrid: VRID, address, interval, auth, addresses: &VIPS }
+}

@@ -1,0 +1,235 @@
+//! The election as the daemon sees it, or with one deliberate defect in what goes in or comes out.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use vrrp_common::{
+    election::{Cause, Door, Effects, Election, Expect, Fault, Input, Preemption, Settings, State},
+    time::{Time, nanos},
+    types::Priority,
+};
+
+macro_rules! mutations {
+    ($($(#[$doc:meta])* $mutation:ident,)*) => {
+        /// A defect.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Mutation { $($(#[$doc])* $mutation,)* }
+
+        impl Mutation {
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$mutation,)*];
+        }
+    };
+}
+
+mutations! {
+    /// I1: the data plane looks at the role only.
+    LeaseIgnoredByDataPlane,
+    /// I2: the lease is one interval too long.
+    LeaseTooLong,
+    /// I2: the door opens with the decision.
+    DoorBeforeAdvert,
+    /// I3: a master that lost its role goes on answering.
+    DoorLeftOpenWhenOutranked,
+    /// I4: skew counts in whole centiseconds.
+    SkewInCentiseconds,
+    /// I5: a backup is woken for a deadline that is none.
+    StaleTimer,
+    /// I6: what the kernel has heard is not looked at.
+    StampIgnored,
+    /// I6: the timeout comes before what is in the ring.
+    RingNotDrained,
+    /// I6: a master that was silent just goes on.
+    SilenceIgnored,
+    /// I7: no farewell.
+    FarewellMissing,
+    /// I7: break before make.
+    DoorClosedAtStop,
+    /// I7: the door closes as soon as the successor is heard.
+    HandoverWithoutGrace,
+    /// I7: the door stays open until the lease is over.
+    LeavesTooLate,
+    /// I7: a farewell is not heard.
+    ReleaseIgnored,
+    /// I9: a change of settings restarts the router.
+    ChangeMovesTheRole,
+    /// I9: a daemon that starts takes a lapsed lease for a running one.
+    LapsedLeaseAdopted,
+    /// A change is not advertised.
+    ChangeNotAdvertised,
+    /// The old priority is still advertised after a change.
+    OldPriorityAdvertised,
+    /// `preempt = false` preempts.
+    PreemptsAlways,
+    /// `preempt = true` does not.
+    PreemptsNever,
+    /// The smaller address wins a tie.
+    TieBySmallerAddress,
+    /// The master's interval is not learned.
+    IntervalNotLearned,
+    /// A losing advert is not answered.
+    LosingAdvertUnanswered,
+    /// Every losing advert is answered.
+    LosingAdvertsFlood,
+    /// A takeover does not wait for its skew after a farewell.
+    ReleaseWithoutSkew,
+    /// A follower stays a backup whatever happens.
+    NeverTakesOver,
+}
+
+/// An election, perhaps with a defect.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    election: Election,
+    mutation: Option<Mutation>,
+    first_priority: Priority,
+}
+
+impl Subject {
+    pub(crate) fn new(settings: Settings, mutation: Option<Mutation>) -> Self {
+        let first_priority = settings.priority;
+        Self { election: Election::new(defective(settings, mutation)), mutation, first_priority }
+    }
+
+    pub(crate) fn has(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+
+    pub(crate) const fn election(&self) -> &Election {
+        &self.election
+    }
+
+    pub(crate) fn deadline(&self, now: Time) -> Time {
+        let deadline = self.election.deadline();
+        match self.election.state() {
+            State::Backup(_) if self.has(Mutation::StaleTimer) => {
+                deadline.min(now + self.election.settings().interval.span() / 32)
+            }
+            State::Backup(_) if self.has(Mutation::NeverTakesOver) => Time::NEVER,
+            _ => deadline - self.lost_skew(),
+        }
+    }
+
+    pub(crate) fn handle(&mut self, now: Time, input: Input) -> Effects {
+        let state = *self.election.state();
+        let (now, input) = self.before(state, now, input);
+        if self.has(Mutation::ChangeMovesTheRole) && matches!(input, Input::Configure(_)) {
+            self.election.handle(now, Input::Fault(Fault::DataPlane));
+            self.election.handle(now, input);
+            return self.election.handle(now, Input::Start);
+        }
+        if self.has(Mutation::ReleaseIgnored) && is_release(input) {
+            return Effects::default();
+        }
+        let effects = self.election.handle(now, input);
+        self.after(state, now, input, effects)
+    }
+
+    /// By how much earlier a backup takes over.
+    fn lost_skew(&self) -> std::time::Duration {
+        let Settings { version, priority, .. } = *self.election.settings();
+        match self.election.state() {
+            State::Backup(backup) if self.has(Mutation::SkewInCentiseconds) => {
+                let skew = nanos(backup.interval.skew(version, priority));
+                std::time::Duration::from_nanos(skew % 10_000_000)
+            }
+            State::Backup(backup) if self.has(Mutation::ReleaseWithoutSkew) && backup.released => {
+                backup.interval.skew(version, priority)
+            }
+            _ => std::time::Duration::ZERO,
+        }
+    }
+
+    fn before(&mut self, state: State, now: Time, input: Input) -> (Time, Input) {
+        let own = *self.election.settings();
+        let Some(mutation) = self.mutation else { return (now, input) };
+        let input = match (mutation, state, input) {
+            (Mutation::StampIgnored, _, Input::Timeout { .. }) => Input::Timeout { last_heard: Time::BOOT },
+            (Mutation::IntervalNotLearned, _, Input::Advert { mut advert, at }) => {
+                advert.interval = own.interval;
+                Input::Advert { advert, at }
+            }
+            (Mutation::TieBySmallerAddress, State::Master(_), Input::Advert { mut advert, at })
+                if advert.priority == own.priority =>
+            {
+                let wins = advert.source < own.address;
+                advert.source = IpAddr::V4(if wins { Ipv4Addr::BROADCAST } else { Ipv4Addr::UNSPECIFIED });
+                Input::Advert { advert, at }
+            }
+            (Mutation::LapsedLeaseAdopted, State::Initialize(_), Input::Start | Input::Adopt { .. }) => {
+                Input::Adopt { lease_until: now + own.interval.span() }
+            }
+            (Mutation::PreemptsNever, State::Backup(_), Input::Advert { mut advert, at })
+                if !is_release(input) =>
+            {
+                advert.priority = advert.priority.max(own.priority);
+                Input::Advert { advert, at }
+            }
+            (_, _, Input::Configure(settings)) => Input::Configure(defective(settings, self.mutation)),
+            _ => input,
+        };
+        if mutation == Mutation::SilenceIgnored && matches!(state, State::Master(_)) {
+            self.election.handle(now, Input::Sent { at: now });
+        }
+        let late = if matches!(input, Input::Timeout { .. }) { self.lost_skew() } else { Default::default() };
+        (now + late, input)
+    }
+
+    fn after(&mut self, before: State, now: Time, input: Input, mut effects: Effects) -> Effects {
+        let Some(mutation) = self.mutation else { return effects };
+        let settings = *self.election.settings();
+        let master = matches!(self.election.state(), State::Master(_));
+        let answered = master && matches!(input, Input::Advert { .. });
+        match mutation {
+            Mutation::LeaseTooLong => {
+                if let Some(Door::Open { lease_until }) = &mut effects.door {
+                    *lease_until = *lease_until + settings.interval.span();
+                }
+            }
+            Mutation::DoorBeforeAdvert if master && !matches!(before, State::Master(_)) => {
+                effects.door = Some(Door::Open { lease_until: now + settings.interval.lease() });
+            }
+            Mutation::DoorLeftOpenWhenOutranked
+                if matches!(effects.transition.map(|t| t.cause), Some(Cause::Outranked(_))) =>
+            {
+                effects.door = None;
+            }
+            Mutation::FarewellMissing if input == Input::Stop => effects.send = None,
+            Mutation::DoorClosedAtStop if input == Input::Stop => effects.door = Some(Door::Close),
+            Mutation::HandoverWithoutGrace
+                if matches!((before, input), (State::Leaving { .. }, Input::Advert { .. })) =>
+            {
+                effects.door = Some(Door::Close);
+            }
+            Mutation::LeavesTooLate if matches!(before, State::Leaving { .. }) => effects.door = None,
+            Mutation::ChangeNotAdvertised if matches!(input, Input::Configure(_)) => effects.send = None,
+            Mutation::OldPriorityAdvertised if effects.send == Some(settings.priority) => {
+                effects.send = Some(self.first_priority);
+            }
+            Mutation::LosingAdvertUnanswered if answered => effects.send = None,
+            Mutation::LosingAdvertsFlood if answered => effects.send = Some(settings.priority),
+            _ => {}
+        }
+        if mutation == Mutation::PreemptsNever && matches!(preemption(&self.election), Some(Preemption::Due))
+        {
+            effects.expect = Some(Expect::This);
+        }
+        effects
+    }
+}
+
+fn defective(settings: Settings, mutation: Option<Mutation>) -> Settings {
+    match mutation {
+        Some(Mutation::PreemptsAlways) => Settings { preempt: true, ..settings },
+        _ => settings,
+    }
+}
+
+fn is_release(input: Input) -> bool {
+    matches!(input, Input::Advert { advert, .. } if advert.priority == Priority::RELEASE)
+}
+
+fn preemption(election: &Election) -> Option<Preemption> {
+    match election.state() {
+        State::Backup(backup) => Some(backup.preemption),
+        _ => None,
+    }
+}

@@ -1,0 +1,77 @@
+//! The LAN: what becomes of a frame between its sender and each receiver.
+
+use crate::{random::Random, trace::Moment};
+
+/// What the LAN does to frames. Chances are per mille.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quality {
+    pub(crate) max_delay: u64,
+    pub(crate) loss: u64,
+    pub(crate) duplication: u64,
+    pub(crate) reordering: u64,
+    pub(crate) flips: u64,
+}
+
+impl Quality {
+    pub(crate) const fn calm(max_delay: u64) -> Self {
+        Self { max_delay, loss: 0, duplication: 0, reordering: 0, flips: 0 }
+    }
+
+    pub(crate) const fn is_calm(&self) -> bool {
+        self.loss + self.duplication + self.reordering + self.flips == 0
+    }
+}
+
+/// The shortest way of a frame.
+const MIN_DELAY: u64 = 5_000;
+
+/// Every host hears every other, unless the way is blocked.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) quality: Quality,
+    blocked: Vec<Vec<bool>>,
+    last: Vec<Vec<Moment>>,
+}
+
+impl Network {
+    pub(crate) fn new(hosts: usize, quality: Quality) -> Self {
+        Self { quality, blocked: vec![vec![false; hosts]; hosts], last: vec![vec![0; hosts]; hosts] }
+    }
+
+    pub(crate) fn block(&mut self, from: usize, to: usize, blocked: bool) {
+        self.blocked[from][to] = blocked;
+    }
+
+    /// When which copies of `frame` arrive at `to`.
+    pub(crate) fn carry(
+        &mut self,
+        random: &mut Random,
+        now: Moment,
+        (from, to): (usize, usize),
+        frame: &[u8],
+    ) -> Vec<(Moment, Vec<u8>)> {
+        let quality = self.quality;
+        let copies = 1 + u64::from(random.per_mille(quality.duplication));
+        let mut arriving = Vec::new();
+        for _ in 0..copies {
+            if self.blocked[from][to] || random.per_mille(quality.loss) {
+                continue;
+            }
+            let mut at = now + random.within(MIN_DELAY, quality.max_delay);
+            if random.per_mille(quality.reordering) {
+                at += random.within(0, 20 * quality.max_delay);
+            } else {
+                // First in, first out.
+                at = at.max(self.last[from][to] + 1);
+                self.last[from][to] = at;
+            }
+            let mut frame = frame.to_vec();
+            if random.per_mille(quality.flips) {
+                let bit = random.index(frame.len() * 8);
+                frame[bit / 8] ^= 1 << (bit % 8);
+            }
+            arriving.push((at, frame));
+        }
+        arriving
+    }
+}

@@ -1,0 +1,126 @@
+//! From a seed to everything that happens in its run.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use vrrp_common::{
+    election::Settings,
+    time::nanos,
+    types::{AdvertInterval, Priority, Version},
+    wire::vrrp::ChecksumForm,
+};
+
+use crate::{
+    faults::{self, Kind, Trouble},
+    network::Quality,
+    random::Random,
+    trace::Moment,
+};
+
+/// A host as its operator has set it up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) settings: Settings,
+    pub(crate) source: Ipv4Addr,
+    pub(crate) checksum: ChecksumForm,
+    /// How fast its clock is, in parts per million.
+    pub(crate) ppm: i64,
+    pub(crate) starts: Moment,
+}
+
+/// A run.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) plans: Vec<Plan>,
+    pub(crate) quality: Quality,
+    pub(crate) troubles: Vec<Trouble>,
+    /// From here on nothing goes wrong.
+    pub(crate) quiet: Moment,
+    /// From here on nothing may change any more.
+    pub(crate) settled: Moment,
+    pub(crate) end: Moment,
+}
+
+/// Clocks run apart by up to 1 % each.
+const MAX_PPM: u64 = 10_000;
+
+impl Scenario {
+    pub(crate) fn new(seed: u64) -> Self {
+        let random = &mut Random::new(seed);
+        let version = if random.per_mille(250) { Version::V2 } else { Version::V3 };
+        let centiseconds = match version {
+            Version::V2 => random.one_of(&[100, 200]),
+            Version::V3 => random.one_of(&[1, 1, 10, 100]),
+        };
+        let interval = AdvertInterval::from_centiseconds(centiseconds).unwrap_or(AdvertInterval::DEFAULT);
+        let unit = nanos(interval.span());
+        let delay = random.one_of(&[20_000, 50_000, 500_000, unit / 8]).min(unit / 8);
+        let calm = Quality::calm(delay);
+        let quality = if random.per_mille(500) { calm } else { hostile(random, calm) };
+        let preempt_delay = Duration::from_nanos(random.one_of(&[0, 0, 0, unit * 2, unit * 6]));
+        let count = random.within(2, 5) as usize;
+        let preempting = random.one_of(&[1000, 500]);
+        let plans: Vec<_> = (0..count)
+            .map(|host| {
+                let preempt = random.per_mille(preempting);
+                plan(random, host, Settings { preempt, ..base(version, interval, preempt_delay) })
+            })
+            .collect();
+        let settings: Vec<_> = plans.iter().map(|plan| plan.settings).collect();
+        let quiet = 60 * unit;
+        let troubles = (0..random.within(0, 7))
+            .map(|_| faults::draw(random, &settings, quality.is_calm(), unit, quiet))
+            .collect();
+        let settled = quiet + 60 * unit;
+        Self { seed, plans, quality, troubles, quiet, settled, end: settled + 15 * unit }
+    }
+
+    /// Without what the failure does not need.
+    pub(crate) fn shrunk(mut self, fails: impl Fn(&Self) -> bool) -> Self {
+        let mut index = 0;
+        while index < self.troubles.len() {
+            let mut fewer = self.clone();
+            fewer.troubles.remove(index);
+            if fails(&fewer) {
+                self = fewer;
+            } else {
+                index += 1;
+            }
+        }
+        let calmer = Self { quality: Quality::calm(self.quality.max_delay), ..self.clone() };
+        if fails(&calmer) { calmer } else { self }
+    }
+
+    /// Whether every advert arrives, once, in order and in time.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.quality.is_calm()
+            && !self.troubles.iter().any(|trouble| matches!(trouble.kind, Kind::OneWay { .. }))
+    }
+}
+
+fn base(version: Version, interval: AdvertInterval, preempt_delay: Duration) -> Settings {
+    let address = Ipv4Addr::UNSPECIFIED.into();
+    Settings { version, priority: Priority::DEFAULT, interval, address, preempt: true, preempt_delay }
+}
+
+fn plan(random: &mut Random, host: usize, settings: Settings) -> Plan {
+    let source = Ipv4Addr::new(10, 77, 0, [9, 200, 3, 128, 40][host]);
+    let priority = Priority::new(random.one_of(&[20, 90, 100, 100, 110, 150, 254, 255]));
+    Plan {
+        settings: Settings { address: source.into(), priority, ..settings },
+        source,
+        checksum: random.one_of(&[ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly]),
+        ppm: random.within(0, 2 * MAX_PPM) as i64 - MAX_PPM as i64,
+        starts: random.within(0, nanos(settings.interval.span()) * 6),
+    }
+}
+
+fn hostile(random: &mut Random, calm: Quality) -> Quality {
+    Quality {
+        loss: random.one_of(&[0, 20, 200, 400]),
+        duplication: random.one_of(&[0, 50]),
+        reordering: random.one_of(&[0, 100]),
+        flips: random.one_of(&[0, 100]),
+        ..calm
+    }
+}

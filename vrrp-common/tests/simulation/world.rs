@@ -1,0 +1,291 @@
+//! The queue of what happens next, and the loop that takes it from there.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
+
+use vrrp_common::election::{Fault, Input};
+
+use crate::{
+    checkers::{self, Checker, Seen, View, Violation},
+    faults::{Kind, Trouble},
+    host::Host,
+    mutation::Mutation,
+    network::Network,
+    random::Random,
+    scenario::Scenario,
+    trace::{Moment, Trace},
+};
+
+/// How long a running daemon takes to wake up, at most.
+pub(crate) const WAKE: u64 = 100_000;
+/// How long it takes from the send to the map, at most.
+pub(crate) const STORE: u64 = 60_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    Arrive { to: usize, from: usize, serial: u64 },
+    Wake(usize),
+    WriteDoor { host: usize, epoch: u32 },
+    LeaseOver,
+    Start(usize),
+    Begin(usize),
+    End(usize),
+    Finish,
+}
+
+/// A run under way.
+pub(crate) struct World<'a> {
+    scenario: &'a Scenario,
+    mutation: Option<Mutation>,
+    hosts: Vec<Host>,
+    network: Network,
+    random: Random,
+    queue: BinaryHeap<Reverse<(Moment, u64, Next)>>,
+    /// Frames on their way, by the number of their event.
+    frames: HashMap<u64, Vec<u8>>,
+    order: u64,
+    serial: u64,
+    now: Moment,
+    checkers: Vec<Box<dyn Checker>>,
+    trace: Trace,
+}
+
+/// How a run ended.
+pub(crate) struct Outcome {
+    pub(crate) violation: Option<Violation>,
+    pub(crate) trace: Vec<String>,
+    pub(crate) events: u64,
+}
+
+pub(crate) fn run(scenario: &Scenario, mutation: Option<Mutation>, keep_trace: bool) -> Outcome {
+    let mut world = World {
+        scenario,
+        mutation,
+        hosts: scenario.plans.iter().copied().map(Host::new).collect(),
+        network: Network::new(scenario.plans.len(), scenario.quality),
+        random: Random::new(!scenario.seed),
+        queue: BinaryHeap::new(),
+        frames: HashMap::new(),
+        order: 0,
+        serial: 0,
+        now: 0,
+        checkers: checkers::all(scenario),
+        trace: Trace::kept(keep_trace),
+    };
+    world.plan();
+    let violation = world.go().err();
+    if let Some(violation) = &violation {
+        world.trace.line(world.now, || format!("VIOLATION {violation}"));
+    }
+    Outcome { violation, events: world.order, trace: world.trace.into_lines() }
+}
+
+impl World<'_> {
+    fn plan(&mut self) {
+        for (host, plan) in self.scenario.plans.iter().enumerate() {
+            self.at(plan.starts, Next::Start(host));
+        }
+        for (index, trouble) in self.scenario.troubles.iter().enumerate() {
+            self.at(trouble.begins, Next::Begin(index));
+            if let Some(ends) = trouble.ends {
+                self.at(ends, Next::End(index));
+            }
+        }
+        self.at(self.scenario.end, Next::Finish);
+    }
+
+    fn at(&mut self, moment: Moment, next: Next) {
+        self.order += 1;
+        self.queue.push(Reverse((moment, self.order, next)));
+    }
+
+    fn go(&mut self) -> Result<(), Violation> {
+        while let Some(Reverse((moment, order, next))) = self.queue.pop() {
+            self.now = moment;
+            if self.network.quality.is_calm() != (moment >= self.scenario.quiet)
+                && moment >= self.scenario.quiet
+            {
+                self.network.quality = crate::network::Quality::calm(self.network.quality.max_delay);
+            }
+            match next {
+                Next::Arrive { to, from, serial } => self.arrive(order, to, from, serial)?,
+                Next::Wake(host) => self.wake(host)?,
+                Next::WriteDoor { host, epoch } => self.write_door(host, epoch),
+                Next::LeaseOver => {}
+                Next::Start(host) => self.start(host)?,
+                Next::Begin(index) => self.begin(index)?,
+                Next::End(index) => self.end(index)?,
+                Next::Finish => {
+                    self.see(&Seen::Tick)?;
+                    return self.see(&Seen::End);
+                }
+            }
+            self.see(&Seen::Tick)?;
+        }
+        Ok(())
+    }
+
+    fn see(&mut self, seen: &Seen) -> Result<(), Violation> {
+        let view = View { now: self.now, hosts: &self.hosts, scenario: self.scenario };
+        for checker in &mut self.checkers {
+            let name = checker.name();
+            checker.see(&view, seen).map_err(|what| Violation { checker: name, what })?;
+        }
+        Ok(())
+    }
+
+    fn arrive(&mut self, order: u64, to: usize, from: usize, serial: u64) -> Result<(), Violation> {
+        let Some(frame) = self.frames.remove(&order) else { return Ok(()) };
+        let now = self.now;
+        let host = &mut self.hosts[to];
+        let judged = host.judge(&frame).map(|received| received.advert);
+        let taken = host.receive(now, &frame);
+        if host.runs() && host.has_events() {
+            self.wake_within(to, now);
+        }
+        self.trace.line(now, || match judged {
+            Ok(advert) => format!("{to} hears {from}: priority {}", advert.priority),
+            Err(discard) => format!("{to} discards what {from} sent: {discard}"),
+        });
+        match judged {
+            Ok(advert) if taken => self.see(&Seen::Heard { to, from, serial, advert }),
+            _ => Ok(()),
+        }
+    }
+
+    fn wake_within(&mut self, host: usize, moment: Moment) {
+        if moment == Moment::MAX {
+            return;
+        }
+        let moment = moment.max(self.now) + self.random.within(1_000, WAKE);
+        if moment < self.hosts[host].wake_at {
+            self.hosts[host].wake_at = moment;
+            self.at(moment, Next::Wake(host));
+        }
+    }
+
+    fn wake(&mut self, index: usize) -> Result<(), Violation> {
+        let now = self.now;
+        let host = &mut self.hosts[index];
+        if !host.runs() || host.wake_at != now {
+            return Ok(());
+        }
+        host.wake_at = Moment::MAX;
+        let was_open = host.open(now);
+        let turn = host.turn(now);
+        for (transition, input) in turn.transitions {
+            self.trace.line(now, || {
+                format!("{index} {} → {}: {}", transition.from, transition.to, transition.cause)
+            });
+            self.see(&Seen::Changed { by: index, transition, input, was_open })?;
+        }
+        for (advert, frame) in turn.frames {
+            self.serial += 1;
+            let serial = self.serial;
+            self.trace.line(now, || {
+                format!("{index} advertises priority {} ({})", advert.priority, advert.interval)
+            });
+            self.see(&Seen::Advertised { by: index, serial, advert })?;
+            self.transmit(index, serial, &frame);
+            let moment = now + self.random.within(1_000, STORE);
+            let epoch = self.hosts[index].epoch;
+            self.at(moment, Next::WriteDoor { host: index, epoch });
+        }
+        self.see(&Seen::Turned { by: index, configured: turn.configured })?;
+        self.sleep(index);
+        Ok(())
+    }
+
+    /// Until the deadline.
+    fn sleep(&mut self, index: usize) {
+        let host = &self.hosts[index];
+        if let Some(daemon) = &host.daemon {
+            let moment = host.moment(daemon.subject.deadline(host.clock(self.now)));
+            self.wake_within(index, moment);
+        }
+    }
+
+    fn transmit(&mut self, from: usize, serial: u64, frame: &[u8]) {
+        for to in (0..self.hosts.len()).filter(|to| *to != from) {
+            for (moment, frame) in self.network.carry(&mut self.random, self.now, (from, to), frame) {
+                self.at(moment, Next::Arrive { to, from, serial });
+                self.frames.insert(self.order, frame);
+            }
+        }
+    }
+
+    /// A process that is stopped between send and store makes its store when it goes on.
+    fn write_door(&mut self, index: usize, epoch: u32) {
+        let host = &mut self.hosts[index];
+        if host.paused || host.epoch != epoch && host.daemon.is_none() {
+            return;
+        }
+        host.write_door();
+        let (open, over) = (host.open(self.now), host.moment(host.lease_until()));
+        self.trace.line(self.now, || format!("{index} door {}", if open { "open" } else { "closed" }));
+        if open {
+            self.at(over, Next::LeaseOver);
+        }
+    }
+
+    fn start(&mut self, index: usize) -> Result<(), Violation> {
+        if self.hosts[index].daemon.is_some() {
+            return Ok(());
+        }
+        self.trace.line(self.now, || format!("{index} starts"));
+        self.hosts[index].start(self.now, self.mutation);
+        self.wake_within(index, self.now);
+        self.see(&Seen::Started { by: index })
+    }
+
+    fn begin(&mut self, index: usize) -> Result<(), Violation> {
+        let Trouble { kind, host, .. } = self.scenario.troubles[index];
+        self.trace.line(self.now, || format!("{host} {kind:?} begins"));
+        let settings = self.hosts[host].settings;
+        match kind {
+            Kind::Kill => self.hosts[host].kill(),
+            Kind::PowerOff => self.hosts[host].power_off(),
+            Kind::Pause if self.hosts[host].daemon.is_some() => self.hosts[host].pause(true),
+            Kind::Pause => {}
+            Kind::Stop => self.command(host, Input::Stop),
+            Kind::Fault => self.command(host, Input::Fault(Fault::InterfaceDown)),
+            Kind::OneWay { to } => self.network.block(host, to, true),
+            Kind::Configure(change) => self.command(host, Input::Configure(change.apply(settings))),
+        }
+        self.see(&Seen::Trouble { host })
+    }
+
+    fn end(&mut self, index: usize) -> Result<(), Violation> {
+        let Trouble { kind, host, .. } = self.scenario.troubles[index];
+        self.trace.line(self.now, || format!("{host} {kind:?} ends"));
+        match kind {
+            Kind::Stop if self.hosts[host].daemon.is_some() => {
+                // The old process has ended by now, or is killed.
+                self.hosts[host].kill();
+                self.start(host)?;
+            }
+            Kind::Kill | Kind::PowerOff | Kind::Stop => self.start(host)?,
+            Kind::Pause => {
+                self.hosts[host].pause(false);
+                self.wake_within(host, self.now);
+            }
+            Kind::Fault => self.command(host, Input::Start),
+            Kind::OneWay { to } => self.network.block(host, to, false),
+            Kind::Configure(_) => self.command(host, Input::Configure(self.scenario.plans[host].settings)),
+        }
+        self.see(&Seen::Trouble { host })
+    }
+
+    fn command(&mut self, host: usize, input: Input) {
+        match (&self.hosts[host].daemon, input) {
+            // Nobody runs: the next process reads the new file.
+            (None, Input::Configure(settings)) => self.hosts[host].settings = settings,
+            _ => self.hosts[host].command(input),
+        }
+        if self.hosts[host].runs() {
+            self.wake_within(host, self.now);
+        }
+    }
+}
