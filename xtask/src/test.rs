@@ -61,10 +61,19 @@ fn static_checks(cargo: &Cargo) -> anyhow::Result<()> {
     checked(&mut cargo.command(&["fmt", "--all", "--check"]))?;
 
     announce("lints");
-    checked(&mut cargo.command(&["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]))?;
+    checked(&mut cargo.command(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--keep-going",
+        "--",
+        "-Dwarnings",
+    ]))?;
 
     announce("documentation");
-    checked(cargo.command(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings"))?;
+    checked(
+        cargo.command(&["doc", "--workspace", "--no-deps", "--keep-going"]).env("RUSTDOCFLAGS", "-Dwarnings"),
+    )?;
 
     announce("licences, advisories, sources");
     if toolchain::on_path("cargo-deny") {
