@@ -304,3 +304,44 @@ fn attach_error(source: io::Error, target: &Target, mode: XdpMode) -> AttachErro
         _ => AttachError::Attach { program: "XDP", interface, source },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use vrrp_common::types::Mac;
+
+    use super::*;
+
+    fn run(command: &str) -> String {
+        let mut words = command.split_whitespace();
+        let out = Command::new(words.next().unwrap()).args(words).output().unwrap();
+        assert!(out.status.success(), "{command}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    /// What kernels before 6.6 get: it works on later ones too.
+    #[test]
+    fn the_egress_filter_stays_and_is_never_there_twice() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("not run: it needs root (cargo xtask test)");
+            return;
+        }
+        // SAFETY: touches no memory. The thread is the test's own, and ends with it.
+        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
+        run("ip link add va type veth peer name vb");
+        run("tc qdisc add dev va clsact");
+        let target = Target { name: "va".into(), index: 0, mac: Mac::default() };
+        let ours = || run("tc filter show dev va egress").matches("direct-action").count();
+        for _ in 0..2 {
+            let mut ebpf = Ebpf::load(OBJECT).unwrap();
+            let egress: &mut SchedClassifier = program(&mut ebpf, name::EGRESS).unwrap();
+            egress.load().unwrap();
+            attach_filter(egress, &target).unwrap();
+            drop(ebpf);
+            assert_eq!(ours(), 1);
+        }
+        Egress::Filter.detach("va");
+        assert_eq!(ours(), 0);
+    }
+}
