@@ -319,13 +319,15 @@ pub struct Election {
     settings: Settings,
     state: State,
     lease_until: Time,
+    /// Since when this router takes part. What came before was meant for an earlier daemon.
+    since: Time,
 }
 
 impl Election {
     /// A router that waits for [`Input::Start`].
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Initialize(None), lease_until: Time::BOOT }
+        Self { settings, state: State::Initialize(None), lease_until: Time::BOOT, since: Time::BOOT }
     }
 
     /// What it goes by.

@@ -13,12 +13,14 @@ use crate::{
 impl Election {
     /// RFC 9568 §6.4.1.
     pub(super) fn start(&mut self, now: Time) -> Effects {
-        match self.state {
-            State::Initialize(_) if self.settings.owner() => self.become_master(now, Cause::Owner),
-            State::Initialize(_) => self.listen(now, Cause::Started),
-            State::Backup(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => {
-                Effects::default()
-            }
+        if !matches!(self.state, State::Initialize(_)) {
+            return Effects::default();
+        }
+        self.since = now;
+        if self.settings.owner() {
+            self.become_master(now, Cause::Owner)
+        } else {
+            self.listen(now, Cause::Started)
         }
     }
 
@@ -31,13 +33,17 @@ impl Election {
         self.lease_until = lease_until;
         // The earlier daemon's last advert counts, so that I6 holds across the change.
         let interval = self.settings.interval;
-        let silent_at = lease_until - interval.lease() + interval.span() * 3;
+        self.since = lease_until - interval.lease();
+        let silent_at = self.since + interval.span() * 3;
         self.state = State::Master(Master { advert_at: now + interval.span(), silent_at, readverts: 0 });
         effects
     }
 
     pub(super) fn advert(&mut self, now: Time, advert: Advert, at: Time) -> Effects {
         match self.state {
+            State::Backup(_) | State::Master(_) | State::Leaving { .. } if at < self.since => {
+                Effects::default()
+            }
             State::Backup(backup) => self.advert_as_backup(backup, advert, at),
             State::Master(master) => self.advert_as_master(now, master, advert, at),
             State::Leaving { until, .. } => self.advert_as_leaving(until, advert, at),
@@ -49,8 +55,12 @@ impl Election {
     fn advert_as_backup(&mut self, mut backup: Backup, advert: Advert, at: Time) -> Effects {
         let settings = &self.settings;
         let expect = if advert.priority == Priority::RELEASE {
-            backup.heard_at = at.max(backup.heard_at);
-            let skewed = backup.heard_at + backup.interval.skew(settings.version, settings.priority);
+            // From before the last advert: it says nothing about the master of now.
+            if at < backup.heard_at {
+                return Effects::default();
+            }
+            backup.heard_at = at;
+            let skewed = at + backup.interval.skew(settings.version, settings.priority);
             // The first one counts, or a flood of them would keep the address dead. It counts in full: what the
             // kernel has heard since the last timeout is not yet in `master_down_at`, which may be too early.
             backup.master_down_at = if backup.released { backup.master_down_at.min(skewed) } else { skewed };
@@ -70,8 +80,8 @@ impl Election {
     fn advert_as_master(&mut self, now: Time, mut master: Master, advert: Advert, at: Time) -> Effects {
         let own = (self.settings.priority, self.settings.address);
         if advert.priority != Priority::RELEASE && (advert.priority, advert.source) > own {
-            // After a silence the adverts of the time between may be lost: listen from now on.
-            let mut backup = self.silent_backup(if master.was_silent(now) { now } else { at });
+            // From now on: if we are late, what else came since it did may be lost.
+            let mut backup = self.silent_backup(now);
             backup.follow(&self.settings, advert, at);
             let effects = self.become_backup(backup, Cause::Outranked(advert));
             return Effects { expect: Some(Expect::This), ..effects };

@@ -74,7 +74,8 @@ pub(crate) struct Daemon {
     pub(crate) commands: VecDeque<Input>,
     /// Sent, but the map is not yet written.
     opening: Option<Time>,
-    outbox: Vec<Priority>,
+    /// What is to be sent at the end of the turn: the last word counts.
+    outbox: Option<Priority>,
 }
 
 /// What a turn of the daemon's loop has done, besides the map.
@@ -163,7 +164,7 @@ impl Host {
         self.kernel.lease_ignored = mutation == Some(Mutation::LeaseIgnoredByDataPlane);
         let first = if open { Input::Adopt { lease_until } } else { Input::Start };
         let subject = Subject::new(self.settings, mutation);
-        self.daemon = Some(Daemon { subject, commands: [first].into(), opening: None, outbox: Vec::new() });
+        self.daemon = Some(Daemon { subject, commands: [first].into(), opening: None, outbox: None });
         self.epoch += 1;
     }
 
@@ -248,6 +249,8 @@ impl Host {
             Some(Door::Close) => {
                 self.kernel.master = false;
                 daemon.opening = None;
+                // Master no more; only a farewell still goes out.
+                daemon.outbox = daemon.outbox.filter(|priority| *priority == Priority::RELEASE);
             }
             // The store after a send comes a moment later.
             Some(Door::Open { lease_until }) if matches!(input, Input::Sent { .. }) => {
@@ -259,7 +262,7 @@ impl Host {
             }
             None => {}
         }
-        daemon.outbox.extend(send);
+        daemon.outbox = send.or(daemon.outbox);
         match (expect, received) {
             (Some(Expect::This), Some(received)) => {
                 self.kernel.expected = Some((received.advert.source, received.message.to_vec()));

@@ -169,10 +169,13 @@ impl World<'_> {
     fn wake(&mut self, index: usize) -> Result<(), Violation> {
         let now = self.now;
         let host = &mut self.hosts[index];
-        if !host.runs() || host.wake_at != now {
+        if host.wake_at != now {
             return Ok(());
         }
         host.wake_at = Moment::MAX;
+        if !host.runs() {
+            return Ok(());
+        }
         let was_open = host.open(now);
         let turn = host.turn(now);
         for (transition, input) in turn.transitions {
@@ -219,7 +222,7 @@ impl World<'_> {
     /// A process that is stopped between send and store makes its store when it goes on.
     fn write_door(&mut self, index: usize, epoch: u32) {
         let host = &mut self.hosts[index];
-        if host.paused || host.epoch != epoch && host.daemon.is_none() {
+        if host.paused || host.epoch != epoch {
             return;
         }
         host.write_door();

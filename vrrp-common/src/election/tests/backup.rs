@@ -134,6 +134,22 @@ fn a_flood_of_priority_0_does_not_keep_the_address_dead() {
 }
 
 #[test]
+fn a_farewell_grants_its_whole_skew_although_the_last_timeout_was_long_ago() {
+    let mut election = follower(SETTINGS);
+    // The kernel has stamped adverts until 3 500 ms, of which the election has not been told.
+    election.hear(ms(3_600), advert(2, 0));
+    assert_eq!(election.deadline(), ms(3_600) + SKEW);
+}
+
+#[test]
+fn a_farewell_from_before_the_last_advert_says_nothing() {
+    let mut election = follower(SETTINGS);
+    election.hear(ms(1_000), advert(2, 200));
+    assert_eq!(election.hear_late(ms(1_100), ms(900), advert(2, 0)), Effects::default());
+    assert_eq!(election.deadline(), ms(1_000) + MASTER_DOWN);
+}
+
+#[test]
 fn another_master_after_a_release_is_followed() {
     let mut election = follower(SETTINGS);
     election.hear(ms(1_000), advert(2, 0));

@@ -60,7 +60,7 @@ fn without_an_advert_that_has_left_there_is_no_lease() {
 }
 
 #[test]
-fn a_higher_priority_outranks_and_is_followed_from_when_it_came() {
+fn a_higher_priority_outranks_and_is_followed_from_now_on() {
     let mut election = master(SETTINGS);
     let effects = election.hear_late(ms(600), ms(500), advert(2, 101));
     assert_eq!((effects.door, effects.send), (Some(Door::Close), None));
@@ -69,7 +69,7 @@ fn a_higher_priority_outranks_and_is_followed_from_when_it_came() {
         (Some(Expect::This), Some(Cause::Outranked(advert(2, 101))))
     );
     assert!(election.lease_until() <= ms(600));
-    assert_eq!(election.deadline(), ms(500) + MASTER_DOWN);
+    assert_eq!(election.deadline(), ms(600) + MASTER_DOWN);
 }
 
 #[test]

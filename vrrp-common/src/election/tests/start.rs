@@ -83,3 +83,26 @@ fn a_router_that_takes_part_adopts_nothing() {
         assert_eq!(election, before);
     }
 }
+
+#[test]
+fn adverts_from_before_the_start_are_not_ours_to_judge() {
+    for (settings, priority) in [(SETTINGS, 200), (SETTINGS, 0), (OWNER, 50), (OWNER, 0)] {
+        let mut election = Election::new(settings);
+        election.handle(ms(0), Input::Start);
+        let before = election;
+        for _ in 0..5 {
+            assert_eq!(election.hear_late(ms(1), ms(0) - span(1), advert(2, priority)), Effects::default());
+        }
+        assert_eq!(election, before, "nor do they use up the answers to losing ones");
+    }
+}
+
+#[test]
+fn an_adopting_daemon_reads_what_came_after_the_earlier_one_s_last_advert() {
+    let mut election = Election::new(SETTINGS);
+    election.handle(ms(1_000), Input::Adopt { lease_until: ms(2_000) });
+    assert_eq!(
+        cause(election.hear_late(ms(1_000), ms(500), advert(2, 200))),
+        Some(Cause::Outranked(advert(2, 200)))
+    );
+}

@@ -84,7 +84,9 @@ impl Checker for Followed {
             Seen::Changed { by, transition, .. } if transition.cause == Cause::MasterDown => {
                 let Some((master, serial)) = self.heard[by] else { return Ok(()) };
                 let answers = self.last_sent[master] == serial && view.open(master);
-                return ensure(!answers, || format!("{by} takes over while {master} answers, as it has heard"));
+                return ensure(!answers, || {
+                    format!("{by} takes over while {master} answers, as it has heard")
+                });
             }
             _ => {}
         }
@@ -187,8 +189,11 @@ impl Handover {
         });
         let takes = skews.min()? * 102 / 100 + 2 * (delay + ACT);
         let in_time = takes < ns(view.hosts[host].settings.interval.span()) * 98 / 100;
+        // A farewell prolongs no lease: after a pause there may be little of it left.
+        let due = view.now + takes;
+        let leased = view.hosts[host].moment(view.hosts[host].lease_until()) > due;
         let epochs = view.hosts.iter().map(|host| host.epoch).collect();
-        in_time.then_some(Leave { host, due: view.now + takes, epochs })
+        (in_time && leased).then_some(Leave { host, due, epochs })
     }
 }
 

@@ -43,6 +43,10 @@ impl Takeover {
             heard.released_at = heard.released_at.or(Some(at));
         } else if must_follow(&view.hosts[to], advert) {
             *heard = Heard { at, interval: Some(advert.interval), advert: Some(advert), released_at: None };
+        } else if !view.hosts[to].settings.preempt_delay.is_zero() {
+            // It may be followed for a while, and its interval be learned.
+            let interval = heard.interval.unwrap_or(view.hosts[to].settings.interval);
+            heard.interval = Some(interval.min(advert.interval));
         }
     }
 
@@ -98,6 +102,8 @@ impl Checker for Takeover {
             Seen::Turned { by, configured: true } => {
                 // What need not be followed any more does not count any more.
                 let heard = &mut self.heard[by];
+                // A takeover after a farewell keeps the skew that it began with.
+                heard.released_at = heard.released_at.map(|_| Time::BOOT);
                 if heard.advert.is_some_and(|advert| !must_follow(&view.hosts[by], advert)) {
                     *heard = Heard { released_at: heard.released_at, ..Heard::nothing_since(Time::BOOT) };
                 }

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use vrrp_common::{election::StateName, time::Time, types::Priority};
+use vrrp_common::{election::StateName, time::Time};
 
 use super::{ACT, Checker, Seen, View, ensure, outranks};
 use crate::trace::Moment;
 
-/// The adverts of each host in its last interval, by its own clock.
+/// What each host has done in its last intervals, by its own clock.
 struct Recent(Vec<VecDeque<Time>>);
 
 impl Recent {
@@ -15,10 +15,10 @@ impl Recent {
         Self(vec![VecDeque::new(); hosts])
     }
 
-    fn count(&mut self, view: &View<'_>, host: usize) -> usize {
+    fn count(&mut self, view: &View<'_>, host: usize, intervals: u32) -> usize {
         let now = view.hosts[host].clock(view.now);
-        let interval = view.hosts[host].settings.interval.span();
-        self.0[host].retain(|at| now.since(*at) < interval);
+        let window = view.hosts[host].settings.interval.span() * intervals;
+        self.0[host].retain(|at| now.since(*at) < window);
         self.0[host].len()
     }
 
@@ -27,15 +27,28 @@ impl Recent {
     }
 }
 
-/// RFC 9568 §6.4.3: a running master answers a losing advert at once, three times in an interval.
+/// RFC 9568 §6.4.3: a running master answers losing adverts at once, three of them in an interval.
 pub(super) struct Answer {
-    recent: Recent,
+    losing: Recent,
+    /// Since when nothing from outside has befallen the host; what it read late may have used up its answers.
+    undisturbed: Vec<Time>,
     due: Vec<(usize, u32, Moment)>,
 }
 
 impl Answer {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { recent: Recent::new(hosts), due: Vec::new() }
+        Self { losing: Recent::new(hosts), undisturbed: vec![Time::NEVER; hosts], due: Vec::new() }
+    }
+
+    fn hear(&mut self, view: &View<'_>, to: usize) {
+        let host = &view.hosts[to];
+        self.losing.push(view, to);
+        // An answered farewell starts the interval anew, three times at most.
+        let few = self.losing.count(view, to, 4) <= 3;
+        let undisturbed = host.clock(view.now) >= self.undisturbed[to] + host.settings.interval.span();
+        if few && undisturbed && host.runs() && host.state() == Some(StateName::Master) && view.open(to) {
+            self.due.push((to, host.epoch, view.now + ACT));
+        }
     }
 }
 
@@ -46,18 +59,15 @@ impl Checker for Answer {
 
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
         match *seen {
-            Seen::Advertised { by, .. } => {
-                self.recent.push(view, by);
-                self.due.retain(|(host, ..)| *host != by);
+            Seen::Started { by: host }
+            | Seen::Trouble { host }
+            | Seen::Turned { by: host, configured: true } => {
+                self.undisturbed[host] = view.hosts[host].clock(view.now);
             }
-            Seen::Heard { to, advert, .. } => {
-                let losing = advert.priority != Priority::RELEASE && !outranks(advert, view.own(to));
-                let master = view.hosts[to].runs() && view.hosts[to].state() == Some(StateName::Master);
-                if losing && master && view.open(to) && self.recent.count(view, to) < 3 {
-                    self.due.push((to, view.hosts[to].epoch, view.now + ACT));
-                }
+            Seen::Heard { to, advert, .. } if !outranks(advert, view.own(to)) => self.hear(view, to),
+            Seen::Advertised { by, .. } | Seen::Changed { by, .. } => {
+                self.due.retain(|(host, ..)| *host != by)
             }
-            Seen::Changed { by, .. } => self.due.retain(|(host, ..)| *host != by),
             _ => {}
         }
         self.due.retain(|(host, epoch, _)| view.hosts[*host].epoch == *epoch);
@@ -91,7 +101,7 @@ impl Checker for Flood {
             }
             Seen::Advertised { by, .. } => {
                 self.recent.push(view, by);
-                let count = self.recent.count(view, by);
+                let count = self.recent.count(view, by, 1);
                 // The beat may lie anywhere in the window: twice three answers.
                 return ensure(count <= 9, || format!("{by} sends {count} adverts in one interval"));
             }
@@ -131,7 +141,7 @@ impl Checker for Idle {
                 let late = host.daemon.as_ref().is_some_and(|daemon| daemon.subject.deadline(now) <= now);
                 ensure(!late, || format!("the deadline of {by} has passed before its turn was over"))?;
                 self.turns.push(view, by);
-                let count = self.turns.count(view, by);
+                let count = self.turns.count(view, by, 1);
                 return ensure(count <= IDLE_TURNS, || {
                     format!("{by} wakes {count} times in an interval for nothing")
                 });
