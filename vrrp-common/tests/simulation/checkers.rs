@@ -99,7 +99,7 @@ pub(crate) fn all(scenario: &Scenario) -> Vec<Box<dyn Checker>> {
         Box::new(role::Takeover::new(hosts)),
         Box::new(role::Silence::new(hosts)),
         Box::new(role::Change::default()),
-        Box::new(role::Convergence::default()),
+        Box::new(role::Convergence),
         Box::new(wire::Answer::new(hosts)),
         Box::new(wire::Flood::new(hosts)),
         Box::new(wire::Idle::new(hosts)),

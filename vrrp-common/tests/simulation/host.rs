@@ -274,9 +274,7 @@ impl Host {
     }
 
     fn flush(&mut self, now: Time, turn: &mut Turn) {
-        let outbox =
-            self.daemon.as_mut().map(|daemon| std::mem::take(&mut daemon.outbox)).unwrap_or_default();
-        for priority in outbox {
+        if let Some(priority) = self.daemon.as_mut().and_then(|daemon| daemon.outbox.take()) {
             turn.frames.extend(self.emit(priority));
             self.feed(now, Input::Sent { at: now }, None, turn);
         }

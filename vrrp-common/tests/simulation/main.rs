@@ -77,6 +77,12 @@ fn the_same_seed_gives_the_same_trace() {
     }
 }
 
+#[test]
+fn a_router_that_hears_nobody_is_answered_within_bounds() {
+    let outcome = run(&Scenario::deaf(), None, true);
+    assert_eq!(outcome.violation, None, "{}", outcome.trace.join("\n"));
+}
+
 /// Seeds in which each mutation must be found.
 const SEEDS_PER_MUTATION: u64 = 400;
 
@@ -84,9 +90,10 @@ const SEEDS_PER_MUTATION: u64 = 400;
 fn every_deliberate_defect_is_found() {
     let mut missed = Vec::new();
     for mutation in Mutation::ALL {
-        let found = (0..SEEDS_PER_MUTATION).find_map(|seed| {
-            let violation = run(&Scenario::new(seed), Some(*mutation), false).violation?;
-            Some((seed, violation))
+        let seeds = (0..SEEDS_PER_MUTATION).map(Scenario::new);
+        let found = std::iter::once(Scenario::deaf()).chain(seeds).find_map(|scenario| {
+            let violation = run(&scenario, Some(*mutation), false).violation?;
+            Some((scenario.seed, violation))
         });
         match found {
             Some((seed, violation)) => println!("{mutation:?}: {violation} (seed {seed})"),

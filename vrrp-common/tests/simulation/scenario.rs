@@ -41,6 +41,15 @@ pub(crate) struct Scenario {
     pub(crate) end: Moment,
 }
 
+/// Neither in the order of the hosts nor in that of signed bytes.
+const SOURCES: [Ipv4Addr; 5] = [
+    Ipv4Addr::new(10, 77, 0, 9),
+    Ipv4Addr::new(10, 77, 0, 200),
+    Ipv4Addr::new(10, 77, 0, 3),
+    Ipv4Addr::new(10, 77, 0, 128),
+    Ipv4Addr::new(10, 77, 0, 40),
+];
+
 /// Clocks run apart by up to 1 % each.
 const MAX_PPM: u64 = 10_000;
 
@@ -75,6 +84,33 @@ impl Scenario {
         Self { seed, plans, quality, troubles, quiet, settled, end: settled + 15 * unit }
     }
 
+    /// A quick router of low priority that does not hear the slow master, but is heard by it.
+    pub(crate) fn deaf() -> Self {
+        let mut scenario = Self::new(0);
+        let plan = |host: usize, priority, centiseconds| Plan {
+            settings: Settings {
+                address: SOURCES[host].into(),
+                priority: Priority::new(priority),
+                ..base(
+                    Version::V3,
+                    AdvertInterval::from_centiseconds(centiseconds).unwrap_or(AdvertInterval::DEFAULT),
+                    Duration::ZERO,
+                )
+            },
+            source: SOURCES[host],
+            checksum: ChecksumForm::PseudoHeader,
+            ppm: 0,
+            starts: 0,
+        };
+        scenario.plans = vec![plan(0, 200, 100), plan(1, 100, 1)];
+        scenario.quality = Quality::calm(20_000);
+        let second = 1_000_000_000;
+        let kind = Kind::OneWay { to: 1 };
+        scenario.troubles = vec![Trouble { kind, host: 0, begins: 6 * second, ends: Some(9 * second) }];
+        (scenario.quiet, scenario.settled, scenario.end) = (10 * second, 70 * second, 80 * second);
+        scenario
+    }
+
     /// Without what the failure does not need.
     pub(crate) fn shrunk(mut self, fails: impl Fn(&Self) -> bool) -> Self {
         let mut index = 0;
@@ -104,7 +140,7 @@ fn base(version: Version, interval: AdvertInterval, preempt_delay: Duration) -> 
 }
 
 fn plan(random: &mut Random, host: usize, settings: Settings) -> Plan {
-    let source = Ipv4Addr::new(10, 77, 0, [9, 200, 3, 128, 40][host]);
+    let source = SOURCES[host];
     let priority = Priority::new(random.one_of(&[20, 90, 100, 100, 110, 150, 254, 255]));
     Plan {
         settings: Settings { address: source.into(), priority, ..settings },

@@ -61,11 +61,21 @@ impl Checker for Lease {
 pub(super) struct Followed {
     last_sent: Vec<u64>,
     heard: Vec<Option<(usize, u64)>>,
+    before: Vec<Option<Advert>>,
 }
 
 impl Followed {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { last_sent: vec![0; hosts], heard: vec![None; hosts] }
+        Self { last_sent: vec![0; hosts], heard: vec![None; hosts], before: vec![None; hosts] }
+    }
+
+    fn hear(&mut self, view: &View<'_>, to: usize, (from, serial): (usize, u64), advert: Advert) {
+        // While masters of several intervals are heard, a stamp may be that of one and the interval that of the other.
+        let before = self.before[to].replace(advert);
+        let mixed =
+            before.is_some_and(|before| before.interval != advert.interval && before.source != advert.source);
+        let follows = must_follow(&view.hosts[to], advert) && !mixed;
+        self.heard[to] = follows.then_some((from, serial));
     }
 }
 
@@ -78,9 +88,7 @@ impl Checker for Followed {
         match *seen {
             Seen::Started { by } | Seen::Turned { by, configured: true } => self.heard[by] = None,
             Seen::Advertised { by, serial, .. } => self.last_sent[by] = serial,
-            Seen::Heard { to, from, serial, advert } => {
-                self.heard[to] = must_follow(&view.hosts[to], advert).then_some((from, serial));
-            }
+            Seen::Heard { to, from, serial, advert } => self.hear(view, to, (from, serial), advert),
             Seen::Changed { by, transition, .. } if transition.cause == Cause::MasterDown => {
                 let Some((master, serial)) = self.heard[by] else { return Ok(()) };
                 let answers = self.last_sent[master] == serial && view.open(master);
@@ -123,9 +131,12 @@ impl Checker for Outranked {
     }
 }
 
+/// When two hosts began to answer at once, and their epochs then.
+type Since = (Moment, [u32; 2]);
+
 /// On a calm network two running hosts answer at once for two ways of an advert at most.
 pub(super) struct Overlap {
-    since: Vec<Vec<Option<(Moment, [u32; 2])>>>,
+    since: Vec<Vec<Option<Since>>>,
 }
 
 impl Overlap {

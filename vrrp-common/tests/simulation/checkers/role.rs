@@ -12,6 +12,7 @@ use super::{Checker, Seen, View, ensure, must_follow, ns};
 /// Nobody takes over without cause, nor before its time: three intervals and the skew, to the nanosecond.
 pub(super) struct Takeover {
     heard: Vec<Heard>,
+    before: Vec<Option<Advert>>,
 }
 
 /// What a host goes by.
@@ -33,16 +34,19 @@ impl Heard {
 
 impl Takeover {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { heard: vec![Heard::nothing_since(Time::BOOT); hosts] }
+        Self { heard: vec![Heard::nothing_since(Time::BOOT); hosts], before: vec![None; hosts] }
     }
 
     fn hear(&mut self, view: &View<'_>, to: usize, advert: Advert) {
         let heard = &mut self.heard[to];
         let at = view.hosts[to].clock(view.now);
+        // While two masters are heard, a stamp may be that of one and the interval that of the other.
+        let other = self.before[to].replace(advert).filter(|before| before.source != advert.source);
+        let interval = other.map_or(advert.interval, |other| other.interval.min(advert.interval));
         if advert.priority == Priority::RELEASE {
             heard.released_at = heard.released_at.or(Some(at));
         } else if must_follow(&view.hosts[to], advert) {
-            *heard = Heard { at, interval: Some(advert.interval), advert: Some(advert), released_at: None };
+            *heard = Heard { at, interval: Some(interval), advert: Some(advert), released_at: None };
         } else if !view.hosts[to].settings.preempt_delay.is_zero() {
             // It may be followed for a while, and its interval be learned.
             let interval = heard.interval.unwrap_or(view.hosts[to].settings.interval);
@@ -73,7 +77,11 @@ impl Takeover {
                 let waited = ns(now.since(released_at));
                 ensure(waited >= skew, || format!("{by} takes over {waited} ns after a farewell"))
             }
-            Cause::Owner => ensure(settings.priority == Priority::OWNER, || format!("{by} is no owner")),
+            Cause::Owner => {
+                // A change in the same turn may have come after the start.
+                let owner = [settings.priority, host.plan.settings.priority].contains(&Priority::OWNER);
+                ensure(owner, || format!("{by} is no owner"))
+            }
             Cause::Adopted => ensure(was_open, || format!("{by} adopts a lease that is over")),
             other => Err(format!("{by} becomes master: {other}")),
         }
@@ -92,10 +100,12 @@ impl Checker for Takeover {
             Seen::Changed { by, transition, was_open, .. } => match transition.to {
                 StateName::Master => self.judge(view, by, transition.cause, was_open)?,
                 StateName::Backup if !matches!(transition.cause, Cause::Outranked(_)) => {
-                    let released = self.heard[by].released_at;
+                    // What it reads late it learns from all the same.
+                    let Heard { released_at, interval, .. } = self.heard[by];
                     let now = view.hosts[by].clock(view.now);
-                    self.heard[by] =
-                        Heard { released_at: released.map(|_| now), ..Heard::nothing_since(now) };
+                    let interval = interval.map(|interval| interval.min(view.hosts[by].settings.interval));
+                    let released_at = released_at.map(|_| now);
+                    self.heard[by] = Heard { released_at, interval, ..Heard::nothing_since(now) };
                 }
                 _ => {}
             },
@@ -104,6 +114,10 @@ impl Checker for Takeover {
                 let heard = &mut self.heard[by];
                 // A takeover after a farewell keeps the skew that it began with.
                 heard.released_at = heard.released_at.map(|_| Time::BOOT);
+                if heard.advert.is_none() {
+                    let own = view.hosts[by].settings.interval;
+                    heard.interval = heard.interval.map(|interval| interval.min(own));
+                }
                 if heard.advert.is_some_and(|advert| !must_follow(&view.hosts[by], advert)) {
                     *heard = Heard { released_at: heard.released_at, ..Heard::nothing_since(Time::BOOT) };
                 }
@@ -191,7 +205,6 @@ impl Checker for Change {
 }
 
 /// After quiet one host answers, the right one, and nothing changes any more.
-#[derive(Default)]
 pub(super) struct Convergence;
 
 impl Checker for Convergence {
