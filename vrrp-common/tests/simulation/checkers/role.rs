@@ -58,7 +58,9 @@ impl Takeover {
         let host = &view.hosts[by];
         let (now, heard) = (host.clock(view.now), self.heard[by]);
         let settings = &host.settings;
-        let interval = heard.interval.unwrap_or(settings.interval);
+        // Who follows nobody goes by its own interval, as it is now.
+        let learned = heard.interval.unwrap_or(settings.interval);
+        let interval = if heard.advert.is_some() { learned } else { learned.min(settings.interval) };
         // The formulas of the RFCs once more, in nanoseconds.
         let centisecond = u64::from(interval.as_centiseconds()) * 10_000_000;
         let unit = if settings.version.as_u8() == 2 { 1_000_000_000 } else { centisecond };
@@ -114,10 +116,6 @@ impl Checker for Takeover {
                 let heard = &mut self.heard[by];
                 // A takeover after a farewell keeps the skew that it began with.
                 heard.released_at = heard.released_at.map(|_| Time::BOOT);
-                if heard.advert.is_none() {
-                    let own = view.hosts[by].settings.interval;
-                    heard.interval = heard.interval.map(|interval| interval.min(own));
-                }
                 if heard.advert.is_some_and(|advert| !must_follow(&view.hosts[by], advert)) {
                     *heard = Heard { released_at: heard.released_at, ..Heard::nothing_since(Time::BOOT) };
                 }
