@@ -1,0 +1,121 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::{config::Overrides, control, logging::LogFormat};
+
+/// Where the configuration is unless `--config` says otherwise.
+pub const CONFIG: &str = "/etc/vrrpd/vrrpd.toml";
+
+/// Keeps virtual IP addresses alive across two or more machines, by VRRP (RFC 9568, RFC 3768), with an XDP program
+/// that answers ARP for them while this machine is master, and keeps silent when it is not.
+///
+/// Without a command it runs in the foreground. SIGTERM and SIGINT hand the addresses over and end it (a second one
+/// ends it at once), SIGHUP reads the configuration again.
+///
+/// Exit codes: 0 stopped, 1 failed, 2 wrong configuration or arguments, 3 a privilege or kernel feature is missing.
+#[derive(Debug, Parser)]
+#[command(name = "vrrpd", disable_version_flag = true, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do instead of running.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to run.
+    #[command(flatten)]
+    pub run: Run,
+    /// Print the program's version and exit.
+    #[arg(short = 'V', action = ArgAction::SetTrue)]
+    pub print_version: bool,
+}
+
+/// Commands beside running.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Validate a configuration and print the effective settings with the derived timers.
+    Check {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE", default_value = CONFIG)]
+        config: PathBuf,
+    },
+    /// Ask the running daemon for its routers: state, priority, timers, lease, counters, last transitions.
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        /// The daemon's control socket: a path, or @NAME for an abstract one in this network namespace.
+        #[arg(long, value_name = "SOCKET", default_value = control::DEFAULT)]
+        socket: String,
+    },
+}
+
+/// How to run the daemon.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The configuration file [default: /etc/vrrpd/vrrpd.toml, or the built-in one with --iface and its like].
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["iface", "vrid", "priority", "address", "advert_int", "version"])]
+    pub config: Option<PathBuf>,
+    /// Run the built-in configuration on this interface, and print it.
+    #[arg(long, value_name = "NAME")]
+    pub iface: Option<String>,
+    /// Virtual router identifier for the built-in configuration, 1..=255 [default: 51].
+    #[arg(long, value_name = "VRID")]
+    pub vrid: Option<String>,
+    /// Priority for the built-in configuration, 1..=255 [default: 100].
+    #[arg(long, value_name = "PRIORITY")]
+    pub priority: Option<String>,
+    /// Virtual address for the built-in configuration, as 192.0.2.51/32; may be repeated.
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Vec<String>,
+    /// Advertisement interval for the built-in configuration, with its unit [default: 1s].
+    #[arg(long, value_name = "INTERVAL")]
+    pub advert_int: Option<String>,
+    /// VRRP version for the built-in configuration, 2 or 3 [default: 3].
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+    /// How log lines look.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+    /// What is logged: a level (error, warn, info, debug, trace), or level,module=level,…
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "VRRPD_LOG")]
+    pub log_level: String,
+    /// The control socket: a path, or @NAME for an abstract one in this network namespace.
+    #[arg(long, value_name = "SOCKET", default_value = control::DEFAULT)]
+    pub socket: String,
+}
+
+impl Run {
+    /// What the flags change in the built-in configuration; `None` when there are none of them.
+    #[must_use]
+    pub fn overrides(&self) -> Option<Overrides> {
+        let overrides = Overrides {
+            iface: self.iface.clone(),
+            vrid: self.vrid.clone(),
+            priority: self.priority.clone(),
+            addresses: self.address.clone(),
+            advert_int: self.advert_int.clone(),
+            version: self.version.clone(),
+        };
+        (overrides != Overrides::default()).then_some(overrides)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_and_overrides_exclude_each_other() {
+        assert!(Cli::try_parse_from(["vrrpd", "--config", "x", "--vrid", "7"]).is_err());
+        let cli = Cli::try_parse_from(["vrrpd", "--iface", "lan0", "--version", "2"]).unwrap();
+        assert_eq!(cli.run.overrides().unwrap().version.as_deref(), Some("2"));
+    }
+}

@@ -1,0 +1,244 @@
+//! Carrying out what an election says: close, send, open, tell. Nothing else comes between.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use vrrp_common::{
+    election::{Cause, Door, Effects, Expect, Input, StateName},
+    receive::Received,
+    time::Time,
+    types::Priority,
+    wire::arp,
+};
+
+use super::{
+    Place, Request,
+    router::{Reacted, Router},
+    run::Loop,
+    statistics::micros,
+};
+use crate::{clock::now, packet::BATCH};
+
+/// Gratuitous ARP frames sent in one turn of the loop, so that adverts never wait for more.
+const ANNOUNCEMENTS_PER_TURN: usize = 256;
+
+/// An advert that waits to be sent with the others of its interface.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Queued {
+    interface: usize,
+    router: usize,
+    priority: Priority,
+}
+
+impl Loop {
+    /// Hands an input to a router's election and carries out the effects. Adverts are only queued: they leave
+    /// together in [`flush`](Self::flush). `since` is when the cause came about.
+    pub(super) fn feed(
+        &mut self,
+        index: usize,
+        at: Time,
+        since: Time,
+        input: Input,
+        received: Option<&Received<'_>>,
+    ) {
+        let Some(router) = self.routers.get_mut(index) else { return };
+        let Effects { door, send, expect, transition } = router.election.handle(at, input);
+        let port = self.interfaces.get_mut(router.interface).and_then(|interface| interface.port.as_mut());
+        if let Some(port) = port {
+            match door {
+                Some(Door::Open { lease_until }) => port.tables.open(router.slot, lease_until, at),
+                Some(Door::Close) => port.tables.close(router.slot, at),
+                None => {}
+            }
+            match (expect, received) {
+                (Some(Expect::This), Some(received)) => {
+                    let advert = &received.advert;
+                    port.tables.expect(router.slot, advert.source, advert.priority, received.message);
+                }
+                (Some(Expect::This | Expect::Nothing), _) => port.tables.forget(router.slot),
+                (None, _) => {}
+            }
+        }
+        if let Some(priority) = send {
+            self.outbox.push(Queued { interface: router.interface, router: index, priority });
+        }
+        if let Some(transition) = transition {
+            let reacted = Reacted {
+                transition,
+                at,
+                wall: SystemTime::now(),
+                late: at.since(since),
+                flip: Duration::ZERO,
+            };
+            self.transitioned.push((index, reacted));
+        }
+    }
+
+    /// Sends what is queued, in batches by interface, and opens the doors of what has left.
+    pub(super) fn flush(&mut self) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        outbox.sort_by_key(|queued| queued.interface);
+        for queued in &outbox {
+            if let Some(router) = self.routers.get_mut(queued.router) {
+                router.prepare_advert(queued.priority);
+            }
+        }
+        for run in outbox.chunk_by(|a, b| a.interface == b.interface) {
+            run.chunks(BATCH).for_each(|batch| self.send_batch(batch));
+        }
+        outbox.clear();
+        self.outbox = outbox;
+    }
+
+    fn send_batch(&mut self, batch: &[Queued]) {
+        let mut rest = batch;
+        while let Some((first, after)) = rest.split_first() {
+            let at = now();
+            match self.send_some(rest) {
+                Ok(sent) if sent > 0 => {
+                    let (left, unsent) = rest.split_at_checked(sent).unwrap_or((rest, &[]));
+                    left.iter().for_each(|queued| self.sent(queued, at));
+                    rest = unsent;
+                }
+                Ok(_) => rest = after,
+                Err(error) => {
+                    self.send_failed(first.router, at, &error);
+                    rest = after;
+                }
+            }
+        }
+    }
+
+    fn send_some(&self, batch: &[Queued]) -> io::Result<usize> {
+        let interface = batch.first().and_then(|queued| self.interfaces.get(queued.interface));
+        let port =
+            interface.and_then(|interface| interface.port.as_ref()).ok_or(io::ErrorKind::NotConnected)?;
+        port.socket
+            .send(batch.iter().filter_map(|queued| self.routers.get(queued.router)).map(Router::advert))
+    }
+
+    fn sent(&mut self, queued: &Queued, at: Time) {
+        if let Some(router) = self.routers.get_mut(queued.router) {
+            router.statistics.adverts_sent += 1;
+            router.statistics.priority_zero_sent += u64::from(queued.priority == Priority::RELEASE);
+        }
+        self.feed(queued.router, at, at, Input::Sent { at }, None);
+    }
+
+    fn send_failed(&mut self, index: usize, at: Time, error: &io::Error) {
+        let Some(router) = self.routers.get_mut(index) else { return };
+        router.statistics.send_failures += 1;
+        if let Some(repeated) = router.remarks.send.admit(at) {
+            tracing::error!(router = %router.config.name, %error, repeated, "advert could not be sent");
+        }
+    }
+
+    /// Tells of the transitions of this turn, now that the doors are as they shall be.
+    pub(super) fn tell(&mut self) {
+        let mut transitioned = std::mem::take(&mut self.transitioned);
+        let done = now();
+        for (index, mut reacted) in transitioned.drain(..) {
+            let Some(router) = self.routers.get_mut(index) else { continue };
+            reacted.flip = done.since(reacted.at);
+            log_transition(router, &reacted);
+            let master = matches!(reacted.transition.to, StateName::Master | StateName::Leaving);
+            if reacted.transition.to == StateName::Master {
+                router.announcements.start(done);
+            } else {
+                router.announcements.stop();
+            }
+            let request = Request::Addresses {
+                router: router.config.name.clone(),
+                places: places(router),
+                wanted: master,
+            };
+            router.remember(reacted);
+            self.request(request);
+        }
+        self.transitioned = transitioned;
+    }
+
+    pub(super) fn request(&self, request: Request) {
+        if let Err(error) = self.requests.try_send(request) {
+            tracing::error!(%error, "the supervisor does not keep up; a change of addresses is lost");
+        }
+    }
+
+    /// Sends gratuitous ARP that is due, some of it per turn.
+    pub(super) fn announce(&mut self, at: Time) {
+        for index in 0..self.routers.len() {
+            let Some(router) = self.routers.get_mut(index) else { return };
+            if router.announcements.due_at() > at {
+                continue;
+            }
+            let repeat = router.announcements.take(at, &router.config.garp);
+            self.queue_announcements(index, repeat);
+        }
+        let batch = self.announcements.len().min(ANNOUNCEMENTS_PER_TURN);
+        let frames: Vec<_> = self.announcements.drain(..batch).collect();
+        for (interface, slot, address) in frames {
+            self.announce_one(interface, slot, address);
+        }
+    }
+
+    fn queue_announcements(&mut self, index: usize, repeat: u8) {
+        let Some(router) = self.routers.get(index) else { return };
+        for _ in 0..repeat {
+            let addresses = router.addresses_v4().iter();
+            self.announcements.extend(addresses.map(|address| (router.interface, router.slot, *address)));
+        }
+    }
+
+    fn announce_one(&mut self, interface: usize, slot: u32, address: Ipv4Addr) {
+        let Some(interface) = self.interfaces.get(interface) else { return };
+        let index = interface.by_slot.get(slot as usize).copied().flatten();
+        let Some(router) = index.and_then(|index| self.routers.get_mut(index)) else { return };
+        if router.election.name() != StateName::Master {
+            return;
+        }
+        let frame = arp::gratuitous(router.mac(), address);
+        let sent = interface.port.as_ref().map(|port| port.socket.send(std::iter::once(frame.as_slice())));
+        if let Some(Ok(1)) = sent {
+            router.statistics.announcements_sent += 1;
+        }
+    }
+}
+
+/// The addresses of a router with the interfaces that carry them.
+pub(super) fn places(router: &Router) -> Arc<[Place]> {
+    let on = |dev: Option<&String>| dev.unwrap_or(&router.config.interface).clone();
+    let addresses = router.config.addresses.iter();
+    addresses.map(|vip| Place { interface: on(vip.dev.as_ref()), address: vip.clone() }).collect()
+}
+
+fn log_transition(router: &Router, reacted: &Reacted) {
+    let Reacted { transition, late, flip, .. } = reacted;
+    let (name, interface, vrid) = (&router.config.name, &router.config.interface, router.config.vrid);
+    let (from, to, cause) = (transition.from, transition.to, transition.cause);
+    let (late_us, flip_us) = (micros(*late), micros(*flip));
+    match cause {
+        Cause::Fault(_) | Cause::Silent => {
+            tracing::warn!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, "state changed");
+        }
+        Cause::Started
+        | Cause::Owner
+        | Cause::Adopted
+        | Cause::MasterDown
+        | Cause::MasterReleased
+        | Cause::Outranked(_)
+        | Cause::Stop
+        | Cause::Succeeded(_)
+        | Cause::NoSuccessor => {
+            tracing::info!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, "state changed");
+        }
+    }
+}
+
+/// The address that an advert of `router` would come from, if it is known.
+pub(super) fn source(router: &Router) -> Option<IpAddr> {
+    Some(router.election.settings().address).filter(|address| !address.is_unspecified())
+}

@@ -1,0 +1,129 @@
+//! The protocol thread: one loop that takes everything in, lets the elections decide, and carries out what they say.
+//!
+//! ```text
+//! ring │ command │ deadline ─► Input ─► Election ─► Effects ─► door, packet socket, expectation ─► Request
+//! ```
+//!
+//! It never waits for netlink, a file or a log: those live on the supervisor's thread, behind two bounded channels.
+//! Nothing else writes the data plane's tables.
+
+mod announce;
+mod effects;
+mod membership;
+mod note;
+mod port;
+mod report;
+mod router;
+mod run;
+mod statistics;
+mod wait;
+
+use std::{io, net::IpAddr, sync::Arc, thread};
+
+use tokio::sync::{mpsc, oneshot};
+use vrrp_common::types::Mac;
+
+pub(crate) use port::Port;
+
+use crate::{
+    config::{Config, VirtualAddress},
+    realtime,
+    status::Status,
+};
+
+/// Commands and requests that may be under way. The supervisor waits when it is full; the protocol thread does not,
+/// and logs what it had to drop.
+const CHANNEL: usize = 8_192;
+
+/// What the supervisor tells the protocol thread.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// The state of an interface; `None` when there is no such interface.
+    Link {
+        /// Its name.
+        interface: String,
+        /// Its state.
+        link: Option<Link>,
+    },
+    /// The data plane is attached to an interface, or is no more.
+    Port {
+        /// The interface's name.
+        interface: String,
+        /// Where its frames come from and go to.
+        port: Option<Box<Port>>,
+    },
+    /// A virtual address could not be added.
+    AddressFailed {
+        /// The router's name.
+        router: String,
+    },
+    /// A changed configuration.
+    Reload(Box<Config>),
+    /// For `vrrpd status`.
+    Status(oneshot::Sender<Status>),
+    /// Leave, handing over; or at once.
+    Stop {
+        /// Without waiting for successors.
+        at_once: bool,
+    },
+}
+
+/// What an interface is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    pub(crate) mac: Mac,
+    /// Administratively up, with carrier.
+    pub(crate) up: bool,
+    /// Its addresses, primary ones first, in the kernel's order.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+/// What the protocol thread asks of the supervisor.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// These addresses shall be on their interfaces, or shall not.
+    Addresses {
+        /// The router's name.
+        router: String,
+        /// Its addresses.
+        places: Arc<[Place]>,
+        /// Whether they shall be there.
+        wanted: bool,
+    },
+    /// No router is left on this interface: its data plane may go.
+    Vacant {
+        /// The interface's name.
+        interface: String,
+    },
+}
+
+/// A virtual address and the interface that carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) interface: String,
+    pub(crate) address: VirtualAddress,
+}
+
+/// The protocol thread, seen from the supervisor.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) thread: thread::JoinHandle<io::Result<()>>,
+}
+
+/// Starts the thread. It ends by itself when all routers have stopped after [`Command::Stop`].
+///
+/// # Errors
+/// The thread cannot be made.
+pub(crate) fn spawn(config: Config) -> io::Result<Handle> {
+    let (commands, command_queue) = mpsc::channel(CHANNEL);
+    let (request_queue, requests) = mpsc::channel(CHANNEL);
+    let thread = thread::Builder::new().name("protocol".into()).spawn(move || {
+        realtime::enter();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        runtime.block_on(async { run::Loop::new(config, command_queue, request_queue)?.run().await })
+    })?;
+    Ok(Handle { commands, requests, thread })
+}

@@ -1,0 +1,51 @@
+//! What adverts tell an operator: counted always, logged at a limited rate.
+
+use std::net::Ipv4Addr;
+
+use vrrp_common::{
+    election::StateName,
+    receive::{Discard, Received},
+    types::Priority,
+};
+
+use super::router::Router;
+use crate::clock::now;
+
+/// Counts what an accepted advert shows, and says what an operator should know.
+pub(super) fn note(router: &mut Router, received: &Received<'_>) {
+    let at = now();
+    let (source, priority) = (received.advert.source, received.advert.priority);
+    router.statistics.adverts_judged += 1;
+    router.statistics.count_checksum(received.checksum);
+    router.statistics.priority_zero_received += u64::from(priority == Priority::RELEASE);
+    let name = &router.config.name;
+    if received.interval_differs {
+        router.statistics.interval_differs += 1;
+        if let Some(repeated) = router.remarks.interval.admit(at) {
+            let (theirs, ours) = (received.advert.interval, router.config.advert_int);
+            tracing::warn!(router = %name, %source, %theirs, %ours, repeated, "advertisement intervals differ");
+        }
+    }
+    if received.address_list_differs {
+        router.statistics.address_list_differs += 1;
+        if let Some(repeated) = router.remarks.address_list.admit(at) {
+            tracing::warn!(router = %name, %source, repeated, "the advert lists other addresses than configured here");
+        }
+    }
+    let losing = router.election.name() == StateName::Master && priority < router.config.priority;
+    if losing && priority != Priority::RELEASE {
+        if let Some(repeated) = router.remarks.losing.admit(at) {
+            tracing::warn!(router = %name, %source, %priority, repeated, "another master of lower priority");
+        }
+    }
+}
+
+/// Counts a discarded advert, and says so once a minute for each reason.
+pub(super) fn note_discard(router: &mut Router, discard: Discard, frame: &[u8]) {
+    router.statistics.count_discard(discard);
+    if let Some(repeated) = router.admit_discard(now(), discard) {
+        let source = frame.get(26..30).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(Ipv4Addr::from);
+        let source = source.map_or_else(|| "unknown".into(), |source| source.to_string());
+        tracing::warn!(router = %router.config.name, source, reason = %discard, repeated, "advert discarded");
+    }
+}

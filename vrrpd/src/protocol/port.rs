@@ -1,0 +1,108 @@
+//! One interface, as the protocol thread has it.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use tokio::io::unix::AsyncFd;
+use vrrp_common::{
+    abi,
+    election::Fault,
+    types::{Mac, Priority},
+};
+
+use super::{Link, router::Router, wait::watch};
+use crate::{
+    clock::now,
+    dataplane::{Events, RouterEntry, Tables},
+    packet::PacketSocket,
+};
+
+/// What is needed to hear and to speak on an interface.
+#[derive(Debug)]
+pub(crate) struct Port {
+    /// The index of the interface that it belongs to.
+    pub(crate) index: u32,
+    /// How the data plane is attached, for `vrrpd status`.
+    pub(crate) mode: String,
+    /// Where the maps are pinned, for `vrrpd status`.
+    pub(crate) pins: String,
+    pub(crate) tables: Tables,
+    pub(crate) events: Events,
+    pub(crate) socket: PacketSocket,
+}
+
+/// A [`Port`] whose events wake the loop.
+#[derive(Debug)]
+pub(crate) struct OpenPort {
+    pub(crate) index: u32,
+    pub(crate) mode: String,
+    pub(crate) pins: String,
+    pub(crate) tables: Tables,
+    pub(crate) events: AsyncFd<Events>,
+    pub(crate) socket: PacketSocket,
+}
+
+/// An interface with routers on it.
+#[derive(Debug)]
+pub(crate) struct Interface {
+    pub(crate) name: String,
+    pub(crate) link: Option<Link>,
+    pub(crate) port: Option<OpenPort>,
+    /// Index in the loop's list of routers, by slot.
+    pub(crate) by_slot: Box<[Option<usize>; abi::SLOTS]>,
+}
+
+impl Interface {
+    pub(crate) fn new(name: String) -> Self {
+        Self { name, link: None, port: None, by_slot: Box::new([None; abi::SLOTS]) }
+    }
+
+    /// Whether a router can take part here, and from which address.
+    pub(crate) fn readiness(&self, router: &Router) -> Result<(IpAddr, Mac), Fault> {
+        let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
+        if !link.up {
+            return Err(Fault::InterfaceDown);
+        }
+        let source =
+            router.config.mcast_src_ip.or_else(|| primary_address(link, router)).ok_or(Fault::NoAddress)?;
+        let port = self.port.as_ref().ok_or(Fault::DataPlane)?;
+        if port.index != link.index {
+            return Err(Fault::DataPlane);
+        }
+        Ok((source, link.mac))
+    }
+}
+
+impl OpenPort {
+    pub(crate) fn new(port: Port) -> io::Result<Self> {
+        let Port { index, mode, pins, tables, events, socket } = port;
+        Ok(Self { index, mode, pins, tables, events: watch(events)?, socket })
+    }
+
+    /// Makes the router known to the data plane. An earlier daemon's role and lease stay if they are still running.
+    pub(crate) fn install(&mut self, router: &Router) -> io::Result<()> {
+        self.tables.configure(
+            router.slot,
+            &RouterEntry {
+                vrid: router.config.vrid,
+                family: router.config.family,
+                use_vmac: router.config.use_vmac,
+                accept: router.config.accept || router.config.priority == Priority::OWNER,
+                mac: router.mac(),
+            },
+            now(),
+        );
+        self.tables.set_vips(router.slot, router.addresses())
+    }
+}
+
+/// The first address that does not itself move. An owner may have no other than the one it owns.
+fn primary_address(link: &Link, router: &Router) -> Option<IpAddr> {
+    let own = link.addresses.iter().copied().filter(IpAddr::is_ipv4);
+    own.clone().find(|address| !router.addresses().contains(address)).or_else(|| {
+        let owner = router.config.priority == Priority::OWNER;
+        owner.then(|| router.addresses_v4().first().copied().map(Ipv4Addr::into)).flatten()
+    })
+}

@@ -1,0 +1,147 @@
+//! The snapshot for `vrrpd status`.
+
+use std::{collections::BTreeMap, time::SystemTime};
+
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use vrrp_common::{
+    abi::{self, Verdict},
+    election::State,
+    time::{Time, nanos},
+    types::AdvertInterval,
+};
+
+use super::{
+    effects::source,
+    port::Interface,
+    router::{Reacted, Router},
+    run::Loop,
+    statistics::{Statistics, micros},
+};
+use crate::{
+    clock::now,
+    status::{InterfaceStatus, RouterStatus, Status, Timers, TransitionStatus},
+};
+
+impl Loop {
+    pub(super) fn status(&self) -> Status {
+        let at = now();
+        Status {
+            router_id: self.router_id.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            routers: self.routers.iter().map(|router| self.router_status(router, at)).collect(),
+            interfaces: self.interfaces.iter().map(interface_status).collect(),
+        }
+    }
+
+    fn router_status(&self, router: &Router, at: Time) -> RouterStatus {
+        let entry = self
+            .interfaces
+            .get(router.interface)
+            .and_then(|interface| interface.port.as_ref())
+            .map(|port| port.tables.router(router.slot))
+            .unwrap_or_default();
+        let config = &router.config;
+        let (master_address, master_priority, fault) = match router.election.state() {
+            State::Master(_) | State::Leaving { .. } => (source(router), Some(config.priority.as_u8()), None),
+            State::Backup(backup) => {
+                let master = backup.master;
+                (master.map(|advert| advert.source), master.map(|advert| advert.priority.as_u8()), None)
+            }
+            State::Initialize(fault) => (None, None, fault.map(|fault| fault.to_string())),
+            State::Stopped => (None, None, None),
+        };
+        RouterStatus {
+            name: config.name.clone(),
+            interface: config.interface.clone(),
+            virtual_router_id: config.vrid.as_u8(),
+            version: config.version.as_u8(),
+            state: router.election.name().as_str().into(),
+            fault,
+            since: rfc3339(router.since),
+            effective_priority: config.priority.as_u8(),
+            source: source(router),
+            master_address,
+            master_priority,
+            mac: router.mac().to_string(),
+            addresses: config
+                .addresses
+                .iter()
+                .map(|vip| format!("{}/{}", vip.address, vip.prefix_len))
+                .collect(),
+            timers: timers(router, &entry, at),
+            statistics: statistics(&router.statistics, entry.heard),
+            transitions: router.history.iter().map(transition_status).collect(),
+        }
+    }
+}
+
+fn timers(router: &Router, entry: &abi::Router, at: Time) -> Timers {
+    let us = |span| nanos(span) / 1_000;
+    let (version, priority) = (router.config.version, router.config.priority);
+    let own: AdvertInterval = router.config.advert_int;
+    let (theirs, judged_at) = match router.election.state() {
+        State::Backup(backup) => (backup.interval, backup.master.map(|_heard| backup.heard_at)),
+        State::Initialize(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => (own, None),
+    };
+    let stamped_at = (entry.last_heard_ns > 0).then(|| Time::from_nanos(entry.last_heard_ns));
+    let deadline = router.election.deadline();
+    Timers {
+        advert_int_us: us(own.span()),
+        master_adver_int_us: us(theirs.span()),
+        skew_us: us(theirs.skew(version, priority)),
+        master_down_us: us(theirs.master_down(version, priority)),
+        deadline_in_us: (deadline != Time::NEVER).then(|| us(deadline.since(at))),
+        last_heard_us_ago: judged_at.max(stamped_at).map(|heard| us(at.since(heard))),
+        lease_remaining_us: us(router.election.lease_until().since(at)),
+    }
+}
+
+fn statistics(of: &Statistics, recognised: u64) -> BTreeMap<String, u64> {
+    let named = [
+        ("master_transitions", of.master_transitions),
+        ("advertisements_received", of.adverts_judged + recognised),
+        ("advertisements_recognised_by_xdp", recognised),
+        ("advertisements_sent", of.adverts_sent),
+        ("advertisement_send_errors", of.send_failures),
+        ("priority_zero_packets_received", of.priority_zero_received),
+        ("priority_zero_packets_sent", of.priority_zero_sent),
+        ("gratuitous_arp_sent", of.announcements_sent),
+        ("checksums_with_pseudo_header", of.checksums_with_pseudo_header),
+        ("checksums_of_message_only", of.checksums_of_message_only),
+        ("advertisement_intervals_differ", of.interval_differs),
+        ("address_lists_differ", of.address_list_differs),
+        ("address_conflicts", of.address_conflicts),
+    ];
+    let named = named.into_iter().map(|(name, count)| (name.to_owned(), count));
+    named.chain(of.discards().map(|(discard, count)| (discard.name().to_owned(), count))).collect()
+}
+
+fn transition_status(reacted: &Reacted) -> TransitionStatus {
+    TransitionStatus {
+        at: rfc3339(reacted.wall),
+        from: reacted.transition.from.to_string(),
+        to: reacted.transition.to.to_string(),
+        cause: reacted.transition.cause.to_string(),
+        late_us: micros(reacted.late),
+        flip_us: micros(reacted.flip),
+    }
+}
+
+fn interface_status(interface: &Interface) -> InterfaceStatus {
+    let port = interface.port.as_ref();
+    let counters = port.and_then(|port| port.tables.counters().ok()).unwrap_or_default();
+    InterfaceStatus {
+        name: interface.name.clone(),
+        up: interface.link.as_ref().is_some_and(|link| link.up),
+        xdp: port.map(|port| port.mode.clone()),
+        pins: port.map(|port| port.pins.clone()),
+        frames: Verdict::ALL
+            .iter()
+            .map(|verdict| (verdict.name().to_owned(), counters.of(*verdict)))
+            .collect(),
+    }
+}
+
+fn rfc3339(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_else(|_out_of_range| "unknown".into())
+}

@@ -1,0 +1,241 @@
+//! One virtual router at run time: its configuration, its election, its advert as bytes, its history.
+
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, Ipv4Addr},
+    time::{Duration, SystemTime},
+};
+
+use vrrp_common::{
+    abi,
+    election::{Election, Input, Settings, StateName, Transition},
+    receive::{Discard, Local},
+    time::Time,
+    types::{Family, Mac, Priority},
+    wire::{
+        ethernet,
+        vrrp::{AdvertV4, ChecksumForm, MAX_LEN_V4},
+    },
+};
+
+use super::{
+    announce::Announcements,
+    statistics::{Muffle, Statistics},
+};
+use crate::config::{self, Checksum};
+
+/// Transitions that are remembered for `vrrpd status`.
+const HISTORY: usize = 16;
+
+/// A transition with its measured reaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Reacted {
+    pub(crate) transition: Transition,
+    /// When it was decided.
+    pub(crate) at: Time,
+    pub(crate) wall: SystemTime,
+    /// From its cause (the deadline, the advert's stamp) to the decision.
+    pub(crate) late: Duration,
+    /// From the decision to the changed flag in the data plane.
+    pub(crate) flip: Duration,
+}
+
+/// One virtual router.
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) config: config::Router,
+    /// Index in the loop's list of interfaces.
+    pub(crate) interface: usize,
+    /// Index in the data plane's arrays.
+    pub(crate) slot: u32,
+    pub(crate) election: Election,
+    pub(crate) announcements: Announcements,
+    pub(crate) statistics: Statistics,
+    pub(crate) history: VecDeque<Reacted>,
+    /// When the state last changed.
+    pub(crate) since: SystemTime,
+    /// Taken out of the configuration: to be forgotten once it has stopped.
+    pub(crate) retired: bool,
+    /// Kept in FAULT until then, after a virtual address could not be added.
+    pub(crate) blocked_until: Time,
+    addresses: Vec<IpAddr>,
+    addresses_v4: Vec<Ipv4Addr>,
+    /// The interface's own MAC address.
+    interface_mac: Mac,
+    advert: Option<(Priority, Vec<u8>)>,
+    discards: [Muffle; Discard::ALL.len()],
+    pub(crate) remarks: Remarks,
+}
+
+/// Faults that are no discards, each with its own rate limit.
+#[derive(Debug, Default)]
+pub(crate) struct Remarks {
+    pub(crate) interval: Muffle,
+    pub(crate) address_list: Muffle,
+    pub(crate) conflict: Muffle,
+    pub(crate) send: Muffle,
+    pub(crate) losing: Muffle,
+}
+
+impl Router {
+    pub(crate) fn new(config: config::Router, interface: usize) -> Self {
+        let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        let mut router = Self {
+            interface,
+            slot: abi::slot(config.family, config.vrid),
+            election: Election::new(settings(&config, unknown)),
+            announcements: Announcements::default(),
+            statistics: Statistics::default(),
+            history: VecDeque::with_capacity(HISTORY),
+            since: SystemTime::now(),
+            retired: false,
+            blocked_until: Time::BOOT,
+            addresses: Vec::new(),
+            addresses_v4: Vec::new(),
+            interface_mac: Mac::default(),
+            advert: None,
+            discards: [Muffle::default(); Discard::ALL.len()],
+            remarks: Remarks::default(),
+            config,
+        };
+        router.list_addresses();
+        router
+    }
+
+    /// Takes a changed configuration of the same router and says what the election must hear.
+    pub(crate) fn reconfigure(&mut self, config: config::Router) -> Input {
+        self.config = config;
+        self.advert = None;
+        self.list_addresses();
+        Input::Configure(settings(&self.config, self.election.settings().address))
+    }
+
+    fn list_addresses(&mut self) {
+        self.addresses = self.config.addresses.iter().map(|vip| vip.address).collect();
+        self.addresses_v4 = self
+            .addresses
+            .iter()
+            .filter_map(|address| match address {
+                IpAddr::V4(v4) => Some(*v4),
+                IpAddr::V6(_) => None,
+            })
+            .collect();
+    }
+
+    /// Takes the interface's addresses and says what the election must hear.
+    pub(crate) fn set_source(&mut self, address: IpAddr, interface_mac: Mac) -> Input {
+        self.set_interface_mac(interface_mac);
+        self.advert = None;
+        Input::Configure(settings(&self.config, address))
+    }
+
+    /// Takes the interface's own MAC address.
+    pub(crate) fn set_interface_mac(&mut self, mac: Mac) {
+        if self.interface_mac != mac {
+            self.interface_mac = mac;
+            self.advert = None;
+        }
+    }
+
+    pub(crate) fn interface_mac(&self) -> Mac {
+        self.interface_mac
+    }
+
+    /// The MAC address that goes with the virtual addresses.
+    pub(crate) fn mac(&self) -> Mac {
+        if self.config.use_vmac {
+            Mac::virtual_router(self.config.family, self.config.vrid)
+        } else {
+            self.interface_mac
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    pub(crate) fn addresses_v4(&self) -> &[Ipv4Addr] {
+        &self.addresses_v4
+    }
+
+    /// What the receive ladder holds an advert against.
+    pub(crate) fn local(&self) -> Local<'_> {
+        Local {
+            version: self.config.version,
+            vrid: self.config.vrid,
+            address: self.election.settings().address,
+            interval: self.config.advert_int,
+            auth: self.config.auth_pass,
+            addresses: &self.addresses,
+        }
+    }
+
+    /// Builds the frame for [`advert`](Self::advert) if it is not the one before.
+    pub(crate) fn prepare_advert(&mut self, priority: Priority) {
+        if self.advert.as_ref().is_none_or(|(built_for, _)| *built_for != priority) {
+            self.advert = Some((priority, self.build_advert(priority)));
+        }
+    }
+
+    /// The advert that was prepared last.
+    pub(crate) fn advert(&self) -> &[u8] {
+        self.advert.as_ref().map_or(&[], |(_, frame)| frame.as_slice())
+    }
+
+    /// Adverts come from the virtual MAC (RFC 9568 §7.2), so that switches learn where it is.
+    fn build_advert(&self, priority: Priority) -> Vec<u8> {
+        let IpAddr::V4(source) = self.election.settings().address else {
+            return Vec::new();
+        };
+        let advert = AdvertV4 {
+            version: self.config.version,
+            vrid: self.config.vrid,
+            priority,
+            interval: self.config.advert_int,
+            source,
+            auth: self.config.auth_pass,
+            checksum: match self.config.v3_checksum {
+                Checksum::Rfc5798 => ChecksumForm::PseudoHeader,
+                Checksum::Rfc9568 => ChecksumForm::MessageOnly,
+            },
+            addresses: &self.addresses_v4,
+        };
+        let mut buffer = [0u8; 20 + MAX_LEN_V4];
+        let packet = advert.emit(&mut buffer).unwrap_or_default();
+        let group = match self.config.family {
+            Family::V4 => Mac::VRRP_GROUP_V4,
+            Family::V6 => Mac::VRRP_GROUP_V6,
+        };
+        let mut frame = ethernet::header(group, self.mac(), ethernet::IPV4).to_vec();
+        frame.extend_from_slice(packet);
+        frame
+    }
+
+    /// How many of its kind were swallowed before, if this discard is to be logged.
+    pub(crate) fn admit_discard(&mut self, now: Time, discard: Discard) -> Option<u64> {
+        self.discards.get_mut(discard as usize)?.admit(now)
+    }
+
+    /// Writes a finished transition into the history.
+    pub(crate) fn remember(&mut self, reacted: Reacted) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.since = reacted.wall;
+        if reacted.transition.to == StateName::Master {
+            self.statistics.master_transitions += 1;
+        }
+        self.history.push_back(reacted);
+    }
+}
+
+fn settings(config: &config::Router, address: IpAddr) -> Settings {
+    Settings {
+        version: config.version,
+        priority: config.priority,
+        interval: config.advert_int,
+        address,
+        preempt: config.preempt,
+        preempt_delay: config.preempt_delay,
+    }
+}

@@ -1,0 +1,239 @@
+//! The loop itself: what is looked at, in which order.
+
+use std::{collections::VecDeque, io, net::Ipv4Addr, time::Duration};
+
+use tokio::{io::unix::AsyncFd, sync::mpsc};
+use vrrp_common::{
+    abi,
+    election::{Fault, Input, StateName},
+    receive::receive,
+    time::Time,
+    wire::arp,
+};
+
+use super::{
+    Command, Link, Request,
+    effects::Queued,
+    note::{note, note_discard},
+    port::{Interface, OpenPort, Port},
+    router::{Reacted, Router},
+    wait::{wait, watch},
+};
+use crate::{
+    clock::{Timer, now},
+    config::Config,
+};
+
+/// Events taken from one ring in one turn.
+const EVENTS_PER_TURN: usize = 4_096;
+
+/// How long a router stays in FAULT after one of its addresses could not be added.
+const ADDRESS_RETRY: Duration = Duration::from_secs(10);
+
+/// Everything the protocol thread has.
+#[derive(Debug)]
+pub(super) struct Loop {
+    pub(super) router_id: String,
+    pub(super) interfaces: Vec<Interface>,
+    pub(super) routers: Vec<Router>,
+    /// Adverts to be sent before the turn ends.
+    pub(super) outbox: Vec<Queued>,
+    /// Transitions to be told of before the turn ends.
+    pub(super) transitioned: Vec<(usize, Reacted)>,
+    /// Gratuitous ARP to be sent: interface, slot, address.
+    pub(super) announcements: VecDeque<(usize, u32, Ipv4Addr)>,
+    pub(super) requests: mpsc::Sender<Request>,
+    commands: mpsc::Receiver<Command>,
+    timer: AsyncFd<Timer>,
+    pub(super) stopping: bool,
+}
+
+impl Loop {
+    pub(super) fn new(
+        config: Config,
+        commands: mpsc::Receiver<Command>,
+        requests: mpsc::Sender<Request>,
+    ) -> io::Result<Self> {
+        let mut new = Self {
+            router_id: config.router_id,
+            interfaces: Vec::new(),
+            routers: Vec::new(),
+            outbox: Vec::new(),
+            transitioned: Vec::new(),
+            announcements: VecDeque::new(),
+            requests,
+            commands,
+            timer: watch(Timer::new()?)?,
+            stopping: false,
+        };
+        for router in config.routers {
+            new.add_router(router);
+        }
+        Ok(new)
+    }
+
+    /// Runs until all routers have stopped.
+    pub(super) async fn run(mut self) -> io::Result<()> {
+        loop {
+            self.timer.get_ref().arm(self.deadline())?;
+            let command = wait(&self.timer, &self.interfaces, &mut self.commands).await?;
+            self.drain_rings();
+            if let Some(command) = command {
+                self.command(command);
+            }
+            let at = now();
+            if at >= self.deadline() {
+                // What arrived before `at` is judged before anything is decided about silence (I6).
+                self.drain_rings();
+                self.timeouts(at);
+            }
+            self.flush();
+            self.tell();
+            self.announce(at);
+            self.bury();
+            if self.stopping && self.routers.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn deadline(&self) -> Time {
+        let routers = self.routers.iter().map(|router| {
+            let blocked = if router.blocked_until == Time::BOOT { Time::NEVER } else { router.blocked_until };
+            router.election.deadline().min(router.announcements.due_at()).min(blocked)
+        });
+        let announcing = if self.announcements.is_empty() { Time::NEVER } else { Time::BOOT };
+        routers.min().unwrap_or(Time::NEVER).min(announcing)
+    }
+
+    /// Hands every router its timeout, due or not: a backup thus learns what the kernel has heard meanwhile, and all
+    /// deadlines move out of the way together.
+    fn timeouts(&mut self, at: Time) {
+        for index in 0..self.routers.len() {
+            let Some(router) = self.routers.get_mut(index) else { return };
+            let due = router.election.deadline();
+            if router.blocked_until != Time::BOOT && at >= router.blocked_until {
+                router.blocked_until = Time::BOOT;
+                self.revisit(index);
+            }
+            let Some(router) = self.routers.get(index) else { return };
+            let port = self.interfaces.get(router.interface).and_then(|interface| interface.port.as_ref());
+            let last_heard = port.map_or(Time::BOOT, |port| port.tables.last_heard(router.slot).0);
+            self.feed(index, at, due.min(at), Input::Timeout { last_heard }, None);
+        }
+    }
+
+    fn drain_rings(&mut self) {
+        for interface in 0..self.interfaces.len() {
+            for _ in 0..EVENTS_PER_TURN {
+                let Some(event) = self.next_event(interface) else { break };
+                self.event(interface, &event);
+            }
+        }
+    }
+
+    fn next_event(&mut self, interface: usize) -> Option<abi::Event> {
+        let port = self.interfaces.get_mut(interface)?.port.as_mut()?;
+        // Copied out, so that the ring is free while it is judged.
+        port.events.get_mut().next_event().map(|event| *event)
+    }
+
+    fn event(&mut self, interface: usize, event: &abi::Event) {
+        let by_slot = self.interfaces.get(interface).map(|interface| &interface.by_slot);
+        let Some(Some(index)) = by_slot.and_then(|by_slot| by_slot.get(event.slot as usize).copied()) else {
+            return;
+        };
+        let at = Time::from_nanos(event.at_ns);
+        let captured = (event.captured as usize).min(abi::EVENT_FRAME_BYTES);
+        let frame = event.frame.get(..captured).unwrap_or(&event.frame);
+        match event.kind {
+            abi::event::ADVERT => self.advert(index, at, frame, event.frame_length as usize),
+            abi::event::CONFLICT => self.conflict(index, frame),
+            kind => tracing::error!(kind, "event of an unknown kind"),
+        }
+    }
+
+    fn advert(&mut self, index: usize, at: Time, frame: &[u8], frame_length: usize) {
+        let Some(router) = self.routers.get_mut(index) else { return };
+        match receive(frame, frame_length, &router.local()) {
+            Ok(received) => {
+                note(router, &received);
+                let input = Input::Advert { advert: received.advert, at };
+                self.feed(index, now(), at, input, Some(&received));
+            }
+            Err(discard) => note_discard(router, discard, frame),
+        }
+    }
+
+    fn conflict(&mut self, index: usize, frame: &[u8]) {
+        let Some(router) = self.routers.get_mut(index) else { return };
+        router.statistics.address_conflicts += 1;
+        let Some(claim) = arp::claim(frame) else { return };
+        if let Some(repeated) = router.remarks.conflict.admit(now()) {
+            let (name, address, mac) = (&router.config.name, claim.address, claim.mac);
+            tracing::warn!(router = %name, %address, %mac, repeated, "another host claims a virtual address");
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Link { interface, link } => self.link(&interface, link),
+            Command::Port { interface, port } => self.port(&interface, port),
+            Command::AddressFailed { router } => self.address_failed(&router),
+            Command::Reload(config) => self.reload(*config),
+            // The asker may have gone.
+            Command::Status(answer) => drop(answer.send(self.status())),
+            Command::Stop { at_once } => self.stop(at_once),
+        }
+    }
+
+    fn link(&mut self, name: &str, link: Option<Link>) {
+        let Some(position) = self.interfaces.iter().position(|interface| interface.name == name) else {
+            return;
+        };
+        let Some(interface) = self.interfaces.get_mut(position) else { return };
+        if let (Some(link), Some(port)) = (&link, interface.port.as_mut()) {
+            port.tables.set_mac(link.mac);
+        }
+        interface.link = link;
+        self.revisit_interface(position);
+    }
+
+    fn port(&mut self, name: &str, port: Option<Box<Port>>) {
+        let Some(position) = self.interfaces.iter().position(|interface| interface.name == name) else {
+            return;
+        };
+        let opened = port.map(|port| OpenPort::new(*port)).transpose();
+        let opened = opened.unwrap_or_else(|error| {
+            tracing::error!(interface = name, %error, "the data plane's events cannot be waited for");
+            None
+        });
+        let Some(interface) = self.interfaces.get_mut(position) else { return };
+        interface.port = opened;
+        for index in 0..self.routers.len() {
+            if self.routers.get(index).is_some_and(|router| router.interface == position) {
+                self.install(index);
+            }
+        }
+        self.retire_unknown_slots(position);
+        self.revisit_interface(position);
+    }
+
+    fn address_failed(&mut self, name: &str) {
+        let Some(index) = self.routers.iter().position(|router| router.config.name == name) else { return };
+        let Some(router) = self.routers.get_mut(index) else { return };
+        if router.election.name() == StateName::Master {
+            let at = now();
+            router.blocked_until = at + ADDRESS_RETRY;
+            self.feed(index, at, at, Input::Fault(Fault::VirtualAddress), None);
+        }
+    }
+
+    fn stop(&mut self, at_once: bool) {
+        self.stopping = true;
+        let at = now();
+        for index in 0..self.routers.len() {
+            self.feed(index, at, at, if at_once { Input::Halt } else { Input::Stop }, None);
+        }
+    }
+}

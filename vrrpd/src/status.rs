@@ -1,0 +1,185 @@
+//! What `vrrpd status` shows: the same data as JSON and as text.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// The whole daemon.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// `router_id` of the configuration.
+    pub router_id: String,
+    /// The daemon's version.
+    pub version: String,
+    /// In the order of the configuration.
+    pub routers: Vec<RouterStatus>,
+    /// By name.
+    pub interfaces: Vec<InterfaceStatus>,
+}
+
+/// One virtual router.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouterStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The interface of its adverts.
+    pub interface: String,
+    /// Virtual router identifier.
+    pub virtual_router_id: u8,
+    /// Protocol version, 2 or 3.
+    pub version: u8,
+    /// `INIT`, `BACKUP`, `MASTER`, `FAULT`, `LEAVING` or `STOPPED`.
+    pub state: String,
+    /// Why it is in `FAULT`.
+    pub fault: Option<String>,
+    /// When the state last changed, RFC 3339, UTC.
+    pub since: String,
+    /// The priority that it advertises when master.
+    pub effective_priority: u8,
+    /// The address that adverts are sent from.
+    pub source: Option<IpAddr>,
+    /// The present master: this router's own address when it is master.
+    pub master_address: Option<IpAddr>,
+    /// The present master's priority.
+    pub master_priority: Option<u8>,
+    /// The MAC address that goes with the virtual addresses.
+    pub mac: String,
+    /// The virtual addresses.
+    pub addresses: Vec<String>,
+    /// Derived times.
+    pub timers: Timers,
+    /// Counters since the daemon started.
+    pub statistics: BTreeMap<String, u64>,
+    /// The last transitions, oldest first.
+    pub transitions: Vec<TransitionStatus>,
+}
+
+/// Times of a router, in microseconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timers {
+    /// Own advertisement interval.
+    pub advert_int_us: u64,
+    /// The master's interval, learned.
+    pub master_adver_int_us: u64,
+    /// Skew_Time.
+    pub skew_us: u64,
+    /// Master_Down_Interval.
+    pub master_down_us: u64,
+    /// Until the next deadline: the next advert as master, the master's death as backup.
+    pub deadline_in_us: Option<u64>,
+    /// Since an advert of the master was last heard.
+    pub last_heard_us_ago: Option<u64>,
+    /// What is left of the lease; 0 when it is over.
+    pub lease_remaining_us: u64,
+}
+
+/// One transition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TransitionStatus {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// The state before.
+    pub from: String,
+    /// The state after.
+    pub to: String,
+    /// Why.
+    pub cause: String,
+    /// From the cause to the decision, in microseconds.
+    pub late_us: f64,
+    /// From the decision to the changed flag in the data plane, in microseconds.
+    pub flip_us: f64,
+}
+
+/// One interface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Its name.
+    pub name: String,
+    /// Whether it is up, with carrier.
+    pub up: bool,
+    /// How the XDP program is attached; absent when it is not.
+    pub xdp: Option<String>,
+    /// Where the maps are pinned.
+    pub pins: Option<String>,
+    /// Frames by verdict since the program was first attached.
+    pub frames: BTreeMap<String, u64>,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "vrrpd {} {}", self.version, self.router_id)?;
+        self.routers.iter().try_for_each(|router| router.fmt(f))?;
+        self.interfaces.iter().try_for_each(|interface| interface.fmt(f))
+    }
+}
+
+impl fmt::Display for RouterStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, state, since) = (&self.name, &self.state, &self.since);
+        writeln!(f, "\n{name}: {state} since {since}")?;
+        if let Some(fault) = &self.fault {
+            writeln!(f, "  fault       {fault}")?;
+        }
+        let (interface, vrid, version) = (&self.interface, self.virtual_router_id, self.version);
+        writeln!(
+            f,
+            "  on          {interface}, VRID {vrid}, VRRPv{version}, priority {}",
+            self.effective_priority
+        )?;
+        if let (Some(address), Some(priority)) = (self.master_address, self.master_priority) {
+            writeln!(f, "  master      {address}, priority {priority}")?;
+        }
+        writeln!(f, "  addresses   {} at {}", self.addresses.join(", "), self.mac)?;
+        self.timers.fmt(f)?;
+        let nonzero: Vec<_> =
+            self.statistics.iter().filter(|(_, n)| **n > 0).map(|(name, n)| format!("{name} {n}")).collect();
+        writeln!(
+            f,
+            "  counters    {}",
+            if nonzero.is_empty() { "all zero".into() } else { nonzero.join(", ") }
+        )?;
+        self.transitions.iter().rev().try_for_each(|transition| transition.fmt(f))
+    }
+}
+
+impl fmt::Display for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |us: u64| us as f64 / 1_000.0;
+        writeln!(
+            f,
+            "  timers      advert {} ms, skew {:.3} ms, master down {:.3} ms",
+            ms(self.advert_int_us),
+            ms(self.skew_us),
+            ms(self.master_down_us)
+        )?;
+        if self.lease_remaining_us > 0 {
+            writeln!(f, "  lease       {:.3} ms left", ms(self.lease_remaining_us))?;
+        }
+        if let Some(ago) = self.last_heard_us_ago {
+            writeln!(f, "  last heard  {:.3} ms ago", ms(ago))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for TransitionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, from, to, cause, late_us, flip_us } = self;
+        writeln!(
+            f,
+            "  {at}  {from} -> {to}: {cause} (decided {late_us:.0} us after, flag {flip_us:.0} us later)"
+        )
+    }
+}
+
+impl fmt::Display for InterfaceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let carrier = if self.up { "up" } else { "down" };
+        writeln!(f, "\n{}: {carrier}, XDP {}", self.name, self.xdp.as_deref().unwrap_or("not attached"))?;
+        if let Some(pins) = &self.pins {
+            writeln!(f, "  pins        {pins}")?;
+        }
+        let nonzero = self.frames.iter().filter(|(_, n)| **n > 0);
+        nonzero.into_iter().try_for_each(|(verdict, n)| writeln!(f, "  {verdict:<24} {n}"))
+    }
+}

@@ -1,0 +1,427 @@
+//! Everything beside the protocol: interfaces, attaching, addresses, signals, the control socket.
+//!
+//! Runs on the main thread, without real-time priority. It decides nothing about roles; it tells the protocol thread
+//! what the machine is like, and does what that asks for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    io,
+    net::IpAddr,
+    path::PathBuf,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use futures_util::{FutureExt, StreamExt};
+use tokio::{
+    net::UnixListener,
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, oneshot},
+};
+
+use crate::{
+    config::{self, Config, VirtualAddress, XdpMode},
+    control,
+    dataplane::{self, AttachError, Attachment, DataPlane, Target},
+    failure::Failure,
+    netlink::{Changes, Netlink},
+    packet::PacketSocket,
+    protocol::{self, Command, Link, Place, Port, Request},
+};
+
+/// How often an interface is tried again whose data plane could not be attached.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How long the protocol thread is given for an answer to `vrrpd status`.
+const STATUS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the configuration is read again from on SIGHUP, and which control socket is taken.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `None`: the built-in default, which does not change.
+    pub config: Option<PathBuf>,
+    /// The control socket's name.
+    pub socket: String,
+}
+
+/// Runs the daemon until it is stopped by SIGTERM or SIGINT.
+///
+/// # Errors
+/// It could not start, or its protocol thread has failed.
+pub fn run(config: Config, options: &Options) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot make the event loop of the main thread")?;
+    runtime.block_on(async {
+        let listener = take_socket(&options.socket)?;
+        let signals = Signals::new().context("cannot handle signals")?;
+        let (netlink, changes) = Netlink::connect().context("cannot connect to rtnetlink")?;
+        let protocol = protocol::spawn(config.clone()).context("cannot start the protocol thread")?;
+        let mut supervisor = Supervisor {
+            netlink,
+            modes: modes(&config),
+            planes: BTreeMap::new(),
+            links: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            handled: configured_places(&config),
+            commands: protocol.commands,
+            options: options.clone(),
+            stops: 0,
+        };
+        let started = supervisor.refresh(true).await;
+        let result = match started {
+            Ok(()) => supervisor.serve(changes, protocol.requests, signals, listener).await,
+            Err(failure) => supervisor.abandon(failure, protocol.requests).await,
+        };
+        match protocol.thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the protocol thread has failed"),
+            Err(_panic) => tracing::error!("the protocol thread has panicked"),
+        }
+        supervisor.leave().await;
+        result
+    })
+}
+
+fn take_socket(name: &str) -> Result<UnixListener, Failure> {
+    control::listen(name).map_err(|error| {
+        let in_use = error.kind() == io::ErrorKind::AddrInUse;
+        let context = if in_use {
+            format!(
+                "another vrrpd runs in this network namespace: it has the control socket {name}; \
+                 stop it, or name another with --socket"
+            )
+        } else {
+            format!("cannot listen on the control socket {name}")
+        };
+        Failure::Other(anyhow::Error::new(error).context(context))
+    })
+}
+
+/// The interfaces of the configuration, and how the data plane is to be attached to each.
+fn modes(config: &Config) -> BTreeMap<String, XdpMode> {
+    config.routers.iter().map(|router| (router.interface.clone(), router.xdp_mode)).collect()
+}
+
+fn configured_places(config: &Config) -> BTreeSet<(String, IpAddr)> {
+    let of_router = |router: &config::Router| {
+        let interface = router.interface.clone();
+        let vips = router.addresses.clone().into_iter();
+        vips.map(move |vip| (vip.dev.unwrap_or_else(|| interface.clone()), vip.address))
+    };
+    config.routers.iter().flat_map(of_router).collect()
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for one that stops.
+    async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
+}
+
+struct Plane {
+    index: u32,
+    plane: DataPlane,
+}
+
+struct Supervisor {
+    netlink: Netlink,
+    modes: BTreeMap<String, XdpMode>,
+    planes: BTreeMap<String, Plane>,
+    /// As the protocol thread knows them.
+    links: BTreeMap<String, Option<Link>>,
+    /// Addresses that shall be there, with the router that wants them.
+    wanted: BTreeMap<(String, IpAddr), (String, VirtualAddress)>,
+    /// All addresses that were ever in the configuration: none of them stays behind.
+    handled: BTreeSet<(String, IpAddr)>,
+    commands: mpsc::Sender<Command>,
+    options: Options,
+    stops: u32,
+}
+
+impl Supervisor {
+    async fn serve(
+        &mut self,
+        mut changes: Changes,
+        mut requests: mpsc::Receiver<Request>,
+        signals: Signals,
+        listener: UnixListener,
+    ) -> Result<(), Failure> {
+        let Signals { mut terminate, mut interrupt, mut hangup } = signals;
+        loop {
+            let unattached = self.unattached();
+            let retry = async { if unattached { tokio::time::sleep(RETRY).await } else { pending().await } };
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => self.request(request, &mut requests).await,
+                    None => return Ok(()),
+                },
+                change = changes.next() => {
+                    change.context("the connection to rtnetlink is lost")?;
+                    while changes.next().now_or_never().flatten().is_some() {}
+                    self.refresh(false).await?;
+                }
+                () = retry => self.refresh(false).await?,
+                () = Signals::stop(&mut terminate, &mut interrupt) => self.stop().await,
+                _ = hangup.recv() => self.reload().await?,
+                client = listener.accept() => match client {
+                    Ok((stream, _)) => self.serve_client(stream),
+                    Err(error) => tracing::warn!(%error, "a client of the control socket is lost"),
+                },
+            }
+        }
+    }
+
+    async fn send(&self, command: Command) {
+        if self.commands.send(command).await.is_err() {
+            tracing::debug!("the protocol thread has ended");
+        }
+    }
+
+    async fn stop(&mut self) {
+        self.stops += 1;
+        let at_once = self.stops > 1;
+        tracing::info!(at_once, "stopping");
+        self.send(Command::Stop { at_once }).await;
+    }
+
+    fn serve_client(&self, mut stream: tokio::net::UnixStream) {
+        let commands = self.commands.clone();
+        tokio::spawn(async move {
+            let answered = async {
+                let question = control::question(&mut stream).await?;
+                if question != control::STATUS {
+                    return control::answer(&mut stream, "{\"error\":\"ask for status\"}").await;
+                }
+                let (answer, status) = oneshot::channel();
+                commands.send(Command::Status(answer)).await.map_err(|_ended| io::ErrorKind::BrokenPipe)?;
+                let status =
+                    tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
+                control::answer(&mut stream, &serde_json::to_string(&status)?).await
+            };
+            if let Err(error) = answered.await {
+                tracing::debug!(%error, "a client of the control socket was not answered");
+            }
+        });
+    }
+
+    fn unattached(&self) -> bool {
+        let ready = |name: &String| self.links.get(name).is_some_and(Option::is_some);
+        self.modes.keys().any(|name| ready(name) && !self.planes.contains_key(name))
+    }
+
+    /// Looks at the interfaces and tells the protocol thread what has changed. At the start a data plane that cannot
+    /// be attached is fatal; later it is tried again.
+    async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
+        let names =
+            self.modes.keys().cloned().chain(self.wanted.keys().map(|(name, _)| name.clone())).collect();
+        let found = self.netlink.links(&names).await.context("cannot list the interfaces")?;
+        for name in self.modes.keys().cloned().collect::<Vec<_>>() {
+            let link = found.get(&name).cloned();
+            self.drop_plane_of_another(&name, link.as_ref()).await;
+            if let Some(link) = &link
+                && !self.planes.contains_key(&name)
+            {
+                match self.attach(&name, link).await {
+                    Err(failure) if starting => return Err(failure),
+                    Err(failure) => tracing::error!(interface = %name, error = %failure, "not attached"),
+                    Ok(()) => {}
+                }
+            }
+            if self.links.get(&name) != Some(&link) {
+                if link.is_none() && starting {
+                    tracing::warn!(interface = %name, "there is no such interface; waiting for it");
+                }
+                self.links.insert(name.clone(), link.clone());
+                self.send(Command::Link { interface: name, link }).await;
+            }
+        }
+        self.restore_addresses(&found).await;
+        Ok(())
+    }
+
+    /// The interface is gone, or another one has its name.
+    async fn drop_plane_of_another(&mut self, name: &str, link: Option<&Link>) {
+        let stale = |plane: &Plane| link.is_none_or(|link| link.index != plane.index);
+        if self.planes.get(name).is_some_and(stale)
+            && let Some(plane) = self.planes.remove(name)
+        {
+            self.send(Command::Port { interface: name.to_owned(), port: None }).await;
+            detach(name, plane).await;
+        }
+    }
+
+    async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
+        let mode = self.modes.get(name).copied().unwrap_or(XdpMode::Auto);
+        let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
+        let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode));
+        let Attachment { plane, tables, events } =
+            attached.await.context("attaching has panicked")?.map_err(into_failure)?;
+        let socket = PacketSocket::open(link.index)
+            .with_context(|| format!("{name}: cannot open a packet socket (it needs CAP_NET_RAW)"))?;
+        let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
+        tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
+        let port = Port { index: link.index, mode: attached, pins, tables, events, socket };
+        self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
+        self.send(Command::Port { interface: name.to_owned(), port: Some(Box::new(port)) }).await;
+        Ok(())
+    }
+
+    /// Carries out one request and those that wait behind it.
+    async fn request(&mut self, first: Request, requests: &mut mpsc::Receiver<Request>) {
+        let mut gone = Vec::new();
+        let mut next = Some(first);
+        while let Some(request) = next {
+            match request {
+                Request::Addresses { router, places, wanted: true } => self.add(&router, &places).await,
+                Request::Addresses { router: _, places, wanted: false } => gone.extend(self.forget(&places)),
+                Request::Vacant { interface } => self.vacate(&interface).await,
+            }
+            next = requests.try_recv().ok();
+        }
+        self.remove(&gone).await;
+    }
+
+    async fn add(&mut self, router: &str, places: &[Place]) {
+        for Place { interface, address } in places {
+            let key = (interface.clone(), address.address);
+            self.handled.insert(key.clone());
+            self.wanted.insert(key, (router.to_owned(), address.clone()));
+            self.add_one(router, interface, address).await;
+        }
+    }
+
+    async fn add_one(&self, router: &str, interface: &str, vip: &VirtualAddress) {
+        let index = self.links.get(interface).and_then(Option::as_ref).map(|link| link.index);
+        let Some(index) = index else { return };
+        if let Err(error) = self.netlink.add(index, vip).await {
+            let address = vip.address;
+            tracing::error!(router, interface, %address, %error, "the virtual address could not be added");
+            self.send(Command::AddressFailed { router: router.to_owned() }).await;
+        }
+    }
+
+    /// The places that nobody wants any more.
+    fn forget(&mut self, places: &[Place]) -> Vec<(String, IpAddr)> {
+        let keys = places.iter().map(|place| (place.interface.clone(), place.address.address));
+        keys.inspect(|key| drop(self.wanted.remove(key))).collect()
+    }
+
+    async fn remove(&mut self, places: &[(String, IpAddr)]) {
+        let present =
+            places.iter().filter(|key| !self.wanted.contains_key(*key)).filter_map(|(name, address)| {
+                let index = self.links.get(name).and_then(Option::as_ref)?.index;
+                Some((index, *address))
+            });
+        let present: Vec<_> = present.collect();
+        if present.is_empty() {
+            return;
+        }
+        if let Err(error) = self.netlink.remove(&present).await {
+            tracing::error!(%error, "virtual addresses could not be removed; they stay, behind a closed door");
+        }
+    }
+
+    /// Adds wanted addresses that somebody, or the removal of their primary address, has taken away.
+    async fn restore_addresses(&mut self, found: &BTreeMap<String, Link>) {
+        let lost = self.wanted.iter().filter(|((name, address), _)| {
+            found.get(name).is_some_and(|link| link.up && !link.addresses.contains(address))
+        });
+        let lost: Vec<_> =
+            lost.map(|((name, _), (router, vip))| (name.clone(), router.clone(), vip.clone())).collect();
+        for (interface, router, vip) in lost {
+            tracing::warn!(%router, %interface, address = %vip.address, "a virtual address was gone; adding it again");
+            self.add_one(&router, &interface, &vip).await;
+        }
+    }
+
+    async fn vacate(&mut self, interface: &str) {
+        if self.modes.contains_key(interface) {
+            return;
+        }
+        self.links.remove(interface);
+        if let Some(plane) = self.planes.remove(interface) {
+            detach(interface, plane).await;
+        }
+    }
+
+    async fn reload(&mut self) -> Result<(), Failure> {
+        let Some(path) = &self.options.config else {
+            tracing::warn!("nothing to reload: vrrpd runs on its built-in configuration");
+            return Ok(());
+        };
+        match config::load(path) {
+            Err(error) => tracing::error!("the configuration stays as it was:\n{}", error.render(false)),
+            Ok(config) => {
+                let modes = modes(&config);
+                for (name, mode) in &modes {
+                    if self.modes.get(name).is_some_and(|running| running != mode) {
+                        tracing::warn!(interface = %name, "a changed xdp_mode takes effect at the next start");
+                    }
+                }
+                self.modes = modes;
+                self.handled.extend(configured_places(&config));
+                tracing::info!(path = %path.display(), "configuration reloaded");
+                self.send(Command::Reload(Box::new(config))).await;
+                self.refresh(false).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The start has failed: the protocol thread has nothing to hand over.
+    async fn abandon(
+        &mut self,
+        failure: Failure,
+        mut requests: mpsc::Receiver<Request>,
+    ) -> Result<(), Failure> {
+        self.send(Command::Stop { at_once: true }).await;
+        while requests.recv().await.is_some() {}
+        Err(failure)
+    }
+
+    /// The doors are closed. Addresses first; the data plane keeps the host silent until they are gone.
+    async fn leave(&mut self) {
+        self.wanted.clear();
+        let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();
+        self.remove(&handled).await;
+        for (name, plane) in std::mem::take(&mut self.planes) {
+            detach(&name, plane).await;
+        }
+    }
+}
+
+async fn detach(name: &str, plane: Plane) {
+    match tokio::task::spawn_blocking(move || plane.plane.detach()).await {
+        Ok(Ok(())) => tracing::info!(interface = name, "data plane detached"),
+        Ok(Err(error)) => tracing::warn!(interface = name, %error, "the data plane was not detached cleanly"),
+        Err(error) => tracing::error!(interface = name, %error, "detaching has panicked"),
+    }
+}
+
+fn into_failure(error: AttachError) -> Failure {
+    if error.is_unsupported() {
+        Failure::Environment(error.to_string())
+    } else {
+        Failure::Other(error.into())
+    }
+}
