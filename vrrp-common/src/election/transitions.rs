@@ -60,10 +60,12 @@ impl Election {
                 return Effects::default();
             }
             backup.heard_at = at;
-            let skewed = at + backup.interval.skew(settings.version, settings.priority);
-            // The first one counts, or a flood of them would keep the address dead. It counts in full: what the
-            // kernel has heard since the last timeout is not yet in `master_down_at`, which may be too early.
-            backup.master_down_at = if backup.released { backup.master_down_at.min(skewed) } else { skewed };
+            let skew = backup.interval.skew(settings.version, settings.priority);
+            // The first one counts, or a flood of them would keep the address dead; but not one that is long over,
+            // whose end we have slept through. It counts in full: what the kernel has heard since the last timeout is
+            // not yet in `master_down_at`, which may be too early.
+            let running = backup.released && at < backup.master_down_at + skew;
+            backup.master_down_at = if running { backup.master_down_at.min(at + skew) } else { at + skew };
             backup.released = true;
             Some(Expect::Nothing)
         } else if backup.yields_to(settings, advert, at) {

@@ -142,6 +142,15 @@ fn a_farewell_grants_its_whole_skew_although_the_last_timeout_was_long_ago() {
 }
 
 #[test]
+fn a_farewell_whose_end_was_slept_through_does_not_shorten_a_later_one() {
+    let mut election = follower(SETTINGS);
+    // Between the two the kernel has stamped the master's adverts.
+    election.hear_late(ms(9_000), ms(1_000), advert(2, 0));
+    election.hear_late(ms(9_000), ms(8_900), advert(2, 0));
+    assert_eq!(election.deadline(), ms(8_900) + SKEW);
+}
+
+#[test]
 fn a_farewell_from_before_the_last_advert_says_nothing() {
     let mut election = follower(SETTINGS);
     election.hear(ms(1_000), advert(2, 200));

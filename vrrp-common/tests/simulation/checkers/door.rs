@@ -4,7 +4,7 @@ use vrrp_common::{
     election::{Cause, StateName},
     receive::Advert,
     time::Time,
-    types::Priority,
+    types::{AdvertInterval, Priority},
 };
 
 use super::{ACT, Checker, Seen, View, ensure, grace, must_follow, ns, outranks};
@@ -61,20 +61,20 @@ impl Checker for Lease {
 pub(super) struct Followed {
     last_sent: Vec<u64>,
     heard: Vec<Option<(usize, u64)>>,
-    before: Vec<Option<Advert>>,
+    /// The interval heard since the last turn; `Some(None)` when there are several.
+    unread: Vec<Option<Option<AdvertInterval>>>,
 }
 
 impl Followed {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { last_sent: vec![0; hosts], heard: vec![None; hosts], before: vec![None; hosts] }
+        Self { last_sent: vec![0; hosts], heard: vec![None; hosts], unread: vec![None; hosts] }
     }
 
     fn hear(&mut self, view: &View<'_>, to: usize, (from, serial): (usize, u64), advert: Advert) {
-        // While masters of several intervals are heard, a stamp may be that of one and the interval that of the other.
-        let before = self.before[to].replace(advert);
-        let mixed =
-            before.is_some_and(|before| before.interval != advert.interval && before.source != advert.source);
-        let follows = must_follow(&view.hosts[to], advert) && !mixed;
+        // Of what is read in one turn, a stamp may be that of one advert and the interval that of another.
+        let unread = self.unread[to].get_or_insert(Some(advert.interval));
+        *unread = unread.filter(|interval| *interval == advert.interval);
+        let follows = must_follow(&view.hosts[to], advert) && unread.is_some();
         self.heard[to] = follows.then_some((from, serial));
     }
 }
@@ -85,6 +85,9 @@ impl Checker for Followed {
     }
 
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if let Seen::Turned { by, .. } = *seen {
+            self.unread[by] = None;
+        }
         match *seen {
             Seen::Started { by } | Seen::Turned { by, configured: true } => self.heard[by] = None,
             Seen::Advertised { by, serial, .. } => self.last_sent[by] = serial,

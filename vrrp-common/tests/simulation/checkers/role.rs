@@ -12,7 +12,8 @@ use super::{Checker, Seen, View, ensure, must_follow, ns};
 /// Nobody takes over without cause, nor before its time: three intervals and the skew, to the nanosecond.
 pub(super) struct Takeover {
     heard: Vec<Heard>,
-    before: Vec<Option<Advert>>,
+    /// The shortest interval heard since the last turn.
+    unread: Vec<Option<AdvertInterval>>,
 }
 
 /// What a host goes by.
@@ -34,15 +35,15 @@ impl Heard {
 
 impl Takeover {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { heard: vec![Heard::nothing_since(Time::BOOT); hosts], before: vec![None; hosts] }
+        Self { heard: vec![Heard::nothing_since(Time::BOOT); hosts], unread: vec![None; hosts] }
     }
 
     fn hear(&mut self, view: &View<'_>, to: usize, advert: Advert) {
         let heard = &mut self.heard[to];
         let at = view.hosts[to].clock(view.now);
-        // While two masters are heard, a stamp may be that of one and the interval that of the other.
-        let other = self.before[to].replace(advert).filter(|before| before.source != advert.source);
-        let interval = other.map_or(advert.interval, |other| other.interval.min(advert.interval));
+        // Of what is read in one turn, a stamp may be that of one advert and the interval that of another.
+        let interval = self.unread[to].unwrap_or(advert.interval).min(advert.interval);
+        self.unread[to] = Some(interval);
         if advert.priority == Priority::RELEASE {
             heard.released_at = heard.released_at.or(Some(at));
         } else if must_follow(&view.hosts[to], advert) {
@@ -96,6 +97,9 @@ impl Checker for Takeover {
     }
 
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if let Seen::Turned { by, .. } = *seen {
+            self.unread[by] = None;
+        }
         match *seen {
             Seen::Started { by } => self.heard[by] = Heard::nothing_since(view.hosts[by].clock(view.now)),
             Seen::Heard { to, advert, .. } => self.hear(view, to, advert),
