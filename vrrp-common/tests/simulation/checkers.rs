@@ -3,8 +3,8 @@
 //! The bounds on two hosts that answer at once, with `D` the longest way of an advert and `W` the time in which a
 //! running daemon reads it and acts:
 //!
-//! - Never when the one that opens had heard the last advert of the other and was to follow it, whatever has become
-//!   of the other: crash, pause, loss, partition, clocks that run apart by 2 %.
+//! - Never when the one that opens had heard the last advert of the other since it began to listen, and was to
+//!   follow it, whatever has become of the other: crash, pause, loss, partition, clocks that run apart by 2 %.
 //! - At a preemption, a contention or a handover between running daemons: `D + W` when the opening one ranks
 //!   higher, `2 (D + W)` when the older one must first answer it, and the grace of a handover.
 //! - When the older one is paused or dead at the moment in which it is preempted: its lease, less than three

@@ -42,7 +42,7 @@ fn failure(seed: u64, mutation: Option<Mutation>) -> Option<String> {
 #[test]
 fn every_seed_keeps_the_invariants() {
     let first = number("VRRPD_SIM_FIRST").unwrap_or(0);
-    let default = if cfg!(debug_assertions) { 400 } else { 4_000 };
+    let default = if cfg!(debug_assertions) { 2_000 } else { 20_000 };
     let seeds = number("VRRPD_SIM_SEEDS").unwrap_or(default);
     let began = Instant::now();
     let mut events = 0;

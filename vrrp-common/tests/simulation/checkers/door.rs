@@ -92,6 +92,12 @@ impl Checker for Followed {
             Seen::Started { by } | Seen::Turned { by, configured: true } => self.heard[by] = None,
             Seen::Advertised { by, serial, .. } => self.last_sent[by] = serial,
             Seen::Heard { to, from, serial, advert } => self.hear(view, to, (from, serial), advert),
+            // Who begins to listen has heard nobody yet, and goes by its own interval.
+            Seen::Changed { by, transition, .. }
+                if matches!(transition.cause, Cause::Started | Cause::Silent) =>
+            {
+                self.heard[by] = None;
+            }
             Seen::Changed { by, transition, .. } if transition.cause == Cause::MasterDown => {
                 let Some((master, serial)) = self.heard[by] else { return Ok(()) };
                 let answers = self.last_sent[master] == serial && view.open(master);

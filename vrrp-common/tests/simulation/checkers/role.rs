@@ -121,7 +121,7 @@ impl Checker for Takeover {
                 // A takeover after a farewell keeps the skew that it began with.
                 heard.released_at = heard.released_at.map(|_| Time::BOOT);
                 if heard.advert.is_some_and(|advert| !must_follow(&view.hosts[by], advert)) {
-                    *heard = Heard { released_at: heard.released_at, ..Heard::nothing_since(Time::BOOT) };
+                    *heard = Heard { at: Time::BOOT, advert: None, ..*heard };
                 }
             }
             _ => {}
