@@ -151,8 +151,10 @@ impl fmt::Display for Fault {
 /// What happened. Times lie at or before the `now` that goes with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// The interface is ready.
+    /// The interface is ready. An owner is master at once (RFC 9568 §6.4.1).
     Start,
+    /// The interface is ready, and even an owner is to listen for Master_Down_Interval first.
+    Listen,
     /// The interface is ready, and an earlier daemon's lease is still running: go on as the master that it was.
     Adopt {
         /// When that lease ends.
@@ -379,6 +381,7 @@ impl Election {
     pub fn handle(&mut self, now: Time, input: Input) -> Effects {
         match input {
             Input::Start => self.start(now),
+            Input::Listen => self.start_listening(now),
             Input::Adopt { lease_until } => self.adopt(now, lease_until),
             Input::Advert { advert, at } => self.advert(now, advert, at.min(now)),
             Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),

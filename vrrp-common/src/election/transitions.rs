@@ -13,15 +13,20 @@ use crate::{
 impl Election {
     /// RFC 9568 §6.4.1.
     pub(super) fn start(&mut self, now: Time) -> Effects {
+        if !matches!(self.state, State::Initialize(_)) || !self.settings.owner() {
+            return self.start_listening(now);
+        }
+        self.since = now;
+        self.become_master(now, Cause::Owner)
+    }
+
+    /// As start, for an owner too.
+    pub(super) fn start_listening(&mut self, now: Time) -> Effects {
         if !matches!(self.state, State::Initialize(_)) {
             return Effects::default();
         }
         self.since = now;
-        if self.settings.owner() {
-            self.become_master(now, Cause::Owner)
-        } else {
-            self.listen(now, Cause::Started)
-        }
+        self.listen(now, Cause::Started)
     }
 
     /// A lease that is over is worth nothing: start like anybody else.

@@ -75,8 +75,13 @@ fn priority(router: &Router) -> String {
 
 fn start(router: &Router) -> String {
     match router.start {
-        _ if router.priority == Priority::OWNER => "MASTER, as the owner of the addresses".to_owned(),
-        Start::Master => "MASTER, until an advert of higher priority is heard".to_owned(),
+        Start::Master if router.priority == Priority::OWNER => {
+            "MASTER at once, as the owner of the addresses".to_owned()
+        }
+        Start::Master => {
+            "BACKUP, as every router that is not the owner (state = \"MASTER\" is for priority 255)"
+                .to_owned()
+        }
         Start::Backup => "BACKUP, until no advert was heard for the master down time".to_owned(),
     }
 }

@@ -41,14 +41,15 @@ fn router(instance: &Instance, findings: &mut Findings) -> Option<Router> {
     let garp = garp(&instance.garp);
     preemption(instance, findings);
     each_address_once(instance, findings);
+    let priority = Priority::new(instance.priority.or(Priority::DEFAULT.as_u8())?);
     Some(Router {
         name: instance.name.value.clone(),
         interface: interface?,
         vrid: Vrid::new(vrid?)?,
         family: Family::V4,
         version: version?,
-        start: instance.state.or(Start::Backup)?,
-        priority: Priority::new(instance.priority.or(Priority::DEFAULT.as_u8())?),
+        start: instance.state.or(if priority == Priority::OWNER { Start::Master } else { Start::Backup })?,
+        priority,
         advert_int: advert_int?,
         preempt: instance.preempt.or(true)?,
         preempt_delay: instance.preempt_delay.or(Duration::ZERO)?,

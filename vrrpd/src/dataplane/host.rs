@@ -37,40 +37,38 @@ pub(super) fn has_own_mounts() -> bool {
 
 /// This thread's namespace of one kind, by its inode, unless it is the host's.
 pub(super) fn foreign(kind: &str) -> Option<u64> {
-    let inode = |path: &Path| fs::metadata(path).map(|namespace| namespace.ino()).ok();
     let own = inode(&namespaces("thread-self").join(kind))?;
-    (own != inode(&host_namespaces()?.join(kind))?).then_some(own)
+    (own != inode(&host_namespace(kind)?)?).then_some(own)
 }
 
 fn enter() -> io::Result<()> {
-    let Some(namespaces) = host_namespaces() else { return Err(io::ErrorKind::PermissionDenied.into()) };
+    let Some(mounts) = host_namespace("mnt") else { return Err(io::ErrorKind::PermissionDenied.into()) };
     if !has_own_mounts() {
         return Ok(());
     }
-    sys::enter_mounts(&File::open(namespaces.join("mnt"))?)
+    sys::enter_mounts(&File::open(mounts)?)
 }
 
-/// The namespaces of the host: those of process 1, or where they are hidden, of this process' eldest ancestor whose are
-/// not.
-fn host_namespaces() -> Option<PathBuf> {
-    let visible = |process: &str| fs::metadata(namespaces(process).join("mnt")).is_ok();
-    let mut eldest = "1".to_owned();
-    if !visible(&eldest) {
-        eldest = "self".to_owned();
-        while let Some(parent) = parent_of(&eldest).filter(|parent| visible(parent)) {
-            eldest = parent;
-        }
+/// The host's namespace of one kind: that of process 1. Where a sandbox hides it, the eldest among those of all
+/// processes, which is the one with the lowest inode, since the kernel numbers them upwards from the first.
+fn host_namespace(kind: &str) -> Option<PathBuf> {
+    let of_first = namespaces("1").join(kind);
+    if inode(&of_first).is_some() {
+        return Some(of_first);
     }
-    visible(&eldest).then(|| namespaces(&eldest))
+    let processes =
+        fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let processes = processes.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let paths = processes.map(|process| namespaces(&process).join(kind));
+    paths.filter_map(|path| Some((inode(&path)?, path))).min().map(|(_, eldest)| eldest)
+}
+
+fn inode(namespace: &Path) -> Option<u64> {
+    fs::metadata(namespace).map(|namespace| namespace.ino()).ok()
 }
 
 fn namespaces(process: &str) -> PathBuf {
     Path::new("/proc").join(process).join("ns")
-}
-
-fn parent_of(process: &str) -> Option<String> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("PPid:")).map(|parent| parent.trim().to_owned())
 }
 
 /// Bits of `CapEff` and their names.

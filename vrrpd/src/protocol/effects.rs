@@ -63,8 +63,13 @@ impl Loop {
                 (None, _) => {}
             }
         }
+        // Of what one turn wants to send for a router the last counts, and a closed door sends nothing but a farewell.
+        if door == Some(Door::Close) {
+            router.queued = router.queued.filter(|priority| *priority == Priority::RELEASE);
+        }
         if let Some(priority) = send {
-            self.outbox.push(Queued { interface: router.interface, router: index, priority });
+            router.queued = Some(priority);
+            self.outbox.push(index);
         }
         if let Some(transition) = transition {
             let reacted = Reacted {
@@ -80,18 +85,22 @@ impl Loop {
 
     /// Sends what is queued, in batches by interface, and opens the doors of what has left.
     pub(super) fn flush(&mut self) {
-        let mut outbox = std::mem::take(&mut self.outbox);
-        outbox.sort_by_key(|queued| queued.interface);
-        for queued in &outbox {
-            if let Some(router) = self.routers.get_mut(queued.router) {
-                router.prepare_advert(queued.priority);
+        if self.outbox.is_empty() {
+            return;
+        }
+        let mut ready: Vec<Queued> = Vec::with_capacity(self.outbox.len());
+        for index in self.outbox.drain(..) {
+            let Some(router) = self.routers.get_mut(index) else { continue };
+            // Named twice in the outbox, it is taken once.
+            if let Some(priority) = router.queued.take() {
+                router.prepare_advert(priority);
+                ready.push(Queued { interface: router.interface, router: index, priority });
             }
         }
-        for run in outbox.chunk_by(|a, b| a.interface == b.interface) {
+        ready.sort_by_key(|queued| queued.interface);
+        for run in ready.chunk_by(|a, b| a.interface == b.interface) {
             run.chunks(BATCH).for_each(|batch| self.send_batch(batch));
         }
-        outbox.clear();
-        self.outbox = outbox;
     }
 
     fn send_batch(&mut self, batch: &[Queued]) {

@@ -88,6 +88,9 @@ impl Loop {
             return;
         }
         let Some(interface) = self.interfaces.get(router.interface) else { return };
+        if !interface.known {
+            return;
+        }
         let (address, mac) = match interface.readiness(router) {
             Ok(ready) => ready,
             Err(fault) => return self.feed(index, at, at, Input::Fault(fault), None),
@@ -103,7 +106,11 @@ impl Loop {
         }
         let Some(router) = self.routers.get(index) else { return };
         if matches!(router.election.state(), State::Initialize(_)) {
-            let input = lease_until.map_or(Input::Start, |lease_until| Input::Adopt { lease_until });
+            let first = match router.config.start {
+                config::Start::Master => Input::Start,
+                config::Start::Backup => Input::Listen,
+            };
+            let input = lease_until.map_or(first, |lease_until| Input::Adopt { lease_until });
             self.feed(index, at, at, input, None);
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct OpenPort {
 #[derive(Debug)]
 pub(crate) struct Interface {
     pub(crate) name: String,
+    /// Whether `link` was ever told: before that nothing is known, and nothing is a fault.
+    pub(crate) known: bool,
     pub(crate) link: Option<Link>,
     pub(crate) port: Option<OpenPort>,
     /// Index in the loop's list of routers, by slot.
@@ -56,7 +58,7 @@ pub(crate) struct Interface {
 
 impl Interface {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, link: None, port: None, by_slot: Box::new([None; abi::SLOTS]) }
+        Self { name, known: false, link: None, port: None, by_slot: Box::new([None; abi::SLOTS]) }
     }
 
     /// Whether a router can take part here, and from which address.

@@ -54,6 +54,8 @@ pub(crate) struct Router {
     pub(crate) history: VecDeque<Reacted>,
     /// When the state last changed.
     pub(crate) since: SystemTime,
+    /// The priority of an advert that is to be sent before the turn ends.
+    pub(crate) queued: Option<Priority>,
     /// Taken out of the configuration: to be forgotten once it has stopped.
     pub(crate) retired: bool,
     /// Kept in FAULT until then, after a virtual address could not be added.
@@ -88,6 +90,7 @@ impl Router {
             statistics: Statistics::default(),
             history: VecDeque::with_capacity(HISTORY),
             since: SystemTime::now(),
+            queued: None,
             retired: false,
             blocked_until: Time::BOOT,
             addresses: Vec::new(),

@@ -13,7 +13,6 @@ use vrrp_common::{
 
 use super::{
     Command, Link, Request,
-    effects::Queued,
     note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
@@ -36,8 +35,8 @@ pub(super) struct Loop {
     pub(super) router_id: String,
     pub(super) interfaces: Vec<Interface>,
     pub(super) routers: Vec<Router>,
-    /// Adverts to be sent before the turn ends.
-    pub(super) outbox: Vec<Queued>,
+    /// Routers with an advert to be sent before the turn ends.
+    pub(super) outbox: Vec<usize>,
     /// Transitions to be told of before the turn ends.
     pub(super) transitioned: Vec<(usize, Reacted)>,
     /// Gratuitous ARP to be sent: interface, slot, address.
@@ -195,6 +194,7 @@ impl Loop {
         if let (Some(link), Some(port)) = (&link, interface.port.as_mut()) {
             port.tables.set_mac(link.mac);
         }
+        interface.known = true;
         interface.link = link;
         self.revisit_interface(position);
     }
