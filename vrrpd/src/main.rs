@@ -53,7 +53,7 @@ fn run(options: &Run) -> Result<(), Failure> {
         }
     };
     let _guard = logging::start(options.log_format, &options.log_level)?;
-    supervisor::run(config, &Options { config: path, socket: options.socket.clone() })
+    supervisor::run(&config, &Options { config: path, socket: options.socket.clone() })
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {

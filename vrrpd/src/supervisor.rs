@@ -49,7 +49,7 @@ pub struct Options {
 ///
 /// # Errors
 /// It could not start, or its protocol thread has failed.
-pub fn run(config: Config, options: &Options) -> Result<(), Failure> {
+pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -61,11 +61,11 @@ pub fn run(config: Config, options: &Options) -> Result<(), Failure> {
         let protocol = protocol::spawn(config.clone()).context("cannot start the protocol thread")?;
         let mut supervisor = Supervisor {
             netlink,
-            modes: modes(&config),
+            modes: modes(config),
             planes: BTreeMap::new(),
             links: BTreeMap::new(),
             wanted: BTreeMap::new(),
-            handled: configured_places(&config),
+            handled: configured_places(config),
             commands: protocol.commands,
             options: options.clone(),
             stops: 0,

@@ -33,10 +33,11 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
         }
     }
     let losing = router.election.name() == StateName::Master && priority < router.config.priority;
-    if losing && priority != Priority::RELEASE {
-        if let Some(repeated) = router.remarks.losing.admit(at) {
-            tracing::warn!(router = %name, %source, %priority, repeated, "another master of lower priority");
-        }
+    if losing
+        && priority != Priority::RELEASE
+        && let Some(repeated) = router.remarks.losing.admit(at)
+    {
+        tracing::warn!(router = %name, %source, %priority, repeated, "another master of lower priority");
     }
 }
 

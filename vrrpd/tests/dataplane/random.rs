@@ -16,21 +16,25 @@ use crate::{
 const FRAMES: usize = 10_000;
 
 /// xorshift64*: small, and the same everywhere.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() >> 33) as usize % bound
     }
 
-    fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(crate) fn one_of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 }
@@ -138,7 +142,7 @@ fn without_limits(verdict: Verdict) -> Verdict {
 fn ten_thousand_frames_get_the_models_verdict() {
     let seed = std::env::var("VRRPD_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x5eed);
     println!("VRRPD_TEST_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut rig = Rig::new();
     let model = prepare(&mut rig);
     let mut seen = BTreeMap::new();

@@ -34,6 +34,7 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
         });
     let inputs = prop_oneof![
         2 => Just(Input::Start),
+        1 => Just(Input::Listen),
         1 => Just(Input::Adopt { lease_until: Time::BOOT }),
         8 => adverts,
         8 => Just(Input::Timeout { last_heard: Time::BOOT }),
@@ -53,7 +54,9 @@ fn placed(input: Input, now: Time, past: Duration) -> Input {
         Input::Advert { advert, .. } => Input::Advert { advert, at: now - past },
         Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
         Input::Sent { .. } => Input::Sent { at: now },
-        Input::Start | Input::Fault(_) | Input::Stop | Input::Halt | Input::Configure(_) => input,
+        Input::Start | Input::Listen | Input::Fault(_) | Input::Stop | Input::Halt | Input::Configure(_) => {
+            input
+        }
     }
 }
 

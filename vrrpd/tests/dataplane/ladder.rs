@@ -1,0 +1,147 @@
+//! The kernel recognises, the host's receive ladder judges: on every frame the two agree.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use vrrp_common::{
+    abi::Verdict,
+    receive::{Discard, Local, Received, receive},
+    types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
+    wire::{
+        ethernet,
+        vrrp::{AdvertV4, ChecksumForm},
+    },
+};
+
+use crate::{
+    random::Random,
+    rig::{Rig, entry, v4_slot},
+};
+
+const FRAMES: usize = 10_000;
+const VRID: Vrid = Vrid::new(51).unwrap();
+const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const VIPS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 51), Ipv4Addr::new(192, 0, 2, 61)];
+const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(VIPS[0]), IpAddr::V4(VIPS[1])];
+
+fn local(version: Version) -> Local<'static> {
+    Local {
+        version,
+        vrid: VRID,
+        address: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
+        interval: AdvertInterval::DEFAULT,
+        auth: (version == Version::V2).then_some(*b"1111\0\0\0\0"),
+        addresses: &ADDRESSES,
+    }
+}
+
+/// An advert that the ladder accepts.
+fn advert(version: Version) -> Vec<u8> {
+    let mut buffer = [0u8; 200];
+    let packet = AdvertV4 {
+        version,
+        vrid: VRID,
+        priority: Priority::DEFAULT,
+        interval: AdvertInterval::DEFAULT,
+        source: PEER,
+        auth: local(version).auth,
+        checksum: ChecksumForm::PseudoHeader,
+        addresses: &VIPS,
+    }
+    .emit(&mut buffer)
+    .unwrap();
+    let mac = Mac::virtual_router(Family::V4, VRID);
+    [ethernet::header(Mac::VRRP_GROUP_V4, mac, ethernet::IPV4).as_slice(), packet].concat()
+}
+
+/// Half of the frames stay adverts: fields that neither side looks at, padding, another sender or priority with its
+/// checksums mended. The rest is broken anywhere.
+fn mutated(random: &mut Random, original: &[u8]) -> Vec<u8> {
+    let mut frame = original.to_vec();
+    match random.below(8) {
+        0 => {}
+        1 => frame.resize(original.len() + random.below(30), random.next() as u8),
+        2 => mend(&mut frame, 15 + random.below(1), random.next() as u8),
+        3 => mend(&mut frame, 18 + random.below(2), random.next() as u8),
+        4 => mend(&mut frame, 26 + random.below(4), random.next() as u8),
+        5 => mend(&mut frame, 22, random.one_of(&[255, 254, 1, 0])),
+        6 => {
+            frame[34 + 2] = random.next() as u8;
+            mend(&mut frame, 15, 0);
+        }
+        _ => {
+            let at = random.below(frame.len());
+            frame[at] ^= 1 << random.below(8);
+        }
+    }
+    if random.below(10) == 0 {
+        frame.truncate(14 + random.below(original.len() - 14));
+    }
+    frame
+}
+
+/// Changes one byte of the IP header and mends its checksum.
+fn mend(frame: &mut [u8], at: usize, value: u8) {
+    frame[at] = value;
+    frame[24..26].fill(0);
+    let sum = crate::frames::checksum(&frame[14..34]).to_be_bytes();
+    frame[24..26].copy_from_slice(&sum);
+}
+
+/// Whether the ladder takes it, for an advert like the expected one, byte for byte.
+fn alike(received: &Received<'_>, expected: &[u8]) -> bool {
+    received.advert.source == IpAddr::V4(PEER) && received.message == &expected[34..]
+}
+
+fn agree(rig: &mut Rig, version: Version, frame: &[u8], expected: &[u8]) -> Verdict {
+    let outcome = rig.arrive(frame);
+    let verdict = outcome.verdict.unwrap();
+    let judged = receive(frame, frame.len(), &local(version));
+    match verdict {
+        Verdict::AdvertExpected => {
+            let received = judged.unwrap_or_else(|discard| panic!("stamped, but {discard}: {frame:02x?}"));
+            assert!(alike(&received, expected), "stamped, but another: {frame:02x?}");
+        }
+        Verdict::AdvertJudged => {
+            let event = outcome.events.first().unwrap();
+            assert_eq!(&event.frame[..event.captured as usize], frame, "the daemon judges what came");
+            assert!(
+                !judged.is_ok_and(|received| alike(&received, expected)) || frame[14] != 0x45,
+                "not recognised: {frame:02x?}"
+            );
+        }
+        Verdict::AdvertLimited => {}
+        Verdict::AdvertUnreadable => {
+            assert!(matches!(
+                judged,
+                Err(Discard::IpFragment
+                    | Discard::IpTruncated
+                    | Discard::IpHeader
+                    | Discard::IpChecksum
+                    | Discard::Length)
+            ));
+        }
+        other => assert!(judged.is_err(), "{other:?} for an advert: {frame:02x?}"),
+    }
+    verdict
+}
+
+#[test]
+fn the_kernel_stamps_exactly_what_the_ladder_accepts_and_expects() {
+    let seed = std::env::var("VRRPD_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0x1add3);
+    println!("VRRPD_TEST_SEED={seed}");
+    let mut random = Random::new(seed);
+    let mut rig = Rig::new();
+    rig.router(&entry(VRID.as_u8(), true, true), &["192.0.2.51", "192.0.2.61"]);
+    for version in [Version::V2, Version::V3] {
+        let original = advert(version);
+        let received = receive(&original, original.len(), &local(version)).unwrap();
+        let (source, message) = (received.advert.source, received.message);
+        rig.tables().expect(v4_slot(VRID.as_u8()), source, received.advert.priority, message);
+        let mut stamped = 0;
+        for _ in 0..FRAMES / 2 {
+            let frame = mutated(&mut random, &original);
+            stamped += usize::from(agree(&mut rig, version, &frame, &original) == Verdict::AdvertExpected);
+        }
+        assert!((FRAMES / 16..FRAMES / 2).contains(&stamped), "{stamped} of {} stamped", FRAMES / 2);
+    }
+}
