@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use crate::{Frame, Timeline};
 
-/// Most frames of one capture. A longer run loses the rest, and [`Log::overflowed`] says so.
+/// Most frames of one capture. A longer run loses the rest, and its count of lost frames says so.
 const MOST_FRAMES: usize = 4_000_000;
 
 /// How often a condition is looked at while frames pour in.
