@@ -134,7 +134,7 @@ pub struct Interface {
     pub mac: [u8; 6],
     /// Zero.
     pub reserved: [u8; 2],
-    /// One bit for each [`vip_bit`]: an address whose bit is clear is no virtual address.
+    /// One bit for each [`Vip::filter_bit`]: an address whose bit is clear is no virtual address.
     pub vip_filter: [u64; VIP_FILTER_BITS / 64],
 }
 

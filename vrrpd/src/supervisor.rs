@@ -58,30 +58,33 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         let listener = take_socket(&options.socket)?;
         let signals = Signals::new().context("cannot handle signals")?;
         let (netlink, changes) = Netlink::connect().context("cannot connect to rtnetlink")?;
-        let protocol = protocol::spawn(config.clone()).context("cannot start the protocol thread")?;
+        let mut protocol = protocol::spawn(config.clone()).context("cannot start the protocol thread")?;
         let mut supervisor = Supervisor {
             netlink,
             modes: modes(config),
             planes: BTreeMap::new(),
             links: BTreeMap::new(),
+            indexes: BTreeMap::new(),
             wanted: BTreeMap::new(),
             handled: configured_places(config),
             commands: protocol.commands,
             options: options.clone(),
             stops: 0,
         };
-        let started = supervisor.refresh(true).await;
-        let result = match started {
-            Ok(()) => supervisor.serve(changes, protocol.requests, signals, listener).await,
-            Err(failure) => supervisor.abandon(failure, protocol.requests).await,
-        };
-        match protocol.thread.join() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the protocol thread has failed"),
-            Err(_panic) => tracing::error!("the protocol thread has panicked"),
+        let mut result = supervisor.refresh(true).await;
+        if result.is_ok() {
+            result = supervisor.serve(changes, &mut protocol.requests, signals, listener).await;
         }
+        if result.is_err() {
+            supervisor.abandon(&mut protocol.requests).await;
+        }
+        let ended = match protocol.thread.join() {
+            Ok(Ok(())) => result,
+            Ok(Err(error)) => Err(anyhow::Error::new(error).context("the protocol thread has failed").into()),
+            Err(_panic) => Err(anyhow::anyhow!("the protocol thread has panicked").into()),
+        };
         supervisor.leave().await;
-        result
+        ended
     })
 }
 
@@ -147,6 +150,8 @@ struct Supervisor {
     netlink: Netlink,
     modes: BTreeMap<String, XdpMode>,
     planes: BTreeMap<String, Plane>,
+    /// Indexes of the interfaces that routers or addresses are on, as last found.
+    indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
     links: BTreeMap<String, Option<Link>>,
     /// Addresses that shall be there, with the router that wants them.
@@ -162,7 +167,7 @@ impl Supervisor {
     async fn serve(
         &mut self,
         mut changes: Changes,
-        mut requests: mpsc::Receiver<Request>,
+        requests: &mut mpsc::Receiver<Request>,
         signals: Signals,
         listener: UnixListener,
     ) -> Result<(), Failure> {
@@ -172,7 +177,7 @@ impl Supervisor {
             let retry = async { if unattached { tokio::time::sleep(RETRY).await } else { pending().await } };
             tokio::select! {
                 request = requests.recv() => match request {
-                    Some(request) => self.request(request, &mut requests).await,
+                    Some(request) => self.request(request, requests).await,
                     None => return Ok(()),
                 },
                 change = changes.next() => {
@@ -232,9 +237,10 @@ impl Supervisor {
     /// Looks at the interfaces and tells the protocol thread what has changed. At the start a data plane that cannot
     /// be attached is fatal; later it is tried again.
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
-        let names =
-            self.modes.keys().cloned().chain(self.wanted.keys().map(|(name, _)| name.clone())).collect();
+        let carriers = self.handled.iter().map(|(name, _)| name);
+        let names = self.modes.keys().chain(carriers).cloned().collect();
         let found = self.netlink.links(&names).await.context("cannot list the interfaces")?;
+        self.indexes = found.iter().map(|(name, link)| (name.clone(), link.index)).collect();
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
             let link = found.get(&name).cloned();
             self.drop_plane_of_another(&name, link.as_ref()).await;
@@ -311,8 +317,7 @@ impl Supervisor {
     }
 
     async fn add_one(&self, router: &str, interface: &str, vip: &VirtualAddress) {
-        let index = self.links.get(interface).and_then(Option::as_ref).map(|link| link.index);
-        let Some(index) = index else { return };
+        let Some(index) = self.indexes.get(interface).copied() else { return };
         if let Err(error) = self.netlink.add(index, vip).await {
             let address = vip.address;
             tracing::error!(router, interface, %address, %error, "the virtual address could not be added");
@@ -327,12 +332,9 @@ impl Supervisor {
     }
 
     async fn remove(&mut self, places: &[(String, IpAddr)]) {
-        let present =
-            places.iter().filter(|key| !self.wanted.contains_key(*key)).filter_map(|(name, address)| {
-                let index = self.links.get(name).and_then(Option::as_ref)?.index;
-                Some((index, *address))
-            });
-        let present: Vec<_> = present.collect();
+        let unwanted = places.iter().filter(|key| !self.wanted.contains_key(*key));
+        let present: Vec<_> =
+            unwanted.filter_map(|(name, address)| Some((*self.indexes.get(name)?, *address))).collect();
         if present.is_empty() {
             return;
         }
@@ -388,15 +390,10 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The start has failed: the protocol thread has nothing to hand over.
-    async fn abandon(
-        &mut self,
-        failure: Failure,
-        mut requests: mpsc::Receiver<Request>,
-    ) -> Result<(), Failure> {
+    /// This thread cannot go on, so neither can the protocol thread.
+    async fn abandon(&mut self, requests: &mut mpsc::Receiver<Request>) {
         self.send(Command::Stop { at_once: true }).await;
         while requests.recv().await.is_some() {}
-        Err(failure)
     }
 
     /// The doors are closed. Addresses first; the data plane keeps the host silent until they are gone.

@@ -139,7 +139,7 @@ fn address() -> impl Strategy<Value = IpAddr> {
 fn virtual_address() -> impl Strategy<Value = VirtualAddress> {
     // From /24 on, the last byte decides what is a broadcast address.
     let host = (address(), prop_oneof![0_u8..=24, 31_u8..=32]);
-    (host, option::of("[a-z]{1,15}"), option::of("[a-z:\"\\\\]{1,15}"), any::<u8>()).prop_map(
+    (host, option::of("lo"), option::of("[a-z:\"\\\\]{1,15}"), any::<u8>()).prop_map(
         |((address, prefix_len), dev, label, scope)| VirtualAddress {
             address,
             prefix_len,

@@ -41,6 +41,7 @@ fn router(instance: &Instance, findings: &mut Findings) -> Option<Router> {
     let garp = garp(&instance.garp);
     preemption(instance, findings);
     each_address_once(instance, findings);
+    guarded_devices(instance, findings);
     let priority = Priority::new(instance.priority.or(Priority::DEFAULT.as_u8())?);
     Some(Router {
         name: instance.name.value.clone(),
@@ -222,6 +223,28 @@ fn each_address_once(instance: &Instance, findings: &mut Findings) {
         } else {
             first.insert(address, at);
         }
+    }
+}
+
+/// An address may live on the router's interface, whose data plane guards it, or on the loopback interface, where
+/// nobody can ask for it. On another interface the kernel would answer for it whoever is master.
+fn guarded_devices(instance: &Instance, findings: &mut Findings) {
+    let (Some(list), Some(interface)) = (instance.virtual_ipaddress.given(), instance.interface.given())
+    else {
+        return;
+    };
+    for at in &list.value {
+        let Some(dev) = at.value.dev.as_deref().filter(|dev| *dev != "lo" && *dev != interface.value) else {
+            continue;
+        };
+        let problem = Problem::new(
+            format!("{} on {dev}, which is not the router's interface", at.value.address),
+            at.span.clone(),
+            "nothing would keep this host silent there when it is not master",
+        );
+        let help =
+            format!("remove dev, or use \"lo\" to answer on {} for an address kept on lo", interface.value);
+        findings.push(problem.also(interface.span.clone(), "the router's interface").help(help));
     }
 }
 
