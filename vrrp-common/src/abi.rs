@@ -22,8 +22,8 @@ pub const SLOTS: usize = 512;
 /// Most virtual addresses on one interface: 255 routers with 255 addresses each, in IPv4, fit.
 pub const MAX_VIPS: usize = 65_536;
 
-/// Bytes of the ring of events, per interface: about 2,700 events.
-pub const EVENTS_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of the ring of events, per interface: about 680 events, which two adverts of every router are not.
+pub const EVENTS_BYTES: usize = 1024 * 1024;
 
 /// Names of maps and programs in the object, and of their pins.
 pub mod name {

@@ -13,7 +13,8 @@ pub const CONFIG: &str = "/etc/vrrpd/vrrpd.toml";
 /// that answers ARP for them while this machine is master, and keeps silent when it is not.
 ///
 /// Without a command it runs in the foreground. SIGTERM and SIGINT hand the addresses over and end it (a second one
-/// ends it at once), SIGHUP reads the configuration again.
+/// ends it at once), SIGHUP reads the configuration again, SIGUSR2 replaces the program by the one that is on disk
+/// now, without a change of master if it is back within the lease (just under three intervals).
 ///
 /// Exit codes: 0 stopped, 1 failed, 2 wrong configuration or arguments, 3 a privilege or kernel feature is missing.
 #[derive(Debug, Parser)]

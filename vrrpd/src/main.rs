@@ -53,7 +53,8 @@ fn run(options: &Run) -> Result<(), Failure> {
         }
     };
     let _guard = logging::start(options.log_format, &options.log_level)?;
-    supervisor::run(&config, &Options { config: path, socket: options.socket.clone() })
+    let program = std::env::current_exe().context("cannot find the program's own file")?;
+    supervisor::run(&config, &Options { config: path, socket: options.socket.clone(), program })
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {

@@ -105,8 +105,15 @@ impl PacketSocket {
         if count == 0 {
             return Ok(0);
         }
-        // SAFETY: the first `count` messages point to live iovecs, and those to live frames, which are only read.
-        let sent = check(unsafe { libc::sendmmsg(self.fd.as_raw_fd(), messages.as_mut_ptr(), count, 0) })?;
+        let mut send = || {
+            // SAFETY: the first `count` messages point to live iovecs, and those to live frames, which are only read.
+            check(unsafe { libc::sendmmsg(self.fd.as_raw_fd(), messages.as_mut_ptr(), count, 0) })
+        };
+        let sent = match send() {
+            // Told once of a link that was down, when it may be up again.
+            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => send()?,
+            result => result?,
+        };
         Ok(usize::try_from(sent).unwrap_or(0))
     }
 }

@@ -8,7 +8,9 @@ use std::{
     future::pending,
     io,
     net::IpAddr,
+    os::unix::process::CommandExt,
     path::PathBuf,
+    process,
     time::Duration,
 };
 
@@ -43,6 +45,8 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// The control socket's name.
     pub socket: String,
+    /// The executable, which SIGUSR2 starts anew.
+    pub program: PathBuf,
 }
 
 /// Runs the daemon until it is stopped by SIGTERM or SIGINT.
@@ -121,6 +125,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    replace: Signal,
 }
 
 impl Signals {
@@ -129,6 +134,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            replace: signal(SignalKind::user_defined2())?,
         })
     }
 
@@ -171,7 +177,7 @@ impl Supervisor {
         signals: Signals,
         listener: UnixListener,
     ) -> Result<(), Failure> {
-        let Signals { mut terminate, mut interrupt, mut hangup } = signals;
+        let Signals { mut terminate, mut interrupt, mut hangup, mut replace } = signals;
         loop {
             let unattached = self.unattached();
             let retry = async { if unattached { tokio::time::sleep(RETRY).await } else { pending().await } };
@@ -188,6 +194,7 @@ impl Supervisor {
                 () = retry => self.refresh(false).await?,
                 () = Signals::stop(&mut terminate, &mut interrupt) => self.stop().await,
                 _ = hangup.recv() => self.reload().await?,
+                _ = replace.recv() => self.replace(),
                 client = listener.accept() => match client {
                     Ok((stream, _)) => self.serve_client(stream),
                     Err(error) => tracing::warn!(%error, "a client of the control socket is lost"),
@@ -388,6 +395,14 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    /// Becomes the program that is on disk now. What is pinned answers on meanwhile, and the new one goes on with the
+    /// roles whose leases are still running (I9).
+    fn replace(&self) {
+        tracing::info!(program = %self.options.program.display(), "replacing the program");
+        let error = process::Command::new(&self.options.program).args(std::env::args_os().skip(1)).exec();
+        tracing::error!(%error, "the program could not be replaced");
     }
 
     /// This thread cannot go on, so neither can the protocol thread.
