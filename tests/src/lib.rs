@@ -17,6 +17,7 @@ pub mod lab;
 pub mod mac;
 pub mod netns;
 pub mod packet;
+pub mod scenario;
 pub mod scratch;
 pub mod stamp;
 pub mod timeline;
