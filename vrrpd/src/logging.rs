@@ -7,6 +7,9 @@ use clap::ValueEnum;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
+/// Lines that may wait for their reader; more are dropped.
+const LINES: usize = 8_192;
+
 /// `--log-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -24,7 +27,11 @@ pub enum LogFormat {
 pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<WorkerGuard> {
     let filter = EnvFilter::try_new(filter)
         .with_context(|| format!("--log-level {filter:?}: write a level, or level,module=level,…"))?;
-    let (writer, guard) = NonBlockingBuilder::default().lossy(true).thread_name("log").finish(io::stderr());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(LINES)
+        .thread_name("log")
+        .finish(io::stderr());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match format {
         LogFormat::Human => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),

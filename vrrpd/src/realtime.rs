@@ -40,3 +40,10 @@ fn set_fifo() -> io::Result<()> {
         Err(io::Error::last_os_error())
     }
 }
+
+/// Gives the kernel back what loading has freed: the types of the whole kernel are read for it.
+pub(crate) fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes no pointers, and locks what it touches.
+    let _released = unsafe { libc::malloc_trim(0) };
+}

@@ -30,6 +30,7 @@ use crate::{
     netlink::{Changes, Netlink},
     packet::PacketSocket,
     protocol::{self, Command, Link, Place, Port, Request},
+    realtime,
 };
 
 /// How often an interface is tried again whose data plane could not be attached.
@@ -289,6 +290,7 @@ impl Supervisor {
         let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode));
         let Attachment { plane, tables, events } =
             attached.await.context("attaching has panicked")?.map_err(into_failure)?;
+        realtime::give_memory_back();
         let socket = PacketSocket::open(link.index)
             .with_context(|| format!("{name}: cannot open a packet socket (it needs CAP_NET_RAW)"))?;
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
