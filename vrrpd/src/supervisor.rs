@@ -3,6 +3,8 @@
 //! Runs on the main thread, without real-time priority. It decides nothing about roles; it tells the protocol thread
 //! what the machine is like, and does what that asks for.
 
+mod addresses;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
@@ -29,7 +31,7 @@ use crate::{
     failure::Failure,
     netlink::{Changes, Netlink},
     packet::PacketSocket,
-    protocol::{self, Command, Link, Place, Port, Request},
+    protocol::{self, Command, Link, Port, Request},
     realtime,
 };
 
@@ -301,70 +303,6 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Carries out one request and those that wait behind it.
-    async fn request(&mut self, first: Request, requests: &mut mpsc::Receiver<Request>) {
-        let mut gone = Vec::new();
-        let mut next = Some(first);
-        while let Some(request) = next {
-            match request {
-                Request::Addresses { router, places, wanted: true } => self.add(&router, &places).await,
-                Request::Addresses { router: _, places, wanted: false } => gone.extend(self.forget(&places)),
-                Request::Vacant { interface } => self.vacate(&interface).await,
-            }
-            next = requests.try_recv().ok();
-        }
-        self.remove(&gone).await;
-    }
-
-    async fn add(&mut self, router: &str, places: &[Place]) {
-        for Place { interface, address } in places {
-            let key = (interface.clone(), address.address);
-            self.handled.insert(key.clone());
-            self.wanted.insert(key, (router.to_owned(), address.clone()));
-            self.add_one(router, interface, address).await;
-        }
-    }
-
-    async fn add_one(&self, router: &str, interface: &str, vip: &VirtualAddress) {
-        let Some(index) = self.indexes.get(interface).copied() else { return };
-        if let Err(error) = self.netlink.add(index, vip).await {
-            let address = vip.address;
-            tracing::error!(router, interface, %address, %error, "the virtual address could not be added");
-            self.send(Command::AddressFailed { router: router.to_owned() }).await;
-        }
-    }
-
-    /// The places that nobody wants any more.
-    fn forget(&mut self, places: &[Place]) -> Vec<(String, IpAddr)> {
-        let keys = places.iter().map(|place| (place.interface.clone(), place.address.address));
-        keys.inspect(|key| drop(self.wanted.remove(key))).collect()
-    }
-
-    async fn remove(&mut self, places: &[(String, IpAddr)]) {
-        let unwanted = places.iter().filter(|key| !self.wanted.contains_key(*key));
-        let present: Vec<_> =
-            unwanted.filter_map(|(name, address)| Some((*self.indexes.get(name)?, *address))).collect();
-        if present.is_empty() {
-            return;
-        }
-        if let Err(error) = self.netlink.remove(&present).await {
-            tracing::error!(%error, "virtual addresses could not be removed; they stay, behind a closed door");
-        }
-    }
-
-    /// Adds wanted addresses that somebody, or the removal of their primary address, has taken away.
-    async fn restore_addresses(&mut self, found: &BTreeMap<String, Link>) {
-        let lost = self.wanted.iter().filter(|((name, address), _)| {
-            found.get(name).is_some_and(|link| link.up && !link.addresses.contains(address))
-        });
-        let lost: Vec<_> =
-            lost.map(|((name, _), (router, vip))| (name.clone(), router.clone(), vip.clone())).collect();
-        for (interface, router, vip) in lost {
-            tracing::warn!(%router, %interface, address = %vip.address, "a virtual address was gone; adding it again");
-            self.add_one(&router, &interface, &vip).await;
-        }
-    }
-
     async fn vacate(&mut self, interface: &str) {
         if self.modes.contains_key(interface) {
             return;
@@ -417,7 +355,9 @@ impl Supervisor {
     async fn leave(&mut self) {
         self.wanted.clear();
         let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();
-        self.remove(&handled).await;
+        if !self.remove(&handled).await {
+            return;
+        }
         for (name, plane) in std::mem::take(&mut self.planes) {
             detach(&name, plane).await;
         }

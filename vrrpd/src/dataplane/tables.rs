@@ -168,10 +168,12 @@ impl Tables {
         Ok(())
     }
 
-    /// Master from now on, until `lease_until`. Nothing but stores.
+    /// Master until `lease_until`, and since `now` if it was not before. Nothing but stores.
     pub fn open(&mut self, slot: u32, lease_until: Time, now: Time) {
         self.renew(slot, lease_until);
-        self.store_role(slot, role::MASTER, now);
+        if self.role(slot).load(Ordering::Relaxed) != role::MASTER {
+            self.store_role(slot, role::MASTER, now);
+        }
     }
 
     /// The lease of a master. Nothing but a store.

@@ -160,18 +160,17 @@ impl Loop {
             } else {
                 router.announcements.stop();
             }
-            let request = Request::Addresses {
-                router: router.config.name.clone(),
-                places: places(router),
-                wanted: master,
-            };
             router.remember(reacted);
-            self.request(request);
+            let places = places(router);
+            self.request_addresses(index, places, master);
         }
         self.transitioned = transitioned;
     }
 
-    pub(super) fn request(&self, request: Request) {
+    pub(super) fn request_addresses(&mut self, index: usize, places: Arc<[Place]>, wanted: bool) {
+        let Some(router) = self.routers.get_mut(index) else { return };
+        router.removals += u32::from(!wanted);
+        let request = Request::Addresses { router: router.config.name.clone(), places, wanted };
         if let Err(error) = self.requests.try_send(request) {
             tracing::error!(%error, "the supervisor does not keep up; a change of addresses is lost");
         }

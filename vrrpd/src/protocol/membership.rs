@@ -8,7 +8,7 @@ use vrrp_common::{
 };
 
 use super::{
-    Request,
+    Place, Request,
     effects::{places, source},
     port::Interface,
     router::Router,
@@ -145,12 +145,12 @@ impl Loop {
             return;
         }
         let before = places(router);
-        let renamed = router.config.name.clone();
         let revived = std::mem::take(&mut router.retired);
         let input = router.reconfigure(new);
         let after = places(router);
         let master = router.election.name() == StateName::Master;
-        let gone = before.iter().filter(|place| !after.contains(place)).cloned().collect();
+        let gone: Vec<Place> = before.iter().filter(|place| !after.contains(place)).cloned().collect();
+        router.lingering.extend(gone.iter().map(|place| place.address.address));
         let new_addresses = after.iter().any(|place| !before.contains(place));
         tracing::info!(router = %router.config.name, revived, "reconfigured");
         if master && new_addresses {
@@ -158,20 +158,33 @@ impl Loop {
         }
         self.install(index);
         self.feed(index, at, at, input, None);
-        self.request(Request::Addresses { router: renamed, places: gone, wanted: false });
-        if let Some(router) = self.routers.get(index).filter(|_| master) {
-            self.request(Request::Addresses {
-                router: router.config.name.clone(),
-                places: after,
-                wanted: true,
-            });
+        if !gone.is_empty() {
+            self.request_addresses(index, gone.into(), false);
+        }
+        if master {
+            self.request_addresses(index, after, true);
         }
         self.revisit(index);
     }
 
-    /// Forgets routers that have stopped and are no longer wanted.
+    /// The kernel has no address any more that is not configured: the data plane need not guard it.
+    pub(super) fn addresses_gone(&mut self, name: &str) {
+        let Some(index) = self.routers.iter().position(|router| router.config.name == name) else { return };
+        let Some(router) = self.routers.get_mut(index) else { return };
+        router.removals = router.removals.saturating_sub(1);
+        if router.removals == 0 && !std::mem::take(&mut router.lingering).is_empty() {
+            self.install(index);
+        }
+    }
+
+    /// Forgets routers that have stopped, for good or because they are no longer wanted. Those are guarded until the
+    /// kernel has none of their addresses; at the very end the supervisor sees to that.
     pub(super) fn bury(&mut self) {
-        let stopped = |router: &Router| router.election.name() == StateName::Stopped;
+        let stopping = self.stopping;
+        let stopped = |router: &Router| {
+            router.election.name() == StateName::Stopped
+                && (stopping || (router.retired && router.removals == 0))
+        };
         if !self.routers.iter().any(stopped) {
             return;
         }

@@ -57,6 +57,11 @@ pub(crate) enum Command {
         /// The router's name.
         router: String,
     },
+    /// One request for addresses to go has been carried out.
+    AddressesGone {
+        /// The router's name.
+        router: String,
+    },
     /// A changed configuration.
     Reload(Box<Config>),
     /// For `vrrpd status`.
@@ -82,7 +87,8 @@ pub(crate) struct Link {
 /// What the protocol thread asks of the supervisor.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// These addresses shall be on their interfaces, or shall not.
+    /// These addresses shall be on their interfaces, or shall not. That they are gone is confirmed by
+    /// [`Command::AddressesGone`].
     Addresses {
         /// The router's name.
         router: String,

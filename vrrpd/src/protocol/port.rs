@@ -96,7 +96,7 @@ impl OpenPort {
             },
             now(),
         );
-        self.tables.set_vips(router.slot, router.addresses())
+        self.tables.set_vips(router.slot, &router.guarded())
     }
 }
 

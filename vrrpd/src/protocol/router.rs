@@ -58,6 +58,10 @@ pub(crate) struct Router {
     pub(crate) queued: Option<Priority>,
     /// Taken out of the configuration: to be forgotten once it has stopped.
     pub(crate) retired: bool,
+    /// Requests for addresses to go that are not confirmed yet.
+    pub(crate) removals: u32,
+    /// Taken out of the configuration, but still guarded by the data plane: the kernel may have them, and would answer.
+    pub(crate) lingering: Vec<IpAddr>,
     /// Kept in FAULT until then, after a virtual address could not be added.
     pub(crate) blocked_until: Time,
     addresses: Vec<IpAddr>,
@@ -92,6 +96,8 @@ impl Router {
             since: SystemTime::now(),
             queued: None,
             retired: false,
+            removals: 0,
+            lingering: Vec::new(),
             blocked_until: Time::BOOT,
             addresses: Vec::new(),
             addresses_v4: Vec::new(),
@@ -155,6 +161,12 @@ impl Router {
 
     pub(crate) fn addresses(&self) -> &[IpAddr] {
         &self.addresses
+    }
+
+    /// What the data plane guards: the addresses, and those that still may be in the kernel.
+    pub(crate) fn guarded(&self) -> Vec<IpAddr> {
+        let lingering = self.lingering.iter().filter(|address| !self.addresses.contains(address));
+        self.addresses.iter().chain(lingering).copied().collect()
     }
 
     pub(crate) fn addresses_v4(&self) -> &[Ipv4Addr] {

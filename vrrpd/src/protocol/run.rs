@@ -179,6 +179,7 @@ impl Loop {
             Command::Link { interface, link } => self.link(&interface, link),
             Command::Port { interface, port } => self.port(&interface, port),
             Command::AddressFailed { router } => self.address_failed(&router),
+            Command::AddressesGone { router } => self.addresses_gone(&router),
             Command::Reload(config) => self.reload(*config),
             // The asker may have gone.
             Command::Status(answer) => drop(answer.send(self.status())),
