@@ -88,9 +88,9 @@ fn i8_only_the_virtual_mac_is_told_through_handovers_and_takeovers() -> Result<(
     for round in 0..4 {
         let mark = pair.lab.wire().mark();
         if round % 2 == 0 {
-            pair.r1.terminate()?
+            pair.r1.terminate()?;
         } else {
-            pair.r1.kill()?
+            pair.r1.kill()?;
         }
         until_master(&pair.lab, "r2", mark)?;
         client_pings(&pair.lab)?;

@@ -67,7 +67,16 @@ impl Vrrpd {
     /// # Errors
     /// If it has ended.
     pub fn reload(&mut self, router: &Router) -> Result<()> {
-        fs::write(&self.files.config, router.vrrpd(self.process.namespace().name()))?;
+        let text = router.vrrpd(self.process.namespace().name());
+        self.reload_with(&text)
+    }
+
+    /// The same with any text.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn reload_with(&mut self, config: &str) -> Result<()> {
+        fs::write(&self.files.config, config)?;
         self.process.signal(Signal::HUP)
     }
 
