@@ -13,6 +13,7 @@ pub mod asker;
 pub mod capture;
 pub mod daemons;
 pub mod demo;
+pub mod inject;
 pub mod lab;
 pub mod mac;
 pub mod netns;
