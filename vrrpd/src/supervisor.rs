@@ -18,6 +18,7 @@ use std::{
 
 use anyhow::Context as _;
 use futures_util::{FutureExt, StreamExt};
+use sd_notify::NotifyState;
 use tokio::{
     net::UnixListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -80,6 +81,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         };
         let mut result = supervisor.refresh(true).await;
         if result.is_ok() {
+            tell_service_manager(NotifyState::Ready);
             result = supervisor.serve(changes, &mut protocol.requests, signals, listener).await;
         }
         if result.is_err() {
@@ -215,6 +217,7 @@ impl Supervisor {
     async fn stop(&mut self) {
         self.stops += 1;
         let at_once = self.stops > 1;
+        tell_service_manager(NotifyState::Stopping);
         tracing::info!(at_once, "stopping");
         self.send(Command::Stop { at_once }).await;
     }
@@ -369,6 +372,13 @@ async fn detach(name: &str, plane: Plane) {
         Ok(Ok(())) => tracing::info!(interface = name, "data plane detached"),
         Ok(Err(error)) => tracing::warn!(interface = name, %error, "the data plane was not detached cleanly"),
         Err(error) => tracing::error!(interface = name, %error, "detaching has panicked"),
+    }
+}
+
+/// What systemd waits for with `Type=notify`.
+fn tell_service_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager was not told");
     }
 }
 
