@@ -67,6 +67,10 @@ impl Lab {
         let switch = Namespace::new(&prefix, "sw")?;
         switch.ip(&format!("link add {BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"))?;
         switch.ip(&format!("link set {BRIDGE} up"))?;
+        for family in ["ip", "ip6", "arp"] {
+            // A switch does not look into packets; where there is no such filter there is no such file.
+            let _absent = switch.sysctl(&format!("net/bridge/bridge-nf-call-{family}tables"), "0");
+        }
         let capture = Capture::start(&switch, false)?;
         Ok(Self { capture, hosts: Vec::new(), switch, scratch, prefix, _lock: lock })
     }
@@ -164,6 +168,14 @@ impl Lab {
     /// If `bridge` fails.
     pub fn rejoin(&self, host: &str) -> Result<()> {
         self.switch.exec(&format!("bridge link set dev {host} state 3")).map(drop)
+    }
+
+    /// Leaves VLAN tags in the frames to a host, as a NIC does that cannot strip them.
+    ///
+    /// # Errors
+    /// If `ethtool` fails.
+    pub fn keep_tags(&self, host: &str) -> Result<()> {
+        self.switch.exec(&format!("ethtool -K {host} txvlan off")).map(drop)
     }
 
     /// Deletes a host's interface.
