@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use tests::{
-    Ask, Asker, Lab,
+    Ask, Asker, Lab, Timeline,
     daemons::{Daemon as _, Router},
     lab::INTERFACE,
     scenario::{PATIENCE, PER_SECOND, Pair, VIP, VRID, ask_for, until_adverts, until_state},
@@ -137,4 +137,51 @@ fn i9_a_restart_after_the_lease_begins_as_backup() -> Result<()> {
     let two = asker.finish().answered_by_two();
     ensure!(two.total <= Duration::from_millis(3), "preempted: {two}");
     Ok(())
+}
+
+/// Another router's coming and going is no business of the first.
+#[test]
+fn i9_routers_come_and_go_on_sighup_and_the_others_stay() -> Result<()> {
+    let mut pair = Pair::start(ADVERT_INT)?;
+    let watch = Watch::start(&pair.lab)?;
+    let one = pair.first.vrrpd("r1");
+    let other = Router { vrid: 52, addresses: vec![format!("{ADDED}/32")], ..pair.first.clone() };
+    let section = other.vrrpd("r1").split_once("\n\n").context("a section")?.1.to_owned();
+    let speaks = |timeline: Timeline<'_>, priority: u8| {
+        timeline.adverts_by(52, "r1").find(|(_, advert)| advert.priority == priority).map(drop)
+    };
+    for _ in 0..2 {
+        let mark = pair.lab.wire().mark();
+        pair.r1.reload_with(&format!("{one}\n{section}"))?;
+        pair.lab.wire().until("the other router", mark, PATIENCE, |timeline| speaks(timeline, 100))?;
+        let answers = ask_for(&pair.lab, Ask::broadcast(ADDED, PER_SECOND), 3 * ADVERT_INT)?;
+        ensure!(answers.sole_owner()? == "r1", "{:?}", answers.by_host());
+        let mark = pair.lab.wire().mark();
+        pair.r1.reload_with(&one)?;
+        pair.lab.wire().until("its farewell", mark, PATIENCE, |timeline| speaks(timeline, 0))?;
+        poll("its address is gone", PATIENCE, || Ok((!has_address(&pair.lab, "r1", ADDED)?).then_some(())))?;
+        let answers = ask_for(&pair.lab, Ask::broadcast(ADDED, PER_SECOND), 3 * ADVERT_INT)?;
+        ensure!(answers.by_host().is_empty(), "gone, and answered by {:?}", answers.by_host());
+    }
+    watch.finish(&pair.lab)
+}
+
+/// Both must change; in between each believes the other's advert.
+#[test]
+fn i9_the_interval_changes_on_sighup_and_the_role_stays() -> Result<()> {
+    let mut pair = Pair::start(ADVERT_INT)?;
+    let watch = Watch::start(&pair.lab)?;
+    for milliseconds in [10, 500, 50] {
+        let advert_int = Duration::from_millis(milliseconds);
+        for (daemon, settings) in [(&mut pair.r1, &pair.first), (&mut pair.r2, &pair.second)] {
+            daemon.reload(&Router { advert_int, ..settings.clone() })?;
+            let mark = pair.lab.wire().mark();
+            pair.lab.wire().until("the new interval", mark, PATIENCE, |timeline| {
+                let mut adverts = timeline.adverts_by(VRID, "r1");
+                adverts.find(|(_, advert)| advert.interval == advert_int).map(drop)
+            })?;
+        }
+        until_adverts(&pair.lab, "r1", 5)?;
+    }
+    watch.finish(&pair.lab)
 }
