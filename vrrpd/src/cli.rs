@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::{config::Overrides, control, logging::LogFormat};
+use crate::{
+    config::Overrides,
+    control,
+    logging::{LogFormat, parse_filter},
+};
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const CONFIG: &str = "/etc/vrrpd/vrrpd.toml";
@@ -79,7 +83,7 @@ pub struct Run {
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub log_format: LogFormat,
     /// What is logged: a level (error, warn, info, debug, trace), or level,module=level,…
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "VRRPD_LOG")]
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "VRRPD_LOG", value_parser = parse_filter)]
     pub log_level: String,
     /// The control socket: a path, or @NAME for an abstract one in this network namespace.
     #[arg(long, value_name = "SOCKET", default_value = control::DEFAULT)]

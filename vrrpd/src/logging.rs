@@ -20,6 +20,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// A filter as `--log-level` takes it.
+///
+/// # Errors
+/// It is not of the form `level` or `level,module=level,…`.
+pub fn parse_filter(filter: &str) -> Result<String, String> {
+    match EnvFilter::try_new(filter) {
+        Ok(_) => Ok(filter.to_owned()),
+        Err(error) => Err(format!("{error}: write a level, or level,module=level,…")),
+    }
+}
+
 /// Starts logging. Lines are written while the guard lives.
 ///
 /// # Errors

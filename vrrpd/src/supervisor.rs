@@ -294,10 +294,15 @@ impl Supervisor {
         let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
         let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode));
         let Attachment { plane, tables, events } =
-            attached.await.context("attaching has panicked")?.map_err(into_failure)?;
+            attached.await.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         realtime::give_memory_back();
-        let socket = PacketSocket::open(link.index)
-            .with_context(|| format!("{name}: cannot open a packet socket (it needs CAP_NET_RAW)"))?;
+        let socket = match PacketSocket::open(link.index) {
+            Ok(socket) => socket,
+            Err(error) => {
+                detach(name, Plane { index: link.index, plane }).await;
+                return Err(no_socket(name, error));
+            }
+        };
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
         let port = Port { index: link.index, mode: attached, pins, tables, events, socket };
@@ -382,10 +387,15 @@ fn tell_service_manager(state: NotifyState<'_>) {
     }
 }
 
-fn into_failure(error: AttachError) -> Failure {
-    if error.is_unsupported() {
-        Failure::Environment(error.to_string())
-    } else {
-        Failure::Other(error.into())
+fn into_failure(error: &AttachError) -> Failure {
+    // Its text names its source already.
+    let text = error.to_string();
+    if error.is_unsupported() { Failure::Environment(text) } else { Failure::Other(anyhow::Error::msg(text)) }
+}
+
+fn no_socket(name: &str, error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Failure::Environment(format!("{name}: a packet socket needs CAP_NET_RAW"));
     }
+    Failure::Other(anyhow::Error::new(error).context(format!("{name}: cannot open a packet socket")))
 }

@@ -26,7 +26,7 @@ pub(super) fn suggest(table: &str, key: &str, known: &[&'static str]) -> String 
 fn from_keepalived(table: &str, key: &str) -> Option<&'static str> {
     match (table, key) {
         (INSTANCE, "nopreempt") => Some("write preempt = false"),
-        (INSTANCE, "noaccept") => Some("write accept = false"),
+        (INSTANCE, "no_accept") => Some("write accept = false"),
         (INSTANCE, "garp_master_delay") => Some("write garp = { delay = \"5s\" }"),
         (INSTANCE, "garp_master_repeat") => Some("write garp = { repeat = 5 }"),
         (INSTANCE, "garp_master_refresh") => Some("write garp = { refresh = \"60s\" }"),

@@ -44,6 +44,12 @@ pub(super) fn foreign(kind: &str) -> Option<u64> {
 fn enter() -> io::Result<()> {
     let Some(mounts) = host_namespace("mnt") else { return Err(io::ErrorKind::PermissionDenied.into()) };
     if !has_own_mounts() {
+        if inode(&namespaces("1").join("mnt")).is_none() {
+            warn!(
+                "cannot tell whether this mount namespace is the host's: if it is not, pins will go when this process \
+                 does; give it CAP_SYS_PTRACE"
+            );
+        }
         return Ok(());
     }
     sys::enter_mounts(&File::open(mounts)?)

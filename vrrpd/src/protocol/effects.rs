@@ -225,6 +225,10 @@ pub(super) fn places(router: &Router) -> Arc<[Place]> {
 
 fn log_transition(router: &Router, reacted: &Reacted) {
     let Reacted { transition, late, flip, .. } = reacted;
+    // A start that failed elsewhere, which is what is to be read about.
+    if (transition.from, transition.to) == (StateName::Init, StateName::Stopped) {
+        return;
+    }
     let (name, interface, vrid) = (&router.config.name, &router.config.interface, router.config.vrid);
     let (from, to, cause) = (transition.from, transition.to, transition.cause);
     let (late_us, flip_us) = (micros(*late), micros(*flip));
