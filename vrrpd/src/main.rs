@@ -63,12 +63,10 @@ fn load(path: &Path) -> Result<Config, Failure> {
 
 fn status(json: bool, socket: &str) -> Result<(), Failure> {
     let answer = control::ask(socket, "status").map_err(|error| {
-        let hint = match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                "vrrpd is there but does not answer; is it frozen?"
-            }
-            io::ErrorKind::PermissionDenied => "only root and the daemon's own user may ask",
-            _ => "no vrrpd listens there; does it run in this network namespace?",
+        let hint = if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+            "vrrpd is there but does not answer; is it frozen?"
+        } else {
+            "no vrrpd listens there; does it run in this network namespace?"
         };
         anyhow::Error::new(error).context(format!("control socket {socket}: {hint}"))
     })?;
