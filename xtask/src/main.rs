@@ -7,6 +7,7 @@ use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod build;
 mod cargo;
 mod run;
@@ -45,6 +46,8 @@ enum Task {
         #[arg(last = true, value_name = "VRRPD ARGUMENTS")]
         arguments: Vec<OsString>,
     },
+    /// Measure vrrpd beside keepalived; writes `report.html` and `report.json` to `target/bench`.
+    Bench(bench::Arguments),
     /// Check format, lints and documentation, build the daemon and run every test.
     Test {
         /// Leave out the end-to-end tests, which need root and minutes.
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Task::Setup { check: false } => setup::ensure(Scope::Test).map(drop),
         Task::Build { release } => build::command(release),
         Task::Run { arguments } => run::command(&arguments),
+        Task::Bench(arguments) => bench::command(&arguments),
         Task::Test { fast, filters } => test::command(fast, &filters),
     };
     match outcome {

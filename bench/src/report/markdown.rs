@@ -1,0 +1,89 @@
+//! The report as tables.
+
+use std::fmt::Write as _;
+
+use super::{Report, number, summary};
+use crate::Figure;
+
+/// One table per suite: a line per quantity, contenders beside each other.
+pub(super) fn table(report: &Report) -> String {
+    let mut text = String::new();
+    let machine = &report.machine;
+    let _ = writeln!(
+        text,
+        "{} and {} on {} × {}, Linux {}. Cells: median / p95 / max.",
+        machine.vrrpd, machine.keepalived, machine.processors, machine.processor, machine.kernel
+    );
+    let mut suites: Vec<&str> = Vec::new();
+    for figure in &report.figures {
+        if !suites.contains(&figure.suite) {
+            suites.push(figure.suite);
+        }
+    }
+    for suite in suites {
+        let figures: Vec<&Figure> = report.figures.iter().filter(|figure| figure.suite == suite).collect();
+        suite_table(report, suite, &figures, &mut text);
+    }
+    if !report.targets.is_empty() {
+        let _ = writeln!(text, "\n| promised | measured | |\n|---|---|---|");
+    }
+    for target in &report.targets {
+        let value = target.value.map_or("not measured".to_owned(), number);
+        let _ =
+            writeln!(text, "| {} | {value} | {} |", target.text, if target.met { "kept" } else { "MISSED" });
+    }
+    text
+}
+
+fn suite_table(report: &Report, suite: &str, figures: &[&Figure], text: &mut String) {
+    let mut contenders: Vec<&str> = Vec::new();
+    for figure in figures {
+        if !contenders.contains(&figure.contender) {
+            contenders.push(figure.contender);
+        }
+    }
+    let _ = writeln!(text, "\n| {suite} | n | {} | ratio |", contenders.join(" | "));
+    let _ = writeln!(text, "|---|---|{}---|", "---|".repeat(contenders.len()));
+    let mut done: Vec<&Figure> = Vec::new();
+    for figure in figures {
+        if done.iter().any(|other| other.is_beside(figure)) {
+            continue;
+        }
+        done.push(figure);
+        let beside: Vec<&Figure> = figures.iter().filter(|other| other.is_beside(figure)).copied().collect();
+        let cells: Vec<String> = contenders
+            .iter()
+            .map(|contender| {
+                let of = beside.iter().find(|figure| figure.contender == *contender);
+                of.map_or(String::new(), |figure| summary(figure))
+            })
+            .collect();
+        let ratio = beside.iter().find_map(|figure| report.ratio(figure)).map(number).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| {}: {}, {} | {} | {} | {ratio} |",
+            figure.case,
+            figure.metric,
+            figure.unit,
+            figure.n,
+            cells.join(" | ")
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::example;
+
+    #[test]
+    fn contenders_stand_beside_each_other_with_their_ratio() {
+        let table = super::table(&example());
+        assert!(table.contains("| takeover | n | vrrpd | keepalived | ratio |"), "{table}");
+        assert!(
+            table.contains("| SIGKILL: lateness, ms | 3 | 2.00 / 3.00 / 3.00 | 4.00 always | 0.500 |"),
+            "{table}"
+        );
+        assert!(table.contains("| late: median ≤ 1 | 2.00 | MISSED |"), "{table}");
+        assert!(table.contains("| late: median, as a ratio to keepalived ≤ 0.5 | 0.500 | kept |"), "{table}");
+    }
+}
