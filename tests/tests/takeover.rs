@@ -270,7 +270,7 @@ fn i1_a_terminated_master_is_gone_for_good() -> Result<()> {
         let mark = pair.lab.wire().mark();
         pair.r1.terminate()?;
         until_master(&pair.lab, "r2", mark)?;
-        sole_owner_over(&pair.lab, "r2", 3 * pair.second.master_down())?;
+        sole_owner_over(&pair.lab, "r2", (3 * pair.second.master_down()).min(HOLD))?;
         let gone: Option<Stamp> = pair.lab.wire().look(mark, |timeline| {
             let farewell = timeline.adverts_by(VRID, "r1").next_back().map(|(_, advert)| advert.priority);
             assert_eq!(farewell, Some(0), "its last word is priority 0");
