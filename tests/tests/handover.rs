@@ -8,10 +8,12 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use tests::{
-    Answers, Ask, Lab, Mac,
+    Answers, Ask, Lab, Mac, Stamp,
     daemons::{Daemon as _, Keepalived, Router, Vrrpd},
     lab::INTERFACE,
-    scenario::{PATIENCE, Pair, VIP, VRID, sole_owner_over, start, until_adverts, until_master, until_state},
+    scenario::{
+        PATIENCE, Pair, VIP, VRID, sole_owner_over, speaks, start, until_adverts, until_master, until_state,
+    },
     wait::Mark,
 };
 
@@ -89,8 +91,11 @@ fn i7_a_handover_to_keepalived_misses_no_request_before_its_advert() -> Result<(
         let answers = leave(&lab, &mut r1, "r2", advert_int)?;
         let (nobody, two) = report(&format!("keepalived v{version} at {advert_int:?}"), &answers);
         ensure!(two <= OVERLAP, "two answered for {two:?}");
+        let spoke = lab.wire().look(Mark::default(), |timeline| speaks(timeline, "r2"));
+        let before = answers.within(Stamp::from_nanos(0), spoke.context("keepalived speaks")?).unanswered();
+        ensure!(before.requests == 0, "before keepalived's advert: {before}");
         let gap = answers.unanswered().longest;
-        ensure!(nobody == 0 || gap <= Duration::from_millis(20), "nobody answered for {gap:?}");
+        ensure!(nobody == 0 || gap <= Duration::from_millis(100), "nobody answered for {gap:?}");
     }
     Ok(())
 }
