@@ -5,10 +5,10 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use tests::{
     Ask, Form, Lab, Mac, Stamp,
-    daemons::{Daemon as _, Router},
+    daemons::{Daemon as _, Router, Vrrpd},
     lab::{CLIENT, INTERFACE},
     scenario::{
         PER_SECOND, Pair, VIP, VRID, ask_for, distribution, sole_owner_over, speaks, until_adverts,
@@ -67,12 +67,18 @@ fn round(pair: &mut Pair, failure: Failure, old: &str, new: &str) -> Result<f64>
         .wire()
         .look(mark, |timeline| {
             let late = timeline.takeover(VRID, old, new).context("no takeover")?.late_ms(down);
-            let unexpected = timeline.adverts_by(VRID, old).filter(|(frame, _)| frame.at > taken).count();
-            ensure!(unexpected == 0, "I6: {unexpected} adverts of {old} after its successor's first");
+            let mut unexpected = timeline.adverts_by(VRID, old).filter(|(frame, _)| frame.at > taken);
+            if let Some((first, _)) = unexpected.next() {
+                bail!("I6: {} adverts of {old} after its successor's first: {first}", 1 + unexpected.count());
+            }
             ensure!(late > -0.2, "I4: {new} took over {:.3} ms before its time", -late);
             Ok(late)
         })
-        .with_context(|| format!("failed at {failed}, woken at {woken}"))
+        .with_context(|| {
+            let log =
+                |daemon: &Vrrpd| daemon.log().lines().map(|line| format!("{line}\n")).collect::<String>();
+            format!("failed at {failed}, woken at {woken}\nr1:\n{}r2:\n{}", log(&pair.r1), log(&pair.r2))
+        })
 }
 
 fn rounds(failure: Failure, advert_int: Duration, count: usize) -> Result<()> {

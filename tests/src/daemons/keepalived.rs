@@ -28,18 +28,36 @@ impl Keepalived {
         Self::start_with(namespace, scratch, &router.keepalived())
     }
 
-    /// Starts it with a `keepalived.conf`.
+    /// Starts it with a `keepalived.conf`. It logs every detail.
     ///
     /// # Errors
     /// If it does not start.
     pub fn start_with(namespace: &Arc<Namespace>, scratch: &Arc<Scratch>, text: &str) -> Result<Self> {
+        Self::start_logging(namespace, scratch, text, &["-D"])
+    }
+
+    /// As [`Self::start_with`], but it logs what it logs by default: for when its speed matters. Every gratuitous ARP
+    /// would be a line.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start_terse(namespace: &Arc<Namespace>, scratch: &Arc<Scratch>, text: &str) -> Result<Self> {
+        Self::start_logging(namespace, scratch, text, &[])
+    }
+
+    fn start_logging(
+        namespace: &Arc<Namespace>,
+        scratch: &Arc<Scratch>,
+        text: &str,
+        details: &[&str],
+    ) -> Result<Self> {
         let name = format!("{}-keepalived", namespace.name());
         let file = |suffix: &str| scratch.path().join(format!("{name}.{suffix}"));
         let (config, pid_file) = (file("conf"), file("vrrp.pid"));
         let _ = fs::remove_file(&pid_file);
         fs::write(&config, text)?;
         let mut command = namespace.command("keepalived");
-        command.args(["-n", "-l", "-D", "-P"]).arg("-f").arg(&config);
+        command.args(["-n", "-l", "-P"]).args(details).arg("-f").arg(&config);
         command.arg("-p").arg(file("pid")).arg("-r").arg(&pid_file);
         let mut parent = Process::start(command, &name, namespace, scratch)?;
         let vrrp = wait::poll("keepalived's VRRP process", PATIENCE, || {
