@@ -67,8 +67,8 @@ fn flood(bench: &Bench, lab: &Lab, report: &mut Report) -> Result<()> {
             Figure::new((SUITE, CASE, LOST, "% of requests"), name, &lost),
         ];
         for figure in figures.into_iter().flatten() {
-            progress(&format!("{name:16} {:8} {:.3} {}", figure.metric, figure.median, figure.unit));
-            report.add(figure);
+            progress(&format!("{name:26} {:8} {:.3} {}", figure.metric, figure.median, figure.unit));
+            report.add(figure.headline(true));
         }
     }
     Ok(())

@@ -72,7 +72,7 @@ impl Node {
             Contender::Keepalived => {
                 let log = scratch.path().join(format!("{}-keepalived.log", namespace.name()));
                 let before = std::fs::metadata(log).map_or(0, |log| log.len() as usize);
-                let daemon = Keepalived::start_with(namespace, scratch, text)?;
+                let daemon = Keepalived::start_terse(namespace, scratch, text)?;
                 Ok(Self::Keepalived(daemon, before))
             }
         }

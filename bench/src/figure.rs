@@ -32,6 +32,8 @@ pub struct Figure {
     pub min: f64,
     /// Whether what was measured had not ended when the watch did: the values are lower bounds.
     pub open_ended: bool,
+    /// Whether it belongs into the short table.
+    pub headline: bool,
     /// Evenly spaced quantiles, from the smallest sample to the largest.
     pub quantiles: Vec<f64>,
 }
@@ -64,6 +66,7 @@ impl Figure {
             max,
             min,
             open_ended: false,
+            headline: false,
             quantiles,
         })
     }
@@ -72,6 +75,12 @@ impl Figure {
     #[must_use]
     pub fn open_ended(self, open_ended: bool) -> Self {
         Self { open_ended, ..self }
+    }
+
+    /// Says whether it belongs into the short table.
+    #[must_use]
+    pub fn headline(self, headline: bool) -> Self {
+        Self { headline, ..self }
     }
 
     /// Whether both are the same quantity in the same case.

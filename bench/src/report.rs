@@ -183,10 +183,16 @@ impl Report {
         write("report.html", html::page(self))
     }
 
-    /// As Markdown, for the terminal and the README.
+    /// Everything as Markdown, for the terminal.
     #[must_use]
     pub fn markdown(&self) -> String {
-        markdown::table(self)
+        markdown::tables(self, |_| true)
+    }
+
+    /// What matters most as Markdown, for the README.
+    #[must_use]
+    pub fn headlines(&self) -> String {
+        markdown::tables(self, |figure| figure.headline)
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
             let measured = measure(bench, contender, *routers, *seconds)
                 .with_context(|| format!("{}, {routers} routers", contender.name()))?;
             for figure in measured.figures(contender, &name(*routers)) {
-                report.add(figure);
+                let headline = *routers == 250 && !figure.metric.ends_with("(RSS)");
+                report.add(figure.headline(headline));
             }
         }
     }
@@ -117,6 +118,7 @@ fn measure(bench: &Bench, contender: Contender, routers: u8, seconds: usize) -> 
     };
     let mut master = start(&cable.r1, 100)?;
     cable.until_masters(routers).with_context(|| format!("the log of r1:\n{}", master.log()))?;
+    thread::sleep(SETTLE);
     let mut backup = start(&cable.r2, 90)?;
     backup.until_backup(usize::from(routers))?;
     thread::sleep(SETTLE);

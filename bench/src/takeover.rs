@@ -63,6 +63,15 @@ struct Case {
 }
 
 impl Case {
+    /// Its metrics that belong into the short table.
+    fn headlines(&self) -> &'static [&'static str] {
+        match self.failure {
+            Failure::Kill if self.advert_int == MS_10 => &[LATENESS, UNANSWERED, TWO],
+            Failure::Terminate | Failure::Cut if self.advert_int == MS_10 && !self.hogs => &[UNANSWERED],
+            Failure::Kill | Failure::Freeze | Failure::Terminate | Failure::Cut => &[],
+        }
+    }
+
     fn name(&self) -> String {
         let load = if self.hogs { "8 CPU hogs" } else { "idle" };
         format!("{}, {} ms adverts, {load}", self.failure.name(), self.advert_int.as_millis())
@@ -119,7 +128,9 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
         }
     }
     let key = (SUITE, "all of the above", "decision to flag", "µs");
-    Figure::new(key, Contender::Vrrpd.name(), &flips).into_iter().for_each(|figure| report.add(figure));
+    if let Some(figure) = Figure::new(key, Contender::Vrrpd.name(), &flips) {
+        report.add(figure.headline(true));
+    }
     targets(report);
     Ok(())
 }
@@ -178,6 +189,10 @@ fn figures(case: &Case, contender: Contender, rounds: &[Round]) -> Vec<Figure> {
     ]
     .into_iter()
     .flatten()
+    .map(|figure| {
+        let headline = case.headlines().contains(&figure.metric);
+        figure.headline(headline)
+    })
     .collect()
 }
 

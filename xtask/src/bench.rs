@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     /// Fewer rounds and shorter windows: under four minutes for everything.
     #[arg(long)]
     quick: bool,
-    /// Put the table into README.md.
+    /// Put the figures that matter most into README.md.
     #[arg(long)]
     update_readme: bool,
 }
@@ -65,14 +65,13 @@ pub(crate) fn command(arguments: &Arguments) -> anyhow::Result<()> {
     let suites = if named.is_empty() { &Suite::ALL[..] } else { &named };
 
     let report = Bench { vrrpd, quick: arguments.quick }.run(suites)?;
-    let table = report.markdown();
-    println!("{table}");
+    println!("{}", report.markdown());
     report.write(&directory)?;
     eprintln!("{}", directory.join("report.html").display());
     if arguments.update_readme {
         let readme = readme();
         let text = fs::read_to_string(&readme).with_context(|| format!("reading {}", readme.display()))?;
-        fs::write(&readme, between_markers(&text, &table)?)?;
+        fs::write(&readme, between_markers(&text, &report.headlines())?)?;
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ pub(super) const CLIENT_MAC: Mac = Mac([2, 0, 0, 0, 1, 0]);
 pub(super) enum Answerer {
     VrrpdNative,
     SwapNative,
+    ClockNative,
     Kernel,
     VrrpdGeneric,
     SwapGeneric,
@@ -39,13 +40,20 @@ pub(super) enum Answerer {
 
 impl Answerer {
     /// In the order of their turns: what is compared stands together.
-    pub(super) const ALL: [Self; 5] =
-        [Self::VrrpdNative, Self::SwapNative, Self::Kernel, Self::VrrpdGeneric, Self::SwapGeneric];
+    pub(super) const ALL: [Self; 6] = [
+        Self::VrrpdNative,
+        Self::SwapNative,
+        Self::ClockNative,
+        Self::Kernel,
+        Self::VrrpdGeneric,
+        Self::SwapGeneric,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::VrrpdNative => "vrrpd, native",
             Self::SwapNative => "limit, native",
+            Self::ClockNative => "limit with a clock, native",
             Self::Kernel => "kernel",
             Self::VrrpdGeneric => "vrrpd, generic",
             Self::SwapGeneric => "limit, generic",
@@ -55,7 +63,7 @@ impl Answerer {
     /// The ARP operation of what it sends back: the limit leaves the request a request.
     const fn operation(self) -> u32 {
         match self {
-            Self::SwapNative | Self::SwapGeneric => 1,
+            Self::SwapNative | Self::ClockNative | Self::SwapGeneric => 1,
             Self::VrrpdNative | Self::VrrpdGeneric | Self::Kernel => 2,
         }
     }
@@ -106,10 +114,11 @@ impl Rig {
                 cable.take_frames()?;
                 OnRouter::Daemon(cable.daemon(bench, lab, "generic")?)
             }
-            Answerer::SwapNative => OnRouter::Program(cable.swap(Mode::Native)?),
+            Answerer::SwapNative => OnRouter::Program(cable.swap(false, Mode::Native)?),
+            Answerer::ClockNative => OnRouter::Program(cable.swap(true, Mode::Native)?),
             Answerer::SwapGeneric => {
                 cable.take_frames()?;
-                OnRouter::Program(cable.swap(Mode::Generic)?)
+                OnRouter::Program(cable.swap(false, Mode::Generic)?)
             }
             Answerer::Kernel => {
                 cable.take_frames()?;
@@ -178,8 +187,8 @@ impl Cable {
         Ok(daemon)
     }
 
-    fn swap(&self, mode: Mode) -> Result<Link> {
-        self.router.run(|| programs::swap()?.attach(index_of(INTERFACE)?, mode))
+    fn swap(&self, clock: bool, mode: Mode) -> Result<Link> {
+        self.router.run(|| programs::swap(clock)?.attach(index_of(INTERFACE)?, mode))
     }
 }
 

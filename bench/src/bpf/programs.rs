@@ -16,6 +16,7 @@ use super::{
 const ARP: usize = 42;
 const ETHER_ARP: i32 = 0x0806_u16.to_be() as i32;
 const MAP_LOOKUP_ELEM: i32 = 1;
+const KTIME_GET_BOOT_NS: i32 = 125;
 
 /// Writes a frame over what there is, and sends it: live frames come back from their last round with what was done
 /// to them.
@@ -35,9 +36,15 @@ pub(crate) fn generator(frame: &[u8]) -> Result<Program> {
     Program::load(&code)
 }
 
-/// The least that answers anything: swaps the addresses and sends the frame back.
-pub(crate) fn swap() -> Result<Program> {
-    let mut code = bounds(14).to_vec();
+/// The least that answers anything: swaps the addresses and sends the frame back. With `clock` it reads the clock
+/// for every frame, as whoever looks at a lease must.
+pub(crate) fn swap(clock: bool) -> Result<Program> {
+    let mut code = Vec::new();
+    if clock {
+        // The call may overwrite registers 1 to 5.
+        code.extend([copy(6, 1), call(KTIME_GET_BOOT_NS), copy(1, 6)]);
+    }
+    code.extend(bounds(14));
     code.extend([
         load(Size::Word, 4, 2, 0),
         load(Size::Half, 5, 2, 4),

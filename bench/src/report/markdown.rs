@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::{Report, number, summary};
 use crate::Figure;
 
-/// One table per suite: a line per quantity, contenders beside each other.
-pub(super) fn table(report: &Report) -> String {
+/// One table per suite: a line per chosen quantity, contenders beside each other.
+pub(super) fn tables(report: &Report, chosen: impl Fn(&Figure) -> bool) -> String {
     let mut text = String::new();
     let machine = &report.machine;
     let _ = writeln!(
@@ -15,13 +15,14 @@ pub(super) fn table(report: &Report) -> String {
         machine.vrrpd, machine.keepalived, machine.processors, machine.processor, machine.kernel
     );
     let mut suites: Vec<&str> = Vec::new();
-    for figure in &report.figures {
+    for figure in report.figures.iter().filter(|figure| chosen(figure)) {
         if !suites.contains(&figure.suite) {
             suites.push(figure.suite);
         }
     }
     for suite in suites {
-        let figures: Vec<&Figure> = report.figures.iter().filter(|figure| figure.suite == suite).collect();
+        let figures: Vec<&Figure> =
+            report.figures.iter().filter(|figure| figure.suite == suite && chosen(figure)).collect();
         suite_table(report, suite, &figures, &mut text);
     }
     if !report.targets.is_empty() {
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn contenders_stand_beside_each_other_with_their_ratio() {
-        let table = super::table(&example());
+        let table = super::tables(&example(), |_| true);
         assert!(table.contains("| takeover | n | vrrpd | keepalived | ratio |"), "{table}");
         assert!(
             table.contains("| SIGKILL: lateness, ms | 3 | 2.00 / 3.00 / 3.00 | 4.00 always | 0.500 |"),
