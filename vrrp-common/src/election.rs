@@ -31,6 +31,11 @@ mod tests;
 /// advert is out. Both answer with the same MAC meanwhile.
 pub const HANDOVER_GRACE: Duration = Duration::from_micros(500);
 
+/// The same for a successor that speaks with its own MAC, as keepalived does without `use_vmac`: it adds the addresses
+/// after its first advert, which takes a busy host milliseconds, and announces them ([`Input::Claimed`]) when they are
+/// there. Until then nobody else answers.
+pub const ANNOUNCEMENT_GRACE: Duration = Duration::from_millis(50);
+
 /// Losing adverts that a master answers at once, in each of its intervals. More are discarded: a flood of them shall
 /// not make us flood.
 const READVERTS_PER_INTERVAL: u8 = 3;
@@ -175,6 +180,11 @@ pub enum Input {
     /// An advert with our priority, or the farewell, has left.
     Sent {
         /// Read from the clock before it was handed to the kernel.
+        at: Time,
+    },
+    /// Another host says by ARP that it has one of the virtual addresses.
+    Claimed {
+        /// When that reached the host.
         at: Time,
     },
     /// The router cannot take part any more.
@@ -386,6 +396,7 @@ impl Election {
             Input::Advert { advert, at } => self.advert(now, advert, at.min(now)),
             Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),
             Input::Sent { at } => self.sent(at.min(now)),
+            Input::Claimed { at } => self.claimed(at.min(now)),
             Input::Fault(fault) => self.fault(now, fault),
             Input::Stop => self.stop(now),
             Input::Halt => self.halt(now),

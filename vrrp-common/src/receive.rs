@@ -9,7 +9,7 @@ use core::{
 };
 
 use crate::{
-    types::{AdvertInterval, Family, Priority, Version, Vrid},
+    types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
     wire::{
         checksum::{Sum, VRRP},
         ethernet, ipv4,
@@ -26,6 +26,8 @@ pub struct Advert {
     pub priority: Priority,
     /// Its sender's interval.
     pub interval: AdvertInterval,
+    /// It came from the virtual router's own MAC address (RFC 9568 §7.2), so that its sender answers with that too.
+    pub from_virtual_mac: bool,
 }
 
 /// An accepted advert, with its bytes and what an operator should hear about it.
@@ -157,7 +159,12 @@ pub fn receive<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> R
         }
     }
     Ok(Received {
-        advert: Advert { source: source.into(), priority: Priority::new(header.priority), interval },
+        advert: Advert {
+            source: source.into(),
+            priority: Priority::new(header.priority),
+            interval,
+            from_virtual_mac: frame.get(6..12) == Some(&Mac::virtual_router(Family::V4, local.vrid).0),
+        },
         message,
         checksum,
         address_list_differs,

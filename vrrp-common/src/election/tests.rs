@@ -42,7 +42,12 @@ const fn span(ms: u64) -> Duration {
 
 /// An advert of 10.0.0.`last`, one second.
 const fn advert(last: u8, priority: u8) -> Advert {
-    Advert { source: host(last), priority: Priority::new(priority), interval: AdvertInterval::DEFAULT }
+    Advert {
+        source: host(last),
+        priority: Priority::new(priority),
+        interval: AdvertInterval::DEFAULT,
+        from_virtual_mac: true,
+    }
 }
 
 /// Skew and Master_Down_Interval of [`SETTINGS`]: 156/256 s, and three seconds more.

@@ -1,8 +1,8 @@
 //! One function for each input, one match arm for each state that it matters in.
 
 use super::{
-    Backup, Cause, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master, Preemption,
-    READVERTS_PER_INTERVAL, Settings, State, Transition,
+    ANNOUNCEMENT_GRACE, Backup, Cause, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master,
+    Preemption, READVERTS_PER_INTERVAL, Settings, State, Transition,
 };
 use crate::{
     receive::Advert,
@@ -113,8 +113,24 @@ impl Election {
         if advert.priority == Priority::RELEASE {
             return Effects::default();
         }
-        let until = until.min(at + HANDOVER_GRACE);
-        self.state = State::Leaving { until, successor: Some(advert) };
+        let grace = if advert.from_virtual_mac { HANDOVER_GRACE } else { ANNOUNCEMENT_GRACE };
+        self.leave_by(until.min(at + grace), advert)
+    }
+
+    /// A successor that was heard answers now. Anybody else's claim is a conflict, and changes nothing.
+    pub(super) fn claimed(&mut self, at: Time) -> Effects {
+        match self.state {
+            State::Leaving { until, successor: Some(successor) } => self.leave_by(until.min(at), successor),
+            State::Leaving { successor: None, .. }
+            | State::Initialize(_)
+            | State::Backup(_)
+            | State::Master(_)
+            | State::Stopped => Effects::default(),
+        }
+    }
+
+    fn leave_by(&mut self, until: Time, successor: Advert) -> Effects {
+        self.state = State::Leaving { until, successor: Some(successor) };
         self.lease_until = self.lease_until.min(until);
         Effects { door: Some(Door::Open { lease_until: self.lease_until }), ..Effects::default() }
     }

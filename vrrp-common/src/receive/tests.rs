@@ -277,7 +277,9 @@ proptest! {
         let mut bytes = original.clone();
         bytes[flip / 8] ^= 1 << (flip % 8);
         if let (Ok(before), Ok(after)) = (judged(&original, &LOCAL), judged(&bytes, &LOCAL)) {
-            prop_assert_eq!(before.advert, after.advert);
+            // The Ethernet source, which nothing protects, says only how long a leaving master waits.
+            let after = Advert { from_virtual_mac: before.advert.from_virtual_mac, ..after.advert };
+            prop_assert_eq!(before.advert, after);
         }
     }
 

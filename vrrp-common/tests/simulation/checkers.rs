@@ -13,7 +13,7 @@
 use std::{fmt, time::Duration};
 
 use vrrp_common::{
-    election::{HANDOVER_GRACE, Input, Transition},
+    election::{HANDOVER_GRACE, Input, Settings, Transition},
     receive::Advert,
     types::Priority,
 };
@@ -62,8 +62,8 @@ impl View<'_> {
     }
 
     fn own(&self, host: usize) -> Advert {
-        let settings = &self.hosts[host].settings;
-        Advert { source: settings.address, priority: settings.priority, interval: settings.interval }
+        let Settings { address: source, priority, interval, .. } = self.hosts[host].settings;
+        Advert { source, priority, interval, from_virtual_mac: true }
     }
 }
 

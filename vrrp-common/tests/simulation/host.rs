@@ -291,7 +291,7 @@ impl Host {
                 .to_vec();
         let mut buffer = [0u8; 64];
         frame.extend_from_slice(advert.emit(&mut buffer)?);
-        Some((Advert { source: source.into(), priority, interval }, frame))
+        Some((Advert { source: source.into(), priority, interval, from_virtual_mac: true }, frame))
     }
 }
 

@@ -112,6 +112,7 @@ fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> R
     // Before the first frame.
     tables.set_mac(target.mac);
 
+    warn_of_stripped_tags(target);
     let xdp = program::<Xdp>(&mut ebpf, name::INGRESS)?;
     let attached = if adopted { adopt_xdp(xdp, target, pins)? } else { attach_xdp(xdp, target, mode, pins)? };
     let egress = program::<SchedClassifier>(&mut ebpf, name::EGRESS)?;
@@ -152,6 +153,19 @@ fn tables(ebpf: &mut Ebpf) -> Result<(Tables, PinnedMaps), AttachError> {
         }
     }
     Ok((Tables::new(arrays.each_ref(), vips, counters)?, maps))
+}
+
+/// A program sees no tag that the driver has taken off, so that what is in a VLAN looks as if it were in none.
+fn warn_of_stripped_tags(target: &Target) {
+    let veth = sys::driver(&target.name).is_ok_and(|driver| driver == "veth");
+    if !veth && sys::strips_vlan_tags(&target.name).is_ok_and(|strips| strips) {
+        warn!(
+            interface = target.name,
+            "the driver strips VLAN tags: adverts and ARP of VLANs on it would be taken for its own; \
+             if it carries VLANs, type: ethtool -K {} rxvlan off",
+            target.name
+        );
+    }
 }
 
 fn attach_xdp(xdp: &mut Xdp, target: &Target, mode: XdpMode, pins: &Pins) -> Result<Attached, AttachError> {

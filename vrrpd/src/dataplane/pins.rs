@@ -143,7 +143,11 @@ impl Pins {
                 let candidates = if is_namespace { subdirectories(&dir) } else { vec![dir.clone()] };
                 let same = if is_namespace { here.as_deref() == Some(name_of(&dir)) } else { here.is_none() };
                 for candidate in candidates {
-                    if candidate != self.dir && is_stale(&candidate, same.then_some(ifindex)) {
+                    if candidate == self.dir {
+                        continue;
+                    }
+                    // Held until they are gone, so that no daemon starts on them meanwhile.
+                    if let Some(_lock) = lock_stale(&candidate, same.then_some(ifindex)) {
                         info!(path = %candidate.display(), "removing the pins of a daemon that is gone");
                         if let Err(error) = remove(&candidate) {
                             warn!(path = %candidate.display(), %error, "cannot remove pins");
@@ -198,12 +202,15 @@ fn attached_to(dir: &Path) -> Option<u32> {
     sys::link_info(link.as_fd()).ok().map(|info| info.ifindex)
 }
 
-/// Whether nobody uses the pins in `dir`: no daemon holds them, and what they are attached to is gone, or is the
+/// The lock of `dir` if nobody uses its pins: no daemon holds them, and what they are attached to is gone, or is the
 /// interface that is wanted. A directory in which nothing is yet belongs to a daemon that starts just now.
-fn is_stale(dir: &Path, wanted: Option<u32>) -> bool {
-    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
-        && matches!(Lock::of(dir), Ok(Some(_)))
-        && attached_to(dir).is_none_or(|attached| attached == 0 || Some(attached) == wanted)
+///
+/// Looked at before it is locked: a daemon that starts again on a working interface is not to find it taken.
+fn lock_stale(dir: &Path, wanted: Option<u32>) -> Option<Lock> {
+    let abandoned = || attached_to(dir).is_none_or(|attached| attached == 0 || Some(attached) == wanted);
+    let used = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    let lock = (used && abandoned()).then(|| Lock::of(dir).ok().flatten()).flatten();
+    lock.filter(|_| abandoned())
 }
 
 fn remove(dir: &Path) -> io::Result<()> {

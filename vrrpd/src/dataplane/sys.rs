@@ -111,7 +111,6 @@ pub(super) fn enter_mounts(namespace: &File) -> io::Result<()> {
 
 /// The name of an interface's driver.
 pub(super) fn driver(interface: &str) -> io::Result<String> {
-    const SIOCETHTOOL: libc::Ioctl = 0x8946;
     const GDRVINFO: u32 = 3;
     /// Bytes of `struct ethtool_drvinfo`, and where in it the driver's name is.
     const DRVINFO: usize = 196;
@@ -119,18 +118,35 @@ pub(super) fn driver(interface: &str) -> io::Result<String> {
 
     let mut info = [0_u8; DRVINFO];
     info[..4].copy_from_slice(&GDRVINFO.to_ne_bytes());
+    ethtool(interface, &mut info)?;
+    let name = info[NAME].split(|&byte| byte == 0).next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Whether the driver takes VLAN tags off before a program sees the frame (`ethtool -k`: rx-vlan-offload).
+pub(super) fn strips_vlan_tags(interface: &str) -> io::Result<bool> {
+    const GFLAGS: u32 = 0x25;
+    const FLAG_RXVLAN: u32 = 1 << 8;
+
+    let mut value = [0_u8; 8];
+    value[..4].copy_from_slice(&GFLAGS.to_ne_bytes());
+    ethtool(interface, &mut value)?;
+    let [.., a, b, c, d] = value;
+    Ok(u32::from_ne_bytes([a, b, c, d]) & FLAG_RXVLAN != 0)
+}
+
+/// One command of `SIOCETHTOOL`, whose structure is `argument`, as long as the command has it.
+fn ethtool(interface: &str, argument: &mut [u8]) -> io::Result<()> {
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
+
     // SAFETY: zero bytes are a valid `ifreq`.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(interface.as_bytes().iter().take(libc::IFNAMSIZ - 1)) {
         *to = *from as libc::c_char;
     }
-    request.ifr_ifru.ifru_data = info.as_mut_ptr().cast();
+    request.ifr_ifru.ifru_data = argument.as_mut_ptr().cast();
     let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
     // SAFETY: the request and what it points to are as the call expects them, and outlive it.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let name = info[NAME].split(|&byte| byte == 0).next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(name).into_owned())
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -147,7 +147,7 @@ impl Loop {
         let frame = event.frame.get(..captured).unwrap_or(&event.frame);
         match event.kind {
             abi::event::ADVERT => self.advert(index, at, frame, event.frame_length as usize),
-            abi::event::CONFLICT => self.conflict(index, frame),
+            abi::event::CONFLICT => self.conflict(index, at, frame),
             kind => tracing::error!(kind, "event of an unknown kind"),
         }
     }
@@ -164,8 +164,13 @@ impl Loop {
         }
     }
 
-    fn conflict(&mut self, index: usize, frame: &[u8]) {
+    fn conflict(&mut self, index: usize, at: Time, frame: &[u8]) {
+        self.feed(index, now(), at, Input::Claimed { at }, None);
         let Some(router) = self.routers.get_mut(index) else { return };
+        // The successor, most likely.
+        if router.election.name() == StateName::Leaving {
+            return;
+        }
         router.statistics.address_conflicts += 1;
         let Some(claim) = arp::claim(frame) else { return };
         if let Some(repeated) = router.remarks.conflict.admit(now()) {

@@ -31,6 +31,30 @@ fn the_door_closes_a_moment_after_the_successor_is_heard() {
 }
 
 #[test]
+fn a_successor_without_the_virtual_mac_is_waited_for_until_it_announces_itself() {
+    let mut election = leaving(SETTINGS);
+    let keepalived = Advert { from_virtual_mac: false, ..advert(2, 50) };
+    assert_eq!(
+        election.handle(ms(999), Input::Claimed { at: ms(999) }),
+        Effects::default(),
+        "nobody was heard yet"
+    );
+    election.hear(ms(1_000), keepalived);
+    assert_eq!(election.deadline(), ms(1_000) + ANNOUNCEMENT_GRACE);
+    let effects = election.handle(ms(1_004), Input::Claimed { at: ms(1_003) });
+    assert_eq!(opened_until(effects), Some(ms(1_003)));
+    assert_eq!(cause(election.wake(ms(1_004))), Some(Cause::Succeeded(keepalived)));
+}
+
+#[test]
+fn a_claim_means_nothing_to_who_does_not_leave() {
+    let mut election = master(SETTINGS);
+    let before = election;
+    assert_eq!(election.handle(ms(400), Input::Claimed { at: ms(400) }), Effects::default());
+    assert_eq!(election, before);
+}
+
+#[test]
 fn a_chatty_successor_does_not_keep_the_old_door_open() {
     let mut election = leaving(SETTINGS);
     for at in 1_000..1_050 {

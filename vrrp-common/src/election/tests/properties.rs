@@ -1,6 +1,6 @@
 //! What holds after any sequence of inputs.
 
-use std::vec::Vec;
+use std::{vec, vec::Vec};
 
 use proptest::prelude::*;
 
@@ -35,6 +35,7 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
     let inputs = prop_oneof![
         2 => Just(Input::Start),
         1 => Just(Input::Listen),
+        1 => Just(Input::Claimed { at: Time::BOOT }),
         1 => Just(Input::Adopt { lease_until: Time::BOOT }),
         8 => adverts,
         8 => Just(Input::Timeout { last_heard: Time::BOOT }),
@@ -54,6 +55,7 @@ fn placed(input: Input, now: Time, past: Duration) -> Input {
         Input::Advert { advert, .. } => Input::Advert { advert, at: now - past },
         Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
         Input::Sent { .. } => Input::Sent { at: now },
+        Input::Claimed { .. } => Input::Claimed { at: now - past },
         Input::Start | Input::Listen | Input::Fault(_) | Input::Stop | Input::Halt | Input::Configure(_) => {
             input
         }
