@@ -7,7 +7,7 @@ use std::{thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use tests::{
-    Answers, Ask, Asker, Lab,
+    Answers, Ask, Asker, Lab, Timeline,
     daemons::Router,
     scenario::{PATIENCE, VIP, VRID, until_master},
 };
@@ -283,13 +283,11 @@ impl<'a> Pair<'a> {
         drop(hogs);
         self.lab.wire().settle();
         ensure!(self.lab.wire().lost() == 0, "the capture lost frames: the machine is too busy");
-        let takeover = self.lab.wire().look(mark, |timeline| timeline.takeover(VRID, HOSTS[old], HOSTS[new]));
-        let takeover = takeover.context("no takeover on the wire")?;
-        let late_ms = match takeover.left {
-            // Who leaves in order grants its successor the skew alone.
-            Some(left) => takeover.first_advert.ms_since(left + self.routers[new].skew()),
-            None => takeover.late_ms(self.routers[new].master_down()),
-        };
+        let late_ms = self
+            .lab
+            .wire()
+            .look(mark, |timeline| lateness(timeline, HOSTS[old], HOSTS[new], &self.routers[new]))
+            .context("no takeover on the wire")?;
         let flip_us = self.nodes[new].flip_us();
         self.recover(case.failure, old)?;
         self.master = new;
@@ -331,6 +329,17 @@ impl<'a> Pair<'a> {
             }
         }
     }
+}
+
+/// From when the successor might speak to when it did, in ms.
+fn lateness(timeline: Timeline<'_>, old: &str, new: &str, successor: &Router) -> Option<f64> {
+    let (last, advert) = timeline.adverts_by(VRID, old).next_back()?;
+    // Before the last word of the old one the new one may have been master by mistake.
+    let mut after = timeline.adverts_by(VRID, new).filter(|(frame, _)| frame.at > last.at);
+    let (first, _) = after.find(|(_, advert)| advert.priority > 0)?;
+    // Who leaves in order grants its successor the skew alone.
+    let granted = if advert.priority == 0 { successor.skew() } else { successor.master_down() };
+    Some(first.at.ms_since(last.at + granted))
 }
 
 fn read(answers: &Answers, late_ms: f64, flip_us: Option<f64>, by_itself: bool) -> Round {
