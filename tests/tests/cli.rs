@@ -83,7 +83,7 @@ fn check_says_0_and_the_derived_timers_or_2_and_what_is_wrong() -> Result<()> {
 #[test]
 fn status_without_a_daemon_is_1_and_says_so() -> Result<()> {
     let desk = Desk::new()?;
-    ends_with(&desk.vrrpd(&["status"])?, 1, &["no answer from vrrpd", "does it run"])
+    ends_with(&desk.vrrpd(&["status"])?, 1, &["no vrrpd listens there", "does it run"])
 }
 
 #[test]

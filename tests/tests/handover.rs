@@ -8,12 +8,10 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use tests::{
-    Answers, Ask, Lab, Mac, Stamp,
+    Answers, Ask, Lab, Mac,
     daemons::{Daemon as _, Keepalived, Router, Vrrpd},
     lab::INTERFACE,
-    scenario::{
-        PATIENCE, Pair, VIP, VRID, sole_owner_over, speaks, start, until_adverts, until_master, until_state,
-    },
+    scenario::{PATIENCE, Pair, VIP, VRID, sole_owner_over, start, until_adverts, until_master, until_state},
     wait::Mark,
 };
 
@@ -21,6 +19,8 @@ use tests::{
 const ASKED_PER_SECOND: u32 = 2000;
 /// How long two hosts may answer at a handover.
 const OVERLAP: Duration = Duration::from_millis(1);
+/// How long keepalived is waited for between its advert and its announcement, and some more for its way.
+const ANNOUNCED: Duration = Duration::from_millis(60);
 
 /// r1 leaves while the client asks.
 fn leave(lab: &Lab, r1: &mut Vrrpd, new: &str, hold: Duration) -> Result<Answers> {
@@ -75,9 +75,10 @@ fn i7_a_handover_to_vrrpd_misses_no_request_and_two_answer_for_a_millisecond_at_
     Ok(())
 }
 
-/// keepalived speaks before it has the address: the requests of that moment are its own to answer.
+/// keepalived speaks before it has the address, and announces it when it has: a few tenths of a millisecond, and
+/// milliseconds on a busy machine.
 #[test]
-fn i7_a_handover_to_keepalived_misses_no_request_before_its_advert() -> Result<()> {
+fn i7_a_handover_to_keepalived_misses_no_request() -> Result<()> {
     for (version, advert_int) in [(3, 100), (3, 1000), (2, 1000)] {
         let advert_int = Duration::from_millis(advert_int);
         let auth_pass = (version == 2).then(|| "1111".to_owned());
@@ -90,12 +91,8 @@ fn i7_a_handover_to_keepalived_misses_no_request_before_its_advert() -> Result<(
         until_adverts(&lab, "r1", 3)?;
         let answers = leave(&lab, &mut r1, "r2", advert_int)?;
         let (nobody, two) = report(&format!("keepalived v{version} at {advert_int:?}"), &answers);
-        ensure!(two <= OVERLAP, "two answered for {two:?}");
-        let spoke = lab.wire().look(Mark::default(), |timeline| speaks(timeline, "r2"));
-        let before = answers.within(Stamp::from_nanos(0), spoke.context("keepalived speaks")?).unanswered();
-        ensure!(before.requests == 0, "before keepalived's advert: {before}");
-        let gap = answers.unanswered().longest;
-        ensure!(nobody == 0 || gap <= Duration::from_millis(100), "nobody answered for {gap:?}");
+        ensure!(nobody == 0, "{nobody} requests unanswered");
+        ensure!(two <= ANNOUNCED, "two answered for {two:?}");
     }
     Ok(())
 }

@@ -86,8 +86,9 @@ fn keepalived_killed_or_frozen_goes_on_answering_beside_its_successor() {
 
 #[test]
 fn keepalived_that_leaves_in_order_does_not_answer_beside_its_successor_for_long() {
-    for (version, advert_int) in [(2, 1000), (3, 1000), (3, 10)] {
-        let advert_int = Duration::from_millis(advert_int);
+    // At 10 ms a busy machine alone makes two keepalived change roles.
+    for version in [2, 3] {
+        let advert_int = Duration::from_secs(1);
         let outcome = failure(version, advert_int, Keepalived::terminate).unwrap();
         println!(
             "keepalived v{version} {advert_int:?} SIGTERM: priority 0 after {:?} ms, successor {:.3} ms later, two answered {}, nobody {}",
