@@ -10,6 +10,7 @@ pub mod arp;
 mod bpf;
 mod contender;
 mod figure;
+mod floor;
 mod hogs;
 mod process;
 pub mod report;
@@ -73,6 +74,7 @@ impl Bench {
                 Suite::Arp => arp::run(self, &mut report)?,
             }
         }
+        report.finish();
         Ok(report)
     }
 }

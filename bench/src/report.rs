@@ -36,6 +36,10 @@ struct Machine {
     keepalived: String,
     /// Of the minute before the run.
     load_before: String,
+    /// Milliseconds that a hypervisor kept the processors from running during the run, all together.
+    stolen_ms: u64,
+    #[serde(skip)]
+    stolen_before_ms: u64,
 }
 
 /// A promise: a statistic of a quantity of vrrpd's, or its ratio to another's, within a bound.
@@ -107,8 +111,15 @@ impl Report {
             vrrpd: version(Command::new(&bench.vrrpd).arg("-V"))?,
             keepalived: version(Command::new("keepalived").arg("--version"))?,
             load_before: read("/proc/loadavg").split_whitespace().next().unwrap_or_default().to_owned(),
+            stolen_ms: 0,
+            stolen_before_ms: stolen_ms(),
         };
         Ok(Self { machine, quick: bench.quick, figures: Vec::new(), targets: Vec::new() })
+    }
+
+    /// Says what the machine was kept from during the run.
+    pub(crate) fn finish(&mut self) {
+        self.machine.stolen_ms = stolen_ms().saturating_sub(self.machine.stolen_before_ms);
     }
 
     pub(crate) fn add(&mut self, figure: Figure) {
@@ -196,6 +207,13 @@ impl Report {
     }
 }
 
+/// Since boot, from the first line of `/proc/stat`, which has ticks of 10 ms.
+fn stolen_ms() -> u64 {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse::<u64>().ok());
+    ticks.unwrap_or(0) * 10
+}
+
 fn version(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("starting {command:?}"))?;
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -242,6 +260,8 @@ mod tests {
             vrrpd: "vrrpd 0.1.0".to_owned(),
             keepalived: "Keepalived v2.2.7".to_owned(),
             load_before: "0.00".to_owned(),
+            stolen_ms: 0,
+            stolen_before_ms: 0,
         };
         let mut report = Report { machine, quick: true, figures: Vec::new(), targets: Vec::new() };
         let key = ("takeover", "SIGKILL", "lateness", "ms");

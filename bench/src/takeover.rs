@@ -15,6 +15,7 @@ use tests::{
 use crate::{
     Bench, Figure, Report, Target,
     contender::{Contender, Node, forget_addresses},
+    floor::lateness_ms,
     hogs::Hogs,
     progress,
 };
@@ -113,11 +114,13 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     for case in cases(bench.quick) {
         let lab = Lab::with_routers(2)?;
         let mut rounds: [Vec<Round>; Contender::ALL.len()] = Default::default();
+        let mut floor = Vec::new();
         for turn in 0..TURNS {
             for (contender, rounds) in Contender::ALL.into_iter().zip(&mut rounds) {
                 let count = case.rounds.div_ceil(TURNS).min(case.rounds - turn * case.rounds.div_ceil(TURNS));
                 turn_of(bench, &lab, &case, contender, count, rounds)
                     .with_context(|| format!("{}, {}", contender.name(), case.name()))?;
+                floor.extend(lateness_ms(case.hogs)?);
             }
         }
         for (contender, rounds) in Contender::ALL.into_iter().zip(&rounds) {
@@ -125,6 +128,10 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
             for figure in figures(&case, contender, rounds) {
                 report.add(figure);
             }
+        }
+        let key = (SUITE, &*case.name(), LATENESS, "ms");
+        if let Some(figure) = Figure::new(key, "bare timer", &floor) {
+            report.add(figure.headline(case.headlines().contains(&LATENESS)));
         }
     }
     let key = (SUITE, "all of the above", "decision to flag", "µs");

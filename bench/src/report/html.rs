@@ -18,13 +18,14 @@ pub(super) fn page(report: &Report) -> String {
     let _ = write!(page, "<title>vrrpd, measured</title><style>{STYLE}</style><h1>vrrpd, measured</h1>");
     let _ = write!(
         page,
-        "<p>{} and {} on {} × {}, Linux {}; load before the run {}.{}</p>",
+        "<p>{} and {} on {} × {}, Linux {}; load before the run {}; the hypervisor took {} ms.{}</p>",
         escaped(&machine.vrrpd),
         escaped(&machine.keepalived),
         machine.processors,
         escaped(&machine.processor),
         escaped(&machine.kernel),
         escaped(&machine.load_before),
+        machine.stolen_ms,
         if report.quick { " A quick run: few samples." } else { "" },
     );
     targets(report, &mut page);

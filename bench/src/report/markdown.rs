@@ -11,8 +11,13 @@ pub(super) fn tables(report: &Report, chosen: impl Fn(&Figure) -> bool) -> Strin
     let machine = &report.machine;
     let _ = writeln!(
         text,
-        "{} and {} on {} × {}, Linux {}. Cells: median / p95 / max.",
-        machine.vrrpd, machine.keepalived, machine.processors, machine.processor, machine.kernel
+        "{} and {} on {} × {}, Linux {}; the hypervisor took {} ms. Cells: median / p95 / max.",
+        machine.vrrpd,
+        machine.keepalived,
+        machine.processors,
+        machine.processor,
+        machine.kernel,
+        machine.stolen_ms
     );
     let mut suites: Vec<&str> = Vec::new();
     for figure in report.figures.iter().filter(|figure| chosen(figure)) {
