@@ -27,6 +27,11 @@ impl Tally {
     }
 }
 
+/// The test that a line says has failed: `test NAME ... FAILED`.
+pub(super) fn failed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... FAILED").filter(|name| !name.contains(' '))
+}
+
 impl AddAssign for Tally {
     fn add_assign(&mut self, more: Self) {
         self.passed += more.passed;
@@ -44,6 +49,13 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failed_tests_are_known_by_name() {
+        assert_eq!(failed_test("test a::b ... FAILED"), Some("a::b"));
+        assert_eq!(failed_test("test a::b ... ok"), None);
+        assert_eq!(failed_test("test result: FAILED. 9 passed"), None);
+    }
 
     #[test]
     fn closing_lines_are_counted_and_others_are_not() {
