@@ -159,6 +159,8 @@ impl Loop {
                 router.announcements.start(done);
             } else {
                 router.announcements.stop();
+                // Not when it is wanted.
+                router.prepare_advert(router.config.priority);
             }
             router.remember(reacted);
             let places = places(router);
