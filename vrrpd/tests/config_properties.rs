@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use proptest::{collection, option, prelude::*, sample};
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 use vrrpd::config::{
-    Checksum, Config, Garp, Router, Start, VirtualAddress, XdpMode, describe, parse, to_toml,
+    Checksum, Config, Garp, Hooks, Router, Start, VirtualAddress, XdpMode, describe, parse, to_toml,
 };
 
 const VALID: &str = include_str!("../../examples/every-key.toml");
@@ -121,7 +121,15 @@ fn any_config() -> impl Strategy<Value = Config> {
             for router in &mut routers {
                 router.mcast_src_ip = router.mcast_src_ip.filter(|source| !taken.contains(source));
             }
-            Config { router_id, routers }
+            Config {
+                router_id,
+                routers,
+                checks: Vec::new(),
+                sync_groups: Vec::new(),
+                script_user: None,
+                notify_fifo: None,
+                mail: None,
+            }
         })
         .prop_filter("at least one router", |config| !config.routers.is_empty())
 }
@@ -144,6 +152,7 @@ fn virtual_address() -> impl Strategy<Value = VirtualAddress> {
             address,
             prefix_len,
             dev,
+            broadcast: None,
             label,
             scope,
         },
@@ -209,6 +218,13 @@ fn router() -> impl Strategy<Value = Router> {
             xdp_mode,
             auth_pass,
             addresses,
+            excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+            unicast: None,
+            track: Vec::new(),
+            dont_track_primary: false,
+            hooks: Hooks::default(),
         }
     })
 }

@@ -32,7 +32,8 @@ pub(super) fn virtual_address<'t>(
     match string_or_table(entry).and_then(|text| virtual_net(&text)) {
         Ok((address, prefix_len)) => {
             let address = IpAddr::V4(address);
-            let value = VirtualAddress { address, prefix_len, dev: None, label: None, scope: 0 };
+            let value =
+                VirtualAddress { address, prefix_len, dev: None, broadcast: None, label: None, scope: 0 };
             Some(At { value, span: entry.span() })
         }
         Err(wrong) => {
@@ -63,6 +64,7 @@ fn from_table<'t>(
         address: IpAddr::V4(ip),
         prefix_len,
         dev: optional(dev)?,
+        broadcast: None,
         label: optional(label)?,
         scope: scope.or(0)?,
     };

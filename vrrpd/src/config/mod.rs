@@ -10,24 +10,38 @@
 
 mod across;
 mod address;
+mod check;
 mod describe;
 mod duration;
+mod hook;
 mod keys;
 mod load;
 mod overrides;
 mod problem;
 mod raw;
+mod route;
 mod syntax;
+mod unicast;
 mod valid;
 mod vocabulary;
 mod write;
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
+pub use check::{
+    Check, CheckKind, FileCheck, HttpCheck, InitFile, ParamMatch, ProcessCheck, ProcessName, ScriptCheck,
+    Subject, TcpCheck, Tracked, Weight,
+};
 pub use describe::describe;
+pub use hook::{Hook, Hooks, Mail, MailTls, NotifyFifo, Program, SyncGroup, User};
 pub use load::{ConfigError, load, parse};
 pub use overrides::{EMBEDDED, Overrides};
 pub use problem::Problems;
+pub use route::{Prefix, RouteKind, RuleAction, VirtualRoute, VirtualRule};
+pub use unicast::{Unicast, UnicastPeer};
 pub use write::to_toml;
 
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
@@ -39,6 +53,16 @@ pub struct Config {
     pub router_id: String,
     /// In the order of the file.
     pub routers: Vec<Router>,
+    /// All checks, in the order of the file.
+    pub checks: Vec<Check>,
+    /// In the order of the file.
+    pub sync_groups: Vec<SyncGroup>,
+    /// `script_user`: who scripts run as that name nobody. root if `None`.
+    pub script_user: Option<User>,
+    /// Where transitions are written to.
+    pub notify_fifo: Option<NotifyFifo>,
+    /// Where mails go.
+    pub mail: Option<Mail>,
 }
 
 /// One `[vrrp_instance.NAME]`.
@@ -80,6 +104,20 @@ pub struct Router {
     pub auth_pass: Option<[u8; 8]>,
     /// In the order of the file, which is that of the advert. 1..=255, each once.
     pub addresses: Vec<VirtualAddress>,
+    /// `virtual_ipaddress_excluded`: move with the role and are not in the advert. Each once, none in `addresses`.
+    pub excluded: Vec<VirtualAddress>,
+    /// `virtual_routes`: there while master.
+    pub routes: Vec<VirtualRoute>,
+    /// `virtual_rules`: there while master.
+    pub rules: Vec<VirtualRule>,
+    /// Adverts go to these peers; to the multicast group if `None`.
+    pub unicast: Option<Unicast>,
+    /// What its priority depends on.
+    pub track: Vec<Tracked>,
+    /// `dont_track_primary`: whether the interface of the adverts may be down without a fault.
+    pub dont_track_primary: bool,
+    /// What is run when it changes its state.
+    pub hooks: Hooks,
 }
 
 /// One entry of `virtual_ipaddress`.
@@ -91,6 +129,8 @@ pub struct VirtualAddress {
     pub prefix_len: u8,
     /// The interface that carries it; the router's own if `None`.
     pub dev: Option<String>,
+    /// `brd`: broadcast address of an IPv4 address.
+    pub broadcast: Option<Ipv4Addr>,
     /// Label of an IPv4 address, 1..=15 bytes.
     pub label: Option<String>,
     /// As `ip address` takes it: 0 global, 200 site, 253 link, 254 host, or any number up to 255.

@@ -26,7 +26,15 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
     across::check(&file.instances, findings);
     let router_id = file.router_id.or(host_name())?;
     let routers = routers.into_iter().collect::<Option<Vec<_>>>()?;
-    findings.problems.is_empty().then_some(Config { router_id, routers })
+    findings.problems.is_empty().then_some(Config {
+        router_id,
+        routers,
+        checks: Vec::new(),
+        sync_groups: Vec::new(),
+        script_user: None,
+        notify_fifo: None,
+        mail: None,
+    })
 }
 
 /// `None` if anything in `instance` was reported.
@@ -62,6 +70,13 @@ fn router(instance: &Instance, findings: &mut Findings) -> Option<Router> {
         xdp_mode: instance.xdp_mode.or(XdpMode::Auto)?,
         auth_pass: auth_pass?,
         addresses: addresses?.into_iter().map(|at| at.value).collect(),
+        excluded: Vec::new(),
+        routes: Vec::new(),
+        rules: Vec::new(),
+        unicast: None,
+        track: Vec::new(),
+        dont_track_primary: false,
+        hooks: super::Hooks::default(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! A data plane on a veth in a namespace of its own, and its programs to be run by hand on the same maps.
 
-use std::{net::IpAddr, process::Command, time::Duration};
+use std::{fs, net::IpAddr, process::Command, time::Duration};
 
 use aya::{
     Ebpf, EbpfLoader,
@@ -26,6 +26,8 @@ pub(crate) fn namespace() {
     assert!(rustix::process::geteuid().is_root(), "these tests need root: cargo xtask test");
     // SAFETY: touches no memory. The thread is the test's own, and ends with it.
     assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
+    // The neighbour and listener messages of IPv6 would be counted beside the frames of a test.
+    fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").unwrap();
     ip("link add va address 02:00:00:00:00:0a type veth peer name vb address 02:00:00:00:00:0b");
     ip("link set va up");
     ip("link set vb up");

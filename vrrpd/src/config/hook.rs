@@ -1,0 +1,107 @@
+//! What is run or told when a router changes its state, and who it runs as.
+
+use std::{path::PathBuf, time::Duration};
+
+/// What a `script` or `notify` key says is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// An executable with its arguments, run as it is. At least one element; the first is an absolute path.
+    Direct(Vec<String>),
+    /// A line that needs a shell (it has one of `|&;<>()$\`*?[]#~` or the like outside quotes): `/bin/sh -c LINE`.
+    Shell(String),
+}
+
+/// `user = "nginx"` or `user = "nginx:www-data"`: names or numbers. Looked up when it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Name or number of the user.
+    pub user: String,
+    /// Name or number of the group; that of the user if `None`.
+    pub group: Option<String>,
+}
+
+/// The `notify` keys of a router or a sync group.
+///
+/// keepalived's order: first the one of the state, without arguments added; then `notify` with
+/// `INSTANCE|GROUP NAME STATE PRIORITY` added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hooks {
+    /// On becoming master.
+    pub notify_master: Option<Hook>,
+    /// On becoming backup.
+    pub notify_backup: Option<Hook>,
+    /// On a fault.
+    pub notify_fault: Option<Hook>,
+    /// On stopping.
+    pub notify_stop: Option<Hook>,
+    /// On each of them.
+    pub notify: Option<Hook>,
+    /// `smtp_alert`: a mail on each of them.
+    pub smtp_alert: bool,
+}
+
+/// `notify_master = "/etc/x.sh"` or `{ script = "/etc/x.sh", user = "nobody", timeout = "30s" }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// What is run.
+    pub program: Program,
+    /// Who it runs as; [`Config::script_user`](super::Config::script_user) if `None`.
+    pub user: Option<User>,
+    /// When it is killed. 1 s..=1 h; 30 s unless given.
+    pub timeout: Duration,
+}
+
+/// `[vrrp_sync_group.NAME]`: routers that change their state together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyncGroup {
+    /// NAME.
+    pub name: String,
+    /// Indexes in [`Config::routers`](super::Config::routers), two or more; no router is in two groups.
+    pub members: Vec<usize>,
+    /// Tracked for all of them. Only weight 0 unless `tracking_weight`.
+    pub track: Vec<super::Tracked>,
+    /// `sync_group_tracking_weight`: whether weights of what members track count. Otherwise members track with weight 0
+    /// only, and every other weight is left out with a warning, as in keepalived.
+    pub tracking_weight: bool,
+    /// Run when the group as a whole changes.
+    pub hooks: Hooks,
+}
+
+/// `notify_fifo = "/run/vrrpd.fifo"`, and `notify_fifo_script`, which reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotifyFifo {
+    /// Made if it is not there, and then removed at the end.
+    pub path: PathBuf,
+    /// Started with the path as its last argument, and started again if it ends.
+    pub script: Option<Hook>,
+}
+
+/// `notification_email` and its like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// `notification_email`, one or more.
+    pub to: Vec<String>,
+    /// `notification_email_from`.
+    pub from: String,
+    /// `smtp_server`: host name or address. 127.0.0.1 unless given.
+    pub server: String,
+    /// From `smtp_server = "host:port"`. 25 unless given.
+    pub port: u16,
+    /// `smtp_helo_name`; the host's name if `None`.
+    pub helo_name: Option<String>,
+    /// `smtp_connect_timeout`. 1 s..=10 min; 30 s unless given.
+    pub connect_timeout: Duration,
+    /// `smtp_tls`.
+    pub tls: MailTls,
+}
+
+/// `smtp_tls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTls {
+    /// `"none"`: never.
+    None,
+    /// `"opportunistic"`: STARTTLS where the server offers it, its certificate not looked at. The default.
+    Opportunistic,
+    /// `"starttls"`: STARTTLS with a valid certificate, or no mail.
+    Required,
+}
