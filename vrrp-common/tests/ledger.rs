@@ -54,7 +54,7 @@ fn the_ledger_names_what_exists() {
 fn the_ledger_names_every_deliberate_defect() {
     let root = root();
     let ledger = fs::read_to_string(root.join("docs/rfc9568.md")).unwrap();
-    let mutations = fs::read_to_string(root.join("vrrp-common/tests/simulation/mutation.rs")).unwrap();
+    let mutations = fs::read_to_string(root.join("simulation/src/mutation.rs")).unwrap();
     let list = mutations.split("mutations! {\n").nth(1).unwrap().split("\n}\n").next().unwrap();
     let names = list.lines().filter_map(|line| line.trim().strip_suffix(','));
     let named: Vec<_> = quoted(&ledger).collect();

@@ -12,6 +12,7 @@ mod build;
 mod cargo;
 mod run;
 mod setup;
+mod sim;
 mod test;
 mod toolchain;
 
@@ -48,6 +49,8 @@ enum Task {
     },
     /// Measure vrrpd beside keepalived; writes `report.html` and `report.json` to `target/bench`.
     Bench(bench::Arguments),
+    /// Simulate failures of several routers, from a seed: what is broken is shown with the least that breaks it.
+    Sim(sim::Arguments),
     /// Check format, lints and documentation, build the daemon and run every test.
     Test {
         /// Leave out the end-to-end tests, which need root and minutes.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Task::Build { release } => build::command(release),
         Task::Run { arguments } => run::command(&arguments),
         Task::Bench(arguments) => bench::command(&arguments),
+        Task::Sim(arguments) => sim::command(&arguments),
         Task::Test { fast, filters } => test::command(fast, &filters),
     };
     match outcome {

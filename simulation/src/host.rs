@@ -1,6 +1,6 @@
 //! A host: clock, model of the data plane, and the daemon around the election.
 
-use std::{collections::VecDeque, net::IpAddr};
+use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 use vrrp_common::{
     election::{Door, Effects, Expect, Input, Settings, StateName, Transition},
@@ -34,6 +34,7 @@ pub(crate) struct Kernel {
     lease_until: Time,
     expected: Option<(IpAddr, Vec<u8>)>,
     last_heard: Time,
+    last_stamp: Time,
     ring: VecDeque<(Vec<u8>, Time)>,
     lease_ignored: bool,
 }
@@ -41,6 +42,9 @@ pub(crate) struct Kernel {
 impl Kernel {
     /// Stamps what is expected and queues what is not; `false` when the ring is full.
     fn receive(&mut self, frame: &[u8], now: Time) -> bool {
+        // No two frames have the same stamp: each takes many nanoseconds, however slow the clock is.
+        let now = now.max(self.last_stamp + Duration::from_nanos(1));
+        self.last_stamp = now;
         if self.recognises(frame) {
             self.last_heard = now;
             return true;

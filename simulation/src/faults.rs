@@ -10,7 +10,7 @@ use vrrp_common::{
 use crate::{random::Random, trace::Moment};
 
 /// Something that begins and, mostly, ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) kind: Kind,
     pub(crate) host: usize,

@@ -7,18 +7,20 @@ use vrrp_common::{
     types::{AdvertInterval, Priority},
 };
 
-use super::{ACT, Checker, Seen, View, ensure, grace, must_follow, ns, outranks};
+use super::{ACT, Checker, Seen, View, ensure, grace, must_follow, ns, outranks, wire::Recent};
 use crate::trace::Moment;
 
 /// I1, I2: who answers has sent an advert that those who heard it still wait for; a leaving one, for one interval.
 pub(super) struct Lease {
     /// Last advert of each host, with its own clock.
     last: Vec<Option<(Time, Advert)>>,
+    /// When something last befell each host from outside.
+    trouble: Vec<Moment>,
 }
 
 impl Lease {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { last: vec![None; hosts] }
+        Self { last: vec![None; hosts], trouble: vec![0; hosts] }
     }
 }
 
@@ -28,6 +30,9 @@ impl Checker for Lease {
     }
 
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if let Seen::Trouble { host } = *seen {
+            self.trouble[host] = view.now;
+        }
         if let Seen::Advertised { by, advert, .. } = *seen {
             let at = view.hosts[by].clock(view.now);
             let farewell = advert.priority == Priority::RELEASE;
@@ -42,9 +47,10 @@ impl Checker for Lease {
             let Some((at, advert)) = self.last[index] else {
                 return Err(format!("{index} answers and has never advertised"));
             };
-            // Between its farewell and the store that shortens the lease a daemon may die.
+            // Between its farewell and the store that shortens the lease a daemon may die, or be paused and go on.
+            let undisturbed = host.runs() && view.now > self.trouble[index] + ACT;
             let bound = match advert.priority {
-                Priority::RELEASE if host.runs() => {
+                Priority::RELEASE if undisturbed => {
                     advert.interval.span() + core::time::Duration::from_nanos(ACT)
                 }
                 _ => advert.interval.lease(),
@@ -129,7 +135,7 @@ impl Checker for Outranked {
             && outranks(advert, view.own(to))
         {
             let leaving = view.hosts[to].state() == Some(StateName::Leaving);
-            let due = view.now + ACT + if leaving { grace() } else { 0 };
+            let due = view.now + ACT + if leaving { grace(advert) } else { 0 };
             self.due.push((to, view.hosts[to].epoch, due));
         }
         self.due.retain(|(host, epoch, _)| view.open(*host) && view.hosts[*host].epoch == *epoch);
@@ -143,14 +149,25 @@ impl Checker for Outranked {
 /// When two hosts began to answer at once, and their epochs then.
 type Since = (Moment, [u32; 2]);
 
-/// On a calm network two running hosts answer at once for two ways of an advert at most.
+/// On a calm network two running hosts answer at once for two ways of an advert at most; for one interval more when
+/// the better one has used up its answers.
 pub(super) struct Overlap {
     since: Vec<Vec<Option<Since>>>,
+    losing: Recent,
 }
 
 impl Overlap {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { since: vec![vec![None; hosts]; hosts] }
+        Self { since: vec![vec![None; hosts]; hosts], losing: Recent::new(hosts) }
+    }
+}
+
+impl Overlap {
+    fn bound(&mut self, view: &View<'_>, both: [usize; 2]) -> u64 {
+        let usual = 2 * (view.scenario.quality.max_delay + ACT) + grace(view.own(both[0]));
+        let unanswered = both.iter().filter(|host| self.losing.count(view, **host, 4) > 3);
+        let interval = unanswered.map(|host| ns(view.hosts[*host].settings.interval.span())).max();
+        usual + interval.unwrap_or(0) * 102 / 100
     }
 }
 
@@ -159,11 +176,15 @@ impl Checker for Overlap {
         "overlap"
     }
 
-    fn see(&mut self, view: &View<'_>, _: &Seen) -> Result<(), String> {
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
         if !view.scenario.is_calm() {
             return Ok(());
         }
-        let bound = 2 * (view.scenario.quality.max_delay + ACT) + grace();
+        if let Seen::Heard { to, advert, .. } = *seen
+            && !outranks(advert, view.own(to))
+        {
+            self.losing.push(view, to);
+        }
         for (a, b) in pairs(view.hosts.len()) {
             let epochs = [view.hosts[a].epoch, view.hosts[b].epoch];
             let since = &mut self.since[a][b];
@@ -173,6 +194,7 @@ impl Checker for Overlap {
                 _ => overlap.then_some((view.now, epochs)),
             };
             let longest = since.map_or(0, |(began, _)| view.now - began);
+            let bound = self.bound(view, [a, b]);
             ensure(longest <= bound, || format!("{a} and {b} both answer for {longest} ns"))?;
         }
         Ok(())
@@ -187,6 +209,8 @@ fn pairs(hosts: usize) -> impl Iterator<Item = (usize, usize)> {
 #[derive(Default)]
 pub(super) struct Handover {
     running: Option<Leave>,
+    /// Who advertised last as master, and who before.
+    spoke: [Option<(usize, Moment)>; 2],
 }
 
 struct Leave {
@@ -196,8 +220,14 @@ struct Leave {
 }
 
 impl Handover {
-    fn begin(view: &View<'_>, host: usize) -> Option<Leave> {
+    fn begin(&self, view: &View<'_>, host: usize) -> Option<Leave> {
         let delay = view.scenario.quality.max_delay;
+        // An advert of the master before may still be on its way, and be taken for the successor's.
+        let others = self.spoke.iter().flatten().filter(|(by, _)| *by != host);
+        let late = others.map(|(_, at)| at + delay + ACT).max().unwrap_or(0);
+        if view.now <= late {
+            return None;
+        }
         let address = view.hosts[host].settings.address;
         let skews = view.hosts.iter().filter(|other| other.runs()).filter_map(|other| {
             let subject = &other.daemon.as_ref()?.subject;
@@ -223,11 +253,17 @@ impl Checker for Handover {
     }
 
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if let Seen::Advertised { by, advert, .. } = *seen
+            && advert.priority != Priority::RELEASE
+        {
+            let before = self.spoke.into_iter().flatten().find(|(other, _)| *other != by);
+            self.spoke = [Some((by, view.now)), before];
+        }
         if let Seen::Changed { by, transition, was_open: true, .. } = *seen
             && transition.to == StateName::Leaving
             && view.scenario.is_calm()
         {
-            self.running = Self::begin(view, by);
+            self.running = self.begin(view, by);
         }
         let Some(leave) = &self.running else { return Ok(()) };
         let disturbed = view.hosts.iter().zip(&leave.epochs).any(|(host, epoch)| host.epoch != *epoch);

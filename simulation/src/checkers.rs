@@ -13,7 +13,7 @@
 use std::{fmt, time::Duration};
 
 use vrrp_common::{
-    election::{HANDOVER_GRACE, Input, Settings, Transition},
+    election::{ANNOUNCEMENT_GRACE, HANDOVER_GRACE, Input, Settings, Transition},
     receive::Advert,
     types::Priority,
 };
@@ -69,9 +69,11 @@ impl View<'_> {
 
 /// What does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Violation {
-    pub(crate) checker: &'static str,
-    pub(crate) what: String,
+pub struct Violation {
+    /// Who found it.
+    pub checker: &'static str,
+    /// In words.
+    pub what: String,
 }
 
 impl fmt::Display for Violation {
@@ -113,8 +115,11 @@ fn ns(span: Duration) -> u64 {
 /// `W`: from the arrival of an advert to its effect in the map, with room for clocks that run apart.
 const ACT: u64 = WAKE + STORE + 2_000;
 
-fn grace() -> u64 {
-    ns(HANDOVER_GRACE) + WAKE
+/// How long a leaving master answers on after it has heard its successor. A flipped bit in the source address, which
+/// no checksum of VRRP's covers, makes one that has its own MAC of it.
+fn grace(successor: Advert) -> u64 {
+    let grace = if successor.from_virtual_mac { HANDOVER_GRACE } else { ANNOUNCEMENT_GRACE };
+    ns(grace) + WAKE
 }
 
 fn outranks(advert: Advert, own: Advert) -> bool {

@@ -8,21 +8,21 @@ use super::{ACT, Checker, Seen, View, ensure, outranks};
 use crate::trace::Moment;
 
 /// What each host has done in its last intervals, by its own clock.
-struct Recent(Vec<VecDeque<Time>>);
+pub(super) struct Recent(Vec<VecDeque<Time>>);
 
 impl Recent {
-    fn new(hosts: usize) -> Self {
+    pub(super) fn new(hosts: usize) -> Self {
         Self(vec![VecDeque::new(); hosts])
     }
 
-    fn count(&mut self, view: &View<'_>, host: usize, intervals: u32) -> usize {
+    pub(super) fn count(&mut self, view: &View<'_>, host: usize, intervals: u32) -> usize {
         let now = view.hosts[host].clock(view.now);
         let window = view.hosts[host].settings.interval.span() * intervals;
         self.0[host].retain(|at| now.since(*at) < window);
         self.0[host].len()
     }
 
-    fn push(&mut self, view: &View<'_>, host: usize) {
+    pub(super) fn push(&mut self, view: &View<'_>, host: usize) {
         self.0[host].push_back(view.hosts[host].clock(view.now));
     }
 }

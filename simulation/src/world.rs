@@ -28,7 +28,7 @@ enum Next {
     Arrive { to: usize, from: usize, serial: u64 },
     Wake(usize),
     WriteDoor { host: usize, epoch: u32 },
-    LeaseOver,
+    LeaseOver(usize),
     Start(usize),
     Begin(usize),
     End(usize),
@@ -53,13 +53,19 @@ pub(crate) struct World<'a> {
 }
 
 /// How a run ended.
-pub(crate) struct Outcome {
-    pub(crate) violation: Option<Violation>,
-    pub(crate) trace: Vec<String>,
-    pub(crate) events: u64,
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What broke, and ended it.
+    pub violation: Option<Violation>,
+    /// One line per event, if they were to be kept.
+    pub trace: Vec<String>,
+    /// How many things happened.
+    pub events: u64,
 }
 
-pub(crate) fn run(scenario: &Scenario, mutation: Option<Mutation>, keep_trace: bool) -> Outcome {
+/// Runs a scenario to its end or to the first violation.
+#[must_use]
+pub fn run(scenario: &Scenario, mutation: Option<Mutation>, keep_trace: bool) -> Outcome {
     let mut world = World {
         scenario,
         mutation,
@@ -113,7 +119,7 @@ impl World<'_> {
                 Next::Arrive { to, from, serial } => self.arrive(order, to, from, serial)?,
                 Next::Wake(host) => self.wake(host)?,
                 Next::WriteDoor { host, epoch } => self.write_door(host, epoch),
-                Next::LeaseOver => {}
+                Next::LeaseOver(host) => self.lease_over(host),
                 Next::Start(host) => self.start(host)?,
                 Next::Begin(index) => self.begin(index)?,
                 Next::End(index) => self.end(index)?,
@@ -212,7 +218,11 @@ impl World<'_> {
 
     fn transmit(&mut self, from: usize, serial: u64, frame: &[u8]) {
         for to in (0..self.hosts.len()).filter(|to| *to != from) {
-            for (moment, frame) in self.network.carry(&mut self.random, self.now, (from, to), frame) {
+            let copies = self.network.carry(&mut self.random, self.now, (from, to), frame);
+            if copies.is_empty() {
+                self.trace.line(self.now, || format!("{to} will not hear that: lost"));
+            }
+            for (moment, frame) in copies {
                 self.at(moment, Next::Arrive { to, from, serial });
                 self.frames.insert(self.order, frame);
             }
@@ -229,7 +239,15 @@ impl World<'_> {
         let (open, over) = (host.open(self.now), host.moment(host.lease_until()));
         self.trace.line(self.now, || format!("{index} door {}", if open { "open" } else { "closed" }));
         if open {
-            self.at(over, Next::LeaseOver);
+            self.at(over, Next::LeaseOver(index));
+        }
+    }
+
+    /// Nothing happens but the time: the lease that this one was, if there is no later one.
+    fn lease_over(&mut self, index: usize) {
+        let host = &self.hosts[index];
+        if host.moment(host.lease_until()) == self.now {
+            self.trace.line(self.now, || format!("{index} lease over"));
         }
     }
 
@@ -245,7 +263,7 @@ impl World<'_> {
 
     fn begin(&mut self, index: usize) -> Result<(), Violation> {
         let Trouble { kind, host, .. } = self.scenario.troubles[index];
-        self.trace.line(self.now, || format!("{host} {kind:?} begins"));
+        self.trace.line(self.now, || format!("BEGIN host {host} {kind}"));
         let settings = self.hosts[host].settings;
         match kind {
             Kind::Kill => self.hosts[host].kill(),
@@ -262,7 +280,7 @@ impl World<'_> {
 
     fn end(&mut self, index: usize) -> Result<(), Violation> {
         let Trouble { kind, host, .. } = self.scenario.troubles[index];
-        self.trace.line(self.now, || format!("{host} {kind:?} ends"));
+        self.trace.line(self.now, || format!("END   host {host} {kind}"));
         match kind {
             Kind::Stop if self.hosts[host].daemon.is_some() => {
                 // The old process has ended by now, or is killed.

@@ -1,7 +1,18 @@
 //! One line per event, for people, and for the comparison of two runs.
 
+use std::fmt;
+
 /// Nanoseconds of simulated true time.
 pub(crate) type Moment = u64;
+
+/// A moment as people read it.
+pub(crate) struct Instant(pub(crate) Moment);
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03} ms", self.0 / 1_000_000, self.0 / 1_000 % 1_000)
+    }
+}
 
 /// The lines of a run; none are kept when nobody wants them.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use crate::{random::Random, trace::Moment};
 
 /// What the LAN does to frames. Chances are per mille.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quality {
     pub(crate) max_delay: u64,
     pub(crate) loss: u64,

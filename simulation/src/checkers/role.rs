@@ -24,7 +24,8 @@ struct Heard {
     /// Of that master; `None`: of its own.
     interval: Option<AdvertInterval>,
     advert: Option<Advert>,
-    released_at: Option<Time>,
+    /// And the priority that it had then.
+    released_at: Option<(Time, Priority)>,
 }
 
 impl Heard {
@@ -45,7 +46,7 @@ impl Takeover {
         let interval = self.unread[to].unwrap_or(advert.interval).min(advert.interval);
         self.unread[to] = Some(interval);
         if advert.priority == Priority::RELEASE {
-            heard.released_at = heard.released_at.or(Some(at));
+            heard.released_at = heard.released_at.or(Some((at, view.hosts[to].settings.priority)));
         } else if must_follow(&view.hosts[to], advert) {
             *heard = Heard { at, interval: Some(interval), advert: Some(advert), released_at: None };
         } else if !view.hosts[to].settings.preempt_delay.is_zero() {
@@ -65,20 +66,23 @@ impl Takeover {
         // The formulas of the RFCs once more, in nanoseconds.
         let centisecond = u64::from(interval.as_centiseconds()) * 10_000_000;
         let unit = if settings.version.as_u8() == 2 { 1_000_000_000 } else { centisecond };
-        let skew = (256 - u64::from(settings.priority.as_u8())) * unit / 256;
+        let skew = |priority: Priority| (256 - u64::from(priority.as_u8())) * unit / 256;
         match cause {
             Cause::MasterDown => {
                 let waited = ns(now.since(heard.at));
-                ensure(waited >= 3 * centisecond + skew, || {
+                ensure(waited >= 3 * centisecond + skew(settings.priority), || {
                     format!("{by} takes over {waited} ns after it heard a master or began to listen")
                 })
             }
             Cause::MasterReleased => {
-                let Some(released_at) = heard.released_at else {
+                let Some((released_at, then)) = heard.released_at else {
                     return Err(format!("{by} takes over from a master that has not left"));
                 };
                 let waited = ns(now.since(released_at));
-                ensure(waited >= skew, || format!("{by} takes over {waited} ns after a farewell"))
+                // A takeover after a farewell keeps the skew that it began with.
+                ensure(waited >= skew(settings.priority.max(then)), || {
+                    format!("{by} takes over {waited} ns after a farewell")
+                })
             }
             Cause::Owner => {
                 // A change in the same turn may have come after the start.
@@ -110,7 +114,7 @@ impl Checker for Takeover {
                     let Heard { released_at, interval, .. } = self.heard[by];
                     let now = view.hosts[by].clock(view.now);
                     let interval = interval.map(|interval| interval.min(view.hosts[by].settings.interval));
-                    let released_at = released_at.map(|_| now);
+                    let released_at = released_at.map(|(_, priority)| (now, priority));
                     self.heard[by] = Heard { released_at, interval, ..Heard::nothing_since(now) };
                 }
                 _ => {}
@@ -118,8 +122,7 @@ impl Checker for Takeover {
             Seen::Turned { by, configured: true } => {
                 // What need not be followed any more does not count any more.
                 let heard = &mut self.heard[by];
-                // A takeover after a farewell keeps the skew that it began with.
-                heard.released_at = heard.released_at.map(|_| Time::BOOT);
+                heard.released_at = heard.released_at.map(|(_, priority)| (Time::BOOT, priority));
                 if heard.advert.is_some_and(|advert| !must_follow(&view.hosts[by], advert)) {
                     *heard = Heard { at: Time::BOOT, advert: None, ..*heard };
                 }

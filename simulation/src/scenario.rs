@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A host as its operator has set it up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) settings: Settings,
     pub(crate) source: Ipv4Addr,
@@ -27,9 +27,9 @@ pub(crate) struct Plan {
     pub(crate) starts: Moment,
 }
 
-/// A run.
-#[derive(Clone, Debug)]
-pub(crate) struct Scenario {
+/// Everything that a run depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
     pub(crate) seed: u64,
     pub(crate) plans: Vec<Plan>,
     pub(crate) quality: Quality,
@@ -54,7 +54,9 @@ const SOURCES: [Ipv4Addr; 5] = [
 const MAX_PPM: u64 = 10_000;
 
 impl Scenario {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// That of a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
         let random = &mut Random::new(seed);
         let version = if random.per_mille(250) { Version::V2 } else { Version::V3 };
         let centiseconds = match version {
@@ -85,7 +87,8 @@ impl Scenario {
     }
 
     /// A quick router of low priority that does not hear the slow master, but is heard by it.
-    pub(crate) fn deaf() -> Self {
+    #[must_use]
+    pub fn deaf() -> Self {
         let mut scenario = Self::new(0);
         let plan = |host: usize, priority, centiseconds| Plan {
             settings: Settings {
@@ -111,20 +114,12 @@ impl Scenario {
         scenario
     }
 
-    /// Without what the failure does not need.
-    pub(crate) fn shrunk(mut self, fails: impl Fn(&Self) -> bool) -> Self {
-        let mut index = 0;
-        while index < self.troubles.len() {
-            let mut fewer = self.clone();
-            fewer.troubles.remove(index);
-            if fails(&fewer) {
-                self = fewer;
-            } else {
-                index += 1;
-            }
-        }
-        let calmer = Self { quality: Quality::calm(self.quality.max_delay), ..self.clone() };
-        if fails(&calmer) { calmer } else { self }
+    /// Hosts, troubles and faults of the LAN: what there is to leave out.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let Quality { loss, duplication, reordering, flips, .. } = self.quality;
+        let faults = [loss, duplication, reordering, flips].iter().filter(|chance| **chance > 0).count();
+        self.plans.len() + self.troubles.len() + faults
     }
 
     /// Whether every advert arrives, once, in order and in time.

@@ -1,6 +1,9 @@
 //! The election as the daemon sees it, or with one deliberate defect in what goes in or comes out.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use vrrp_common::{
     election::{Cause, Door, Effects, Election, Expect, Fault, Input, Preemption, Settings, State},
@@ -9,13 +12,26 @@ use vrrp_common::{
 };
 
 macro_rules! mutations {
-    ($($(#[$doc:meta])* $mutation:ident,)*) => {
-        /// A defect.
+    ($($(#[doc = $doc:literal])* $mutation:ident,)*) => {
+        /// A deliberate defect.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Mutation { $($(#[$doc])* $mutation,)* }
+        pub enum Mutation { $($(#[doc = $doc])* $mutation,)* }
 
         impl Mutation {
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$mutation,)*];
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$mutation,)*];
+
+            /// What is broken, as a sentence.
+            #[must_use]
+            pub const fn what(self) -> &'static str {
+                match self { $(Self::$mutation => concat!($($doc),*),)* }
+            }
+
+            /// The defect of this name.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|mutation| mutation.to_string() == name)
+            }
         }
     };
 }
@@ -73,6 +89,12 @@ mutations! {
     ReleaseWithoutSkew,
     /// A follower stays a backup whatever happens.
     NeverTakesOver,
+}
+
+impl fmt::Display for Mutation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
 }
 
 /// An election, perhaps with a defect.

@@ -1,0 +1,103 @@
+//! A scenario in words.
+
+use std::fmt;
+
+use vrrp_common::wire::vrrp::ChecksumForm;
+
+use crate::{
+    faults::{Change, Kind, Trouble},
+    network::Quality,
+    scenario::{Plan, Scenario},
+    trace::Instant,
+};
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (delay, quiet, end) = (self.quality.max_delay / 1000, Instant(self.quiet), Instant(self.end));
+        writeln!(
+            f,
+            "{} hosts; a frame takes up to {delay} µs; quiet from {quiet} on, until {end}",
+            self.plans.len()
+        )?;
+        for (host, plan) in self.plans.iter().enumerate() {
+            writeln!(f, "  host {host}: {plan}")?;
+        }
+        if !self.quality.is_calm() {
+            writeln!(f, "  the LAN: {}", self.quality)?;
+        }
+        self.troubles.iter().try_for_each(|trouble| writeln!(f, "  {trouble}"))
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = self.settings;
+        let (version, priority, interval) = (settings.version.as_u8(), settings.priority, settings.interval);
+        write!(f, "{} version {version}, priority {priority}, adverts every {interval}", self.source)?;
+        if !settings.preempt {
+            f.write_str(", does not preempt")?;
+        }
+        if !settings.preempt_delay.is_zero() {
+            write!(f, ", preempts after {:?}", settings.preempt_delay)?;
+        }
+        if self.checksum == ChecksumForm::MessageOnly {
+            f.write_str(", checksum over the message alone")?;
+        }
+        if self.ppm != 0 {
+            write!(f, ", clock {:+} ppm", self.ppm)?;
+        }
+        write!(f, ", starts at {}", Instant(self.starts))
+    }
+}
+
+impl fmt::Display for Quality {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.loss, "lost"),
+            (self.duplication, "doubled"),
+            (self.reordering, "late and out of order"),
+            (self.flips, "with a bit flipped"),
+        ];
+        let words: Vec<_> = parts
+            .iter()
+            .filter(|(per_mille, _)| *per_mille > 0)
+            .map(|(per_mille, what)| format!("{per_mille} of 1000 frames {what}"))
+            .collect();
+        f.write_str(&words.join(", "))
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {} host {} {}", Instant(self.begins), self.host, self.kind)?;
+        match self.ends {
+            Some(ends) => write!(f, ", until {}", Instant(ends)),
+            None => f.write_str(", for good"),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kill => f.write_str("has no daemon (killed)"),
+            Self::PowerOff => f.write_str("is off"),
+            Self::Pause => f.write_str("is paused"),
+            Self::Stop => f.write_str("is stopped"),
+            Self::Fault => f.write_str("has its interface down"),
+            Self::OneWay { to } => write!(f, "is not heard by host {to}"),
+            Self::Configure(change) => write!(f, "is configured with {change}"),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Priority(priority) => write!(f, "priority {priority}"),
+            Self::Interval(interval) => write!(f, "adverts every {interval}"),
+            Self::Preempt(true) => f.write_str("preempt"),
+            Self::Preempt(false) => f.write_str("no preempt"),
+        }
+    }
+}
