@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use anyhow::{Context as _, Result, ensure};
 use tests::{
     Ask, Asker, Lab, Timeline,
-    daemons::{Daemon as _, Router},
+    daemons::{Daemon as _, Router, Vrrpd, binary},
     lab::INTERFACE,
     scenario::{PATIENCE, PER_SECOND, Pair, VIP, VRID, ask_for, until_adverts, until_state},
     wait::{Mark, poll},
@@ -184,4 +184,56 @@ fn i9_the_interval_changes_on_sighup_and_the_role_stays() -> Result<()> {
         until_adverts(&pair.lab, "r1", 5)?;
     }
     watch.finish(&pair.lab)
+}
+
+/// Killed as master, its addresses are in the kernel, one of them on another interface. Only the data plane keeps the
+/// kernel from answering, until the next daemon has removed them.
+#[test]
+fn i3_what_was_configured_before_a_crash_and_is_not_after_it_is_never_answered() -> Result<()> {
+    const OTHER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 60);
+    const ELSEWHERE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 61);
+    let one = Router { advert_int: ADVERT_INT, ..Router::default() };
+    let with = |addresses: &[&str]| Router {
+        addresses: addresses.iter().map(|&a| a.into()).collect(),
+        ..one.clone()
+    };
+    let first = with(&["192.0.2.51/32", "192.0.2.52/32"]).vrrpd("r1");
+    let second = Router { vrid: 60, ..with(&["192.0.2.60/32"]) }.vrrpd("r1");
+    let second = second.split_once("\n\n").context("a section")?.1;
+    let second = second.replace("/32\"]", "/32\", { address = \"192.0.2.61/32\", dev = \"lo\" }]");
+
+    let lab = Lab::with_routers(1)?;
+    let namespace = &lab.host("r1")?.namespace;
+    let has =
+        |address| Ok::<_, anyhow::Error>(namespace.ip("address show")?.contains(&format!("{address}/")));
+    let both = format!("{first}\n{second}");
+    let mut daemon = Vrrpd::start_with(&binary()?, namespace, &lab.scratch(), &both)?;
+    let removed = [ADDED, OTHER, ELSEWHERE];
+    for address in removed {
+        poll(&format!("{address} is there"), PATIENCE, || Ok(has(address)?.then_some(())))
+            .with_context(|| daemon.log())?;
+    }
+    daemon.kill()?;
+    std::thread::sleep(3 * ADVERT_INT);
+
+    let askers = removed.map(|address| lab.ask(Ask::broadcast(address, 10 * PER_SECOND)));
+    daemon.restart_with(&one.vrrpd("r1"))?;
+    until_state(&daemon, "MASTER")?;
+    for address in removed {
+        poll(&format!("{address} is gone"), PATIENCE, || Ok((!has(address)?).then_some(())))
+            .with_context(|| daemon.log())?;
+    }
+    for asker in askers {
+        let answers = asker?.finish();
+        ensure!(answers.requests.len() > 100, "only {} requests", answers.requests.len());
+        ensure!(answers.by_host().is_empty(), "answered by {:?}", answers.by_host());
+    }
+    let answers = ask_for(&lab, Ask::broadcast(VIP, PER_SECOND), 3 * ADVERT_INT)?;
+    ensure!(answers.sole_owner()? == "r1", "{:?}", answers.by_host());
+
+    // It is no virtual address any more: the kernel answers for it like for any that it has.
+    namespace.ip(&format!("address add {OTHER}/32 dev {INTERFACE}"))?;
+    let answers = ask_for(&lab, Ask::broadcast(OTHER, PER_SECOND), 3 * ADVERT_INT)?;
+    ensure!(answers.sole_owner()? == "r1", "{:?}", answers.by_host());
+    Ok(())
 }

@@ -8,13 +8,16 @@ use std::{
 
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use netlink_packet_route::{
-    address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope},
+    address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope},
     link::{LinkAttribute, LinkFlags, LinkMessage},
 };
 use rtnetlink::{AddressMessageBuilder, Handle, MulticastGroup, new_multicast_connection};
 use vrrp_common::types::Mac;
 
 use crate::{config::VirtualAddress, protocol::Link};
+
+/// The mark of what this adds (`ip address show proto 112`; since Linux 5.18): the protocol number of VRRP.
+const ADDED_BY_VRRPD: AddressAttribute = AddressAttribute::Protocol(AddressProtocol::Other(112));
 
 /// A connection to rtnetlink.
 #[derive(Clone, Debug)]
@@ -69,6 +72,7 @@ impl Netlink {
         let mut message =
             AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, vip.prefix_len).build();
         message.header.scope = AddressScope::from(vip.scope);
+        message.attributes.push(ADDED_BY_VRRPD);
         if let Some(label) = &vip.label {
             message.attributes.push(AddressAttribute::Label(label.clone()));
         }
@@ -80,12 +84,15 @@ impl Netlink {
         }
     }
 
-    /// Removes addresses from the links with these indexes, whatever their prefix and label. Those that are not there
-    /// need nothing.
-    pub(crate) async fn remove(&self, vips: &[(u32, IpAddr)]) -> Result<(), rtnetlink::Error> {
+    /// Removes all addresses that are `unwanted`, whatever their prefix and label: it is asked for each with the index
+    /// of its link, and whether a vrrpd has added it.
+    pub(crate) async fn remove(
+        &self,
+        unwanted: impl Fn(u32, IpAddr, bool) -> bool,
+    ) -> Result<(), rtnetlink::Error> {
         for message in self.addresses().await? {
-            let key = local_address(&message).map(|local| (message.header.index, local));
-            if !key.is_some_and(|key| vips.contains(&key)) {
+            let ours = message.attributes.contains(&ADDED_BY_VRRPD);
+            if !local_address(&message).is_some_and(|local| unwanted(message.header.index, local, ours)) {
                 continue;
             }
             match self.handle.address().del(message).execute().await {

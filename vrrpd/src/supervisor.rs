@@ -6,7 +6,7 @@
 mod addresses;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     future::pending,
     io,
     net::IpAddr,
@@ -25,6 +25,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
+use self::addresses::Holder;
 use crate::{
     config::{self, Config, VirtualAddress, XdpMode},
     control,
@@ -166,7 +167,7 @@ struct Supervisor {
     /// As the protocol thread knows them.
     links: BTreeMap<String, Option<Link>>,
     /// Addresses that shall be there, with the router that wants them.
-    wanted: BTreeMap<(String, IpAddr), (String, VirtualAddress)>,
+    wanted: BTreeMap<(String, IpAddr), (Holder, VirtualAddress)>,
     /// All addresses that were ever in the configuration: none of them stays behind.
     handled: BTreeSet<(String, IpAddr)>,
     commands: mpsc::Sender<Command>,
@@ -363,7 +364,7 @@ impl Supervisor {
     async fn leave(&mut self) {
         self.wanted.clear();
         let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();
-        if !self.remove(&handled).await {
+        if !self.remove(&handled, &HashSet::new()).await {
             return;
         }
         for (name, plane) in std::mem::take(&mut self.planes) {

@@ -62,6 +62,15 @@ impl Vrrpd {
         Ok(())
     }
 
+    /// The same with another configuration.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn restart_with(&mut self, config: &str) -> Result<()> {
+        fs::write(&self.files.config, config)?;
+        self.restart()
+    }
+
     /// Replaces its configuration and tells it to read it (SIGHUP).
     ///
     /// # Errors

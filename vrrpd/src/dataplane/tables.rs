@@ -3,11 +3,11 @@
 //! Owns every word that [`vrrp_common::abi`] says the daemon writes. Knows no protocol: it is told who is master.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt, io,
     mem::offset_of,
     net::IpAddr,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
@@ -53,6 +53,8 @@ pub struct Tables {
     counters: PerCpuArray<MapData, [u64; VERDICTS]>,
     /// What is in `vips`: address to slot.
     owners: HashMap<[u8; 16], u32>,
+    /// The same by slot. There may be 65,000 of them, so that none is looked for among all.
+    held: Vec<HashSet<[u8; 16]>>,
 }
 
 impl fmt::Debug for Tables {
@@ -69,7 +71,13 @@ impl Tables {
         counters: Map,
     ) -> Result<Self, MapError> {
         let vips = Vips::try_from(vips)?;
-        let owners = vips.iter().collect::<Result<_, _>>()?;
+        let owners: HashMap<_, _> = vips.iter().collect::<Result<_, _>>()?;
+        let mut held = vec![HashSet::new(); SLOTS];
+        for (&address, &slot) in &owners {
+            if let Some(held) = held.get_mut(slot as usize) {
+                held.insert(address);
+            }
+        }
         Ok(Self {
             routers: Mapping::new(routers, SLOTS)?,
             expected: Mapping::new(expected, SLOTS)?,
@@ -77,6 +85,7 @@ impl Tables {
             vips,
             counters: PerCpuArray::try_from(counters)?,
             owners,
+            held,
         })
     }
 
@@ -93,10 +102,7 @@ impl Tables {
 
     /// The virtual addresses of `slot`, in no order.
     pub fn vips(&self, slot: u32) -> impl Iterator<Item = IpAddr> + '_ {
-        self.owners
-            .iter()
-            .filter(move |&(_, &owner)| owner == slot)
-            .map(|(&address, _)| abi::address_from_bytes(address))
+        self.held(slot).map(abi::address_from_bytes)
     }
 
     /// Makes `slot` hold `entry`. The same router keeps its role while its lease is good: that is how a restarted
@@ -148,24 +154,41 @@ impl Tables {
         for &address in &wanted {
             if self.owners.get(&address) != Some(&slot) {
                 self.vips.insert(address, slot, 0).map_err(map_error)?;
-                self.owners.insert(address, slot);
+                self.own(address, slot);
+                // Before anything is removed, the filter knows what was added.
+                self.filter_word(address).fetch_or(filter_mask(address), Ordering::Release);
             }
         }
-        // Before anything is removed, the filter knows what was added.
-        self.store_filter();
-        let stale: Vec<[u8; 16]> = self
-            .owners
-            .iter()
-            .filter(|&(address, &owner)| owner == slot && !wanted.contains(address))
-            .map(|(&address, _)| address)
-            .collect();
-        for address in stale {
-            self.vips.remove(&address).map_err(map_error)?;
-            self.owners.remove(&address);
+        let wanted: HashSet<[u8; 16]> = wanted.into_iter().collect();
+        let stale: Vec<[u8; 16]> = self.held(slot).filter(|address| !wanted.contains(address)).collect();
+        for address in &stale {
+            self.vips.remove(address).map_err(map_error)?;
+            self.disown(address);
         }
-        self.store_filter();
+        if !stale.is_empty() {
+            self.store_filter();
+        }
         self.store_mac(slot, Mac(self.router(slot).mac), wanted.len());
         Ok(())
+    }
+
+    fn held(&self, slot: u32) -> impl Iterator<Item = [u8; 16]> + '_ {
+        self.held.get(slot as usize).into_iter().flatten().copied()
+    }
+
+    fn own(&mut self, address: [u8; 16], slot: u32) {
+        self.disown(&address);
+        self.owners.insert(address, slot);
+        if let Some(held) = self.held.get_mut(slot as usize) {
+            held.insert(address);
+        }
+    }
+
+    fn disown(&mut self, address: &[u8; 16]) {
+        let former = self.owners.remove(address);
+        if let Some(held) = former.and_then(|slot| self.held.get_mut(slot as usize)) {
+            held.remove(address);
+        }
     }
 
     /// Master until `lease_until`, and since `now` if it was not before. Nothing but stores.
@@ -270,9 +293,8 @@ impl Tables {
     fn store_filter(&self) {
         let mut filter = [0_u64; VIP_FILTER_BITS / 64];
         for &address in self.owners.keys() {
-            let bit = Vip { address }.filter_bit() as usize;
-            if let Some(word) = filter.get_mut(bit / 64) {
-                *word |= 1 << (bit % 64);
+            if let Some(word) = filter.get_mut(filter_index(address)) {
+                *word |= filter_mask(address);
             }
         }
         for (index, word) in filter.into_iter().enumerate() {
@@ -280,6 +302,20 @@ impl Tables {
             self.interface.u64(0, offset).store(word, Ordering::Release);
         }
     }
+
+    fn filter_word(&self, address: [u8; 16]) -> &AtomicU64 {
+        self.interface.u64(0, offset_of!(Interface, vip_filter) + filter_index(address) * size_of::<u64>())
+    }
+}
+
+/// The word of the filter that has the bit of `address`.
+fn filter_index(address: [u8; 16]) -> usize {
+    Vip { address }.filter_bit() as usize / 64
+}
+
+/// That bit in its word.
+fn filter_mask(address: [u8; 16]) -> u64 {
+    1 << (Vip { address }.filter_bit() % 64)
 }
 
 /// The errno that the kernel said, where it said one.

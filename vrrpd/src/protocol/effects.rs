@@ -172,7 +172,12 @@ impl Loop {
     pub(super) fn request_addresses(&mut self, index: usize, places: Arc<[Place]>, wanted: bool) {
         let Some(router) = self.routers.get_mut(index) else { return };
         router.removals += u32::from(!wanted);
-        let request = Request::Addresses { router: router.config.name.clone(), places, wanted };
+        let request =
+            Request::Addresses { router: router.key(), name: router.config.name.clone(), places, wanted };
+        self.request(request);
+    }
+
+    pub(super) fn request(&self, request: Request) {
         if let Err(error) = self.requests.try_send(request) {
             tracing::error!(%error, "the supervisor does not keep up; a change of addresses is lost");
         }

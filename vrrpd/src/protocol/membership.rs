@@ -1,6 +1,8 @@
 //! Which routers there are and which of them can take part: what changes when an interface, a data plane or the
 //! configuration does.
 
+use std::collections::BTreeSet;
+
 use vrrp_common::{
     abi,
     election::{Input, State, StateName},
@@ -8,7 +10,7 @@ use vrrp_common::{
 };
 
 use super::{
-    Place, Request,
+    Place, Request, RouterKey,
     effects::{places, source},
     port::Interface,
     router::Router,
@@ -21,28 +23,43 @@ use crate::{
 
 impl Loop {
     pub(super) fn add_router(&mut self, config: config::Router) {
-        let position = self.interfaces.iter().position(|interface| interface.name == config.interface);
-        let position = position.unwrap_or_else(|| {
-            self.interfaces.push(Interface::new(config.interface.clone()));
-            self.interfaces.len() - 1
-        });
-        self.routers.push(Router::new(config, position));
-        let index = self.routers.len() - 1;
-        self.index_slots();
+        let position = self.position_of(&config.interface);
+        let router = Router::new(config, position);
+        let (key, index) = (router.key(), self.routers.len());
+        self.routers.push(router);
+        self.index_slot(key, Some(index));
+        self.inherit_slot(key);
         self.install(index);
         self.revisit(index);
     }
 
+    /// Where the interface of that name is in the list: at its end if it was not there.
+    fn position_of(&mut self, name: &str) -> usize {
+        if let Some(position) = self.positions.get(name) {
+            return *position;
+        }
+        self.interfaces.push(Interface::new(name.to_owned()));
+        self.positions.insert(name.to_owned(), self.interfaces.len() - 1);
+        self.interfaces.len() - 1
+    }
+
+    /// After routers have moved in the list.
     fn index_slots(&mut self) {
-        for interface in &mut self.interfaces {
-            interface.by_slot.fill(None);
+        self.interfaces.iter_mut().for_each(|interface| interface.by_slot.fill(None));
+        let keys: Vec<_> = self.routers.iter().map(Router::key).collect();
+        keys.into_iter().enumerate().for_each(|(index, key)| self.index_slot(key, Some(index)));
+    }
+
+    fn index_slot(&mut self, key: RouterKey, index: Option<usize>) {
+        let by_slot = self.interfaces.get_mut(key.interface).map(|interface| &mut interface.by_slot);
+        if let Some(entry) = by_slot.and_then(|by_slot| by_slot.get_mut(key.slot as usize)) {
+            *entry = index;
         }
-        for (index, router) in self.routers.iter().enumerate() {
-            let by_slot = self.interfaces.get_mut(router.interface).map(|interface| &mut interface.by_slot);
-            if let Some(entry) = by_slot.and_then(|by_slot| by_slot.get_mut(router.slot as usize)) {
-                *entry = Some(index);
-            }
-        }
+    }
+
+    /// Where the router is in the list.
+    pub(super) fn find(&self, key: RouterKey) -> Option<usize> {
+        *self.interfaces.get(key.interface)?.by_slot.get(key.slot as usize)?
     }
 
     /// Makes a router known to the data plane of its interface, if there is one.
@@ -59,17 +76,38 @@ impl Loop {
         }
     }
 
-    /// Takes out of the data plane what an earlier daemon left there and nobody has configured now.
-    pub(super) fn retire_unknown_slots(&mut self, position: usize) {
+    /// Asks for the removal of every address that an earlier daemon left in the data plane of this interface, and maybe
+    /// in the kernel, and that nobody has configured now. They are guarded until the kernel has none of them (I3).
+    pub(super) fn inherit(&mut self, position: usize) {
         let Some(interface) = self.interfaces.get_mut(position) else { return };
+        interface.abandoned.clear();
+        let slots: Vec<_> = interface.port.iter().flat_map(|port| port.tables.configured_slots()).collect();
+        slots.into_iter().for_each(|slot| self.inherit_slot(RouterKey { interface: position, slot }));
+    }
+
+    fn inherit_slot(&mut self, key: RouterKey) {
+        let index = self.find(key);
+        let Some(interface) = self.interfaces.get_mut(key.interface) else { return };
         let Some(port) = interface.port.as_mut() else { return };
-        let unknown = |slot: &u32| interface.by_slot.get(*slot as usize).is_none_or(Option::is_none);
-        let unknown: Vec<_> = port.tables.configured_slots().filter(unknown).collect();
-        for slot in unknown {
-            if let Err(error) = port.tables.remove(slot) {
-                tracing::error!(interface = %interface.name, slot, %error, "an earlier daemon's router stays");
+        let mut addresses: Vec<_> = port.tables.vips(key.slot).collect();
+        if let Some(router) = index.and_then(|index| self.routers.get_mut(index)) {
+            interface.abandoned.remove(&key.slot);
+            addresses.retain(|address| !router.addresses().contains(address));
+            if addresses.is_empty() {
+                return;
             }
+            router.lingering.extend(&addresses);
+            router.removals += 1;
+        } else {
+            port.tables.close(key.slot, now());
+            interface.abandoned.insert(key.slot);
         }
+        tracing::info!(
+            interface = %interface.name, slot = key.slot, ?addresses,
+            "an earlier daemon's addresses are not configured any more; removing them"
+        );
+        let interface = interface.name.clone();
+        self.request(Request::Abandoned { router: key, interface, addresses });
     }
 
     pub(super) fn revisit_interface(&mut self, position: usize) {
@@ -119,23 +157,27 @@ impl Loop {
     /// else has changed is changed in place and does not move the role (I9).
     pub(super) fn reload(&mut self, config: Config) {
         self.router_id = config.router_id;
-        let same = |a: &config::Router, b: &config::Router| {
-            (&a.interface, a.family, a.vrid) == (&b.interface, b.family, b.vrid)
-        };
+        let keys: Vec<_> = config.routers.iter().map(|router| self.key_of(router)).collect();
+        let wanted: BTreeSet<_> = keys.iter().copied().collect();
         let at = now();
         for index in 0..self.routers.len() {
             let Some(router) = self.routers.get_mut(index) else { break };
-            if !config.routers.iter().any(|new| same(new, &router.config)) {
+            if !wanted.contains(&router.key()) {
                 router.retired = true;
                 self.feed(index, at, at, Input::Stop, None);
             }
         }
-        for new in config.routers {
-            match self.routers.iter().position(|router| same(&new, &router.config)) {
+        for (key, new) in keys.into_iter().zip(config.routers) {
+            match self.find(key) {
                 Some(index) => self.reconfigure(index, new),
                 None => self.add_router(new),
             }
         }
+    }
+
+    fn key_of(&mut self, router: &config::Router) -> RouterKey {
+        let interface = self.position_of(&router.interface);
+        RouterKey { interface, slot: abi::slot(router.family, router.vrid) }
     }
 
     fn reconfigure(&mut self, index: usize, new: config::Router) {
@@ -168,12 +210,31 @@ impl Loop {
     }
 
     /// The kernel has no address any more that is not configured: the data plane need not guard it.
-    pub(super) fn addresses_gone(&mut self, name: &str) {
-        let Some(index) = self.routers.iter().position(|router| router.config.name == name) else { return };
+    pub(super) fn addresses_gone(&mut self, keys: &[RouterKey]) {
+        keys.iter().for_each(|key| self.addresses_of_one_gone(*key));
+        // A data plane may have been kept for them alone.
+        if !self.stopping {
+            self.vacate();
+        }
+    }
+
+    fn addresses_of_one_gone(&mut self, key: RouterKey) {
+        let Some(index) = self.find(key) else { return self.forget_abandoned(key) };
         let Some(router) = self.routers.get_mut(index) else { return };
         router.removals = router.removals.saturating_sub(1);
         if router.removals == 0 && !std::mem::take(&mut router.lingering).is_empty() {
             self.install(index);
+        }
+    }
+
+    fn forget_abandoned(&mut self, key: RouterKey) {
+        let Some(interface) = self.interfaces.get_mut(key.interface) else { return };
+        if !interface.abandoned.remove(&key.slot) {
+            return;
+        }
+        let removed = interface.port.as_mut().map_or(Ok(()), |port| port.tables.remove(key.slot));
+        if let Err(error) = removed {
+            tracing::error!(interface = %interface.name, slot = key.slot, %error, "an earlier daemon's router stays");
         }
     }
 
@@ -211,8 +272,9 @@ impl Loop {
 
     /// Lets go of data planes that no router uses.
     fn vacate(&mut self) {
+        let used: BTreeSet<_> = self.routers.iter().map(|router| router.interface).collect();
         for (position, interface) in self.interfaces.iter_mut().enumerate() {
-            let vacant = !self.routers.iter().any(|router| router.interface == position);
+            let vacant = interface.abandoned.is_empty() && !used.contains(&position);
             if vacant && interface.port.take().is_some() {
                 let request = Request::Vacant { interface: interface.name.clone() };
                 if let Err(error) = self.requests.try_send(request) {

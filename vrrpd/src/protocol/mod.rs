@@ -54,13 +54,13 @@ pub(crate) enum Command {
     },
     /// A virtual address could not be added.
     AddressFailed {
-        /// The router's name.
-        router: String,
+        /// Whose.
+        router: RouterKey,
     },
-    /// One request for addresses to go has been carried out.
+    /// Requests for addresses to go have been carried out.
     AddressesGone {
-        /// The router's name.
-        router: String,
+        /// Whose, once for each request.
+        routers: Vec<RouterKey>,
     },
     /// A changed configuration.
     Reload(Box<Config>),
@@ -90,18 +90,39 @@ pub(crate) enum Request {
     /// These addresses shall be on their interfaces, or shall not. That they are gone is confirmed by
     /// [`Command::AddressesGone`].
     Addresses {
+        /// Whose.
+        router: RouterKey,
         /// The router's name.
-        router: String,
+        name: String,
         /// Its addresses.
         places: Arc<[Place]>,
         /// Whether they shall be there.
         wanted: bool,
+    },
+    /// An earlier daemon had these addresses, on this interface or on another, and nobody has configured them now: they
+    /// shall go. Confirmed as above.
+    Abandoned {
+        /// Whose they were.
+        router: RouterKey,
+        /// The interface of that router.
+        interface: String,
+        /// Its addresses.
+        addresses: Vec<IpAddr>,
     },
     /// No router is left on this interface: its data plane may go.
     Vacant {
         /// The interface's name.
         interface: String,
     },
+}
+
+/// Which router, also one that has been renamed, or that nobody has configured any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RouterKey {
+    /// Index in the loop's list of interfaces, which only grows.
+    interface: usize,
+    /// Index in the data plane's arrays.
+    slot: u32,
 }
 
 /// A virtual address and the interface that carries it.

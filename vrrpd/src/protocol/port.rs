@@ -1,6 +1,7 @@
 //! One interface, as the protocol thread has it.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr},
 };
@@ -54,11 +55,20 @@ pub(crate) struct Interface {
     pub(crate) port: Option<OpenPort>,
     /// Index in the loop's list of routers, by slot.
     pub(crate) by_slot: Box<[Option<usize>; abi::SLOTS]>,
+    /// Slots of an earlier daemon's routers, guarded until the kernel has none of their addresses.
+    pub(crate) abandoned: BTreeSet<u32>,
 }
 
 impl Interface {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, known: false, link: None, port: None, by_slot: Box::new([None; abi::SLOTS]) }
+        Self {
+            name,
+            known: false,
+            link: None,
+            port: None,
+            by_slot: Box::new([None; abi::SLOTS]),
+            abandoned: BTreeSet::new(),
+        }
     }
 
     /// Whether a router can take part here, and from which address.

@@ -19,6 +19,7 @@ use vrrp_common::{
 };
 
 use super::{
+    RouterKey,
     announce::Announcements,
     statistics::{Muffle, Statistics},
 };
@@ -109,6 +110,10 @@ impl Router {
         };
         router.list_addresses();
         router
+    }
+
+    pub(crate) fn key(&self) -> RouterKey {
+        RouterKey { interface: self.interface, slot: self.slot }
     }
 
     /// Takes a changed configuration of the same router and says what the election must hear.

@@ -1,6 +1,11 @@
 //! The loop itself: what is looked at, in which order.
 
-use std::{collections::VecDeque, io, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    net::Ipv4Addr,
+    time::Duration,
+};
 
 use tokio::{io::unix::AsyncFd, sync::mpsc};
 use vrrp_common::{
@@ -12,7 +17,7 @@ use vrrp_common::{
 };
 
 use super::{
-    Command, Link, Request,
+    Command, Link, Request, RouterKey,
     note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
@@ -34,6 +39,8 @@ const ADDRESS_RETRY: Duration = Duration::from_secs(10);
 pub(super) struct Loop {
     pub(super) router_id: String,
     pub(super) interfaces: Vec<Interface>,
+    /// Where an interface is in that list, by its name.
+    pub(super) positions: HashMap<String, usize>,
     pub(super) routers: Vec<Router>,
     /// Routers with an advert to be sent before the turn ends.
     pub(super) outbox: Vec<usize>,
@@ -56,6 +63,7 @@ impl Loop {
         let mut new = Self {
             router_id: config.router_id,
             interfaces: Vec::new(),
+            positions: HashMap::new(),
             routers: Vec::new(),
             outbox: Vec::new(),
             transitioned: Vec::new(),
@@ -138,10 +146,7 @@ impl Loop {
     }
 
     fn event(&mut self, interface: usize, event: &abi::Event) {
-        let by_slot = self.interfaces.get(interface).map(|interface| &interface.by_slot);
-        let Some(Some(index)) = by_slot.and_then(|by_slot| by_slot.get(event.slot as usize).copied()) else {
-            return;
-        };
+        let Some(index) = self.find(RouterKey { interface, slot: event.slot }) else { return };
         let at = Time::from_nanos(event.at_ns);
         let captured = (event.captured as usize).min(abi::EVENT_FRAME_BYTES);
         let frame = event.frame.get(..captured).unwrap_or(&event.frame);
@@ -183,8 +188,8 @@ impl Loop {
         match command {
             Command::Link { interface, link } => self.link(&interface, link),
             Command::Port { interface, port } => self.port(&interface, port),
-            Command::AddressFailed { router } => self.address_failed(&router),
-            Command::AddressesGone { router } => self.addresses_gone(&router),
+            Command::AddressFailed { router } => self.address_failed(router),
+            Command::AddressesGone { routers } => self.addresses_gone(&routers),
             Command::Reload(config) => self.reload(*config),
             // The asker may have gone.
             Command::Status(answer) => drop(answer.send(self.status())),
@@ -193,9 +198,7 @@ impl Loop {
     }
 
     fn link(&mut self, name: &str, link: Option<Link>) {
-        let Some(position) = self.interfaces.iter().position(|interface| interface.name == name) else {
-            return;
-        };
+        let Some(position) = self.positions.get(name).copied() else { return };
         let Some(interface) = self.interfaces.get_mut(position) else { return };
         if let (Some(link), Some(port)) = (&link, interface.port.as_mut()) {
             port.tables.set_mac(link.mac);
@@ -206,9 +209,7 @@ impl Loop {
     }
 
     fn port(&mut self, name: &str, port: Option<Box<Port>>) {
-        let Some(position) = self.interfaces.iter().position(|interface| interface.name == name) else {
-            return;
-        };
+        let Some(position) = self.positions.get(name).copied() else { return };
         let opened = port.map(|port| OpenPort::new(*port)).transpose();
         let opened = opened.unwrap_or_else(|error| {
             tracing::error!(interface = name, %error, "the data plane's events cannot be waited for");
@@ -216,17 +217,17 @@ impl Loop {
         });
         let Some(interface) = self.interfaces.get_mut(position) else { return };
         interface.port = opened;
+        self.inherit(position);
         for index in 0..self.routers.len() {
             if self.routers.get(index).is_some_and(|router| router.interface == position) {
                 self.install(index);
             }
         }
-        self.retire_unknown_slots(position);
         self.revisit_interface(position);
     }
 
-    fn address_failed(&mut self, name: &str) {
-        let Some(index) = self.routers.iter().position(|router| router.config.name == name) else { return };
+    fn address_failed(&mut self, key: RouterKey) {
+        let Some(index) = self.find(key) else { return };
         let Some(router) = self.routers.get_mut(index) else { return };
         if router.election.name() == StateName::Master {
             let at = now();

@@ -1,54 +1,72 @@
 //! Virtual addresses on the interfaces: added with the role, removed with it, restored when somebody takes them away.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+};
 
 use tokio::sync::mpsc;
 
 use super::Supervisor;
 use crate::{
     config::VirtualAddress,
-    protocol::{Command, Link, Place, Request},
+    protocol::{Command, Link, Place, Request, RouterKey},
 };
+
+/// Who wants an address.
+#[derive(Clone, Debug)]
+pub(super) struct Holder {
+    router: RouterKey,
+    name: String,
+}
 
 impl Supervisor {
     /// Carries out one request and those that wait behind it.
     pub(super) async fn request(&mut self, first: Request, requests: &mut mpsc::Receiver<Request>) {
         let mut gone = Vec::new();
-        let mut confirm = Vec::new();
+        let mut abandoned = HashSet::new();
+        let mut routers = Vec::new();
         let mut next = Some(first);
         while let Some(request) = next {
             match request {
-                Request::Addresses { router, places, wanted: true } => self.add(&router, &places).await,
-                Request::Addresses { router, places, wanted: false } => {
+                Request::Addresses { router, name, places, wanted: true } => {
+                    self.add(&Holder { router, name }, &places).await;
+                }
+                Request::Addresses { router, places, wanted: false, .. } => {
                     gone.extend(self.forget(&places));
-                    confirm.push(router);
+                    routers.push(router);
+                }
+                Request::Abandoned { router, interface, addresses } => {
+                    let places = addresses.iter().map(|address| (interface.clone(), *address));
+                    self.handled.extend(places.clone());
+                    gone.extend(places);
+                    abandoned.extend(addresses);
+                    routers.push(router);
                 }
                 Request::Vacant { interface } => self.vacate(&interface).await,
             }
             next = requests.try_recv().ok();
         }
-        if self.remove(&gone).await {
-            for router in confirm {
-                self.send(Command::AddressesGone { router }).await;
-            }
+        if self.remove(&gone, &abandoned).await && !routers.is_empty() {
+            self.send(Command::AddressesGone { routers }).await;
         }
     }
 
-    async fn add(&mut self, router: &str, places: &[Place]) {
+    async fn add(&mut self, holder: &Holder, places: &[Place]) {
         for Place { interface, address } in places {
             let key = (interface.clone(), address.address);
             self.handled.insert(key.clone());
-            self.wanted.insert(key, (router.to_owned(), address.clone()));
-            self.add_one(router, interface, address).await;
+            self.wanted.insert(key, (holder.clone(), address.clone()));
+            self.add_one(holder, interface, address).await;
         }
     }
 
-    async fn add_one(&self, router: &str, interface: &str, vip: &VirtualAddress) {
+    async fn add_one(&self, holder: &Holder, interface: &str, vip: &VirtualAddress) {
         let Some(index) = self.indexes.get(interface).copied() else { return };
         if let Err(error) = self.netlink.add(index, vip).await {
-            let address = vip.address;
+            let (router, address) = (&holder.name, vip.address);
             tracing::error!(router, interface, %address, %error, "the virtual address could not be added");
-            self.send(Command::AddressFailed { router: router.to_owned() }).await;
+            self.send(Command::AddressFailed { router: holder.router }).await;
         }
     }
 
@@ -58,15 +76,20 @@ impl Supervisor {
         keys.inspect(|key| drop(self.wanted.remove(key))).collect()
     }
 
-    /// Whether none of them is left, except those that are wanted again.
-    pub(super) async fn remove(&mut self, places: &[(String, IpAddr)]) -> bool {
-        let unwanted = places.iter().filter(|key| !self.wanted.contains_key(*key));
-        let present: Vec<_> =
-            unwanted.filter_map(|(name, address)| Some((*self.indexes.get(name)?, *address))).collect();
-        if present.is_empty() {
+    /// Removes these addresses, and the abandoned ones from any interface where a vrrpd has added them. Whether none of
+    /// them is left, except those that are wanted.
+    pub(super) async fn remove(&mut self, gone: &[(String, IpAddr)], abandoned: &HashSet<IpAddr>) -> bool {
+        let index_of = |(name, address): &(String, IpAddr)| Some((*self.indexes.get(name)?, *address));
+        let gone: HashSet<_> = gone.iter().filter_map(index_of).collect();
+        if gone.is_empty() && abandoned.is_empty() {
             return true;
         }
-        let removed = self.netlink.remove(&present).await;
+        let wanted: HashSet<_> = self.wanted.keys().filter_map(index_of).collect();
+        let unwanted = |index, address, ours| {
+            let key = (index, address);
+            (gone.contains(&key) || ours && abandoned.contains(&address)) && !wanted.contains(&key)
+        };
+        let removed = self.netlink.remove(unwanted).await;
         if let Err(error) = &removed {
             tracing::error!(%error, "virtual addresses could not be removed; they stay, behind a closed door");
         }
@@ -79,10 +102,13 @@ impl Supervisor {
             found.get(name).is_some_and(|link| link.up && !link.addresses.contains(address))
         });
         let lost: Vec<_> =
-            lost.map(|((name, _), (router, vip))| (name.clone(), router.clone(), vip.clone())).collect();
-        for (interface, router, vip) in lost {
-            tracing::warn!(%router, %interface, address = %vip.address, "a virtual address was gone; adding it again");
-            self.add_one(&router, &interface, &vip).await;
+            lost.map(|((name, _), (holder, vip))| (name.clone(), holder.clone(), vip.clone())).collect();
+        if let Some((interface, Holder { name: router, .. }, vip)) = lost.first() {
+            let (address, others) = (vip.address, lost.len() - 1);
+            tracing::warn!(%router, %interface, %address, others, "virtual addresses were gone; adding them again");
+        }
+        for (interface, holder, vip) in lost {
+            self.add_one(&holder, &interface, &vip).await;
         }
     }
 }
