@@ -288,8 +288,18 @@ impl Host {
         let Settings { version, interval, .. } = self.settings;
         let Plan { source, checksum, .. } = self.plan;
         let auth = local(&self.settings).auth;
-        let advert =
-            AdvertV4 { version, vrid: VRID, priority, interval, source, auth, checksum, addresses: &[VIP] };
+        let advert = AdvertV4 {
+            version,
+            vrid: VRID,
+            priority,
+            interval,
+            source,
+            destination: ipv4::GROUP,
+            ttl: ipv4::TTL,
+            auth,
+            checksum,
+            addresses: &[VIP],
+        };
         let mut frame =
             ethernet::header(Mac::VRRP_GROUP_V4, Mac::virtual_router(Family::V4, VRID), ethernet::IPV4)
                 .to_vec();
@@ -306,5 +316,5 @@ fn local(settings: &Settings) -> Local<'static> {
         vrrp_common::types::Version::V3 => None,
     };
     const { assert!(AUTH_LEN == 8) };
-    Local { version, vrid: VRID, address, interval, auth, addresses: &VIPS }
+    Local { version, vrid: VRID, address, interval, auth, addresses: &VIPS, peers: None }
 }

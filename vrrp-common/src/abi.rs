@@ -22,6 +22,9 @@ pub const SLOTS: usize = 512;
 /// Most virtual addresses on one interface: 255 routers with 255 addresses each, in IPv4, fit.
 pub const MAX_VIPS: usize = 65_536;
 
+/// Most unicast peers on one interface: 254 of each of 255 routers fit.
+pub const MAX_PEERS: usize = 65_536;
+
 /// Bytes of the ring of events, per interface: about 680 events, which two adverts of every router are not.
 pub const EVENTS_BYTES: usize = 1024 * 1024;
 
@@ -35,6 +38,8 @@ pub mod name {
     pub const INTERFACE: &str = "INTERFACE";
     /// `HashMap<Vip, VipOwner, MAX_VIPS>`.
     pub const VIPS: &str = "VIPS";
+    /// `HashMap<Peer, PeerTtl, MAX_PEERS>`.
+    pub const PEERS: &str = "PEERS";
     /// `PerCpuArray<Counters, 1>`.
     pub const COUNTERS: &str = "COUNTERS";
     /// Ring buffer of [`Event`](super::Event)s.
@@ -91,8 +96,10 @@ pub struct Router {
     pub role_since_ns: u64,
     /// 1: packets to the virtual addresses are for this host; 0: they are dropped (RFC 9568 §6.1, Accept_Mode).
     pub accept: u8,
+    /// 1: adverts come to this host alone, from those in `PEERS`; 0: to the group.
+    pub unicast: u8,
     /// Zero.
-    pub reserved: [u8; 15],
+    pub reserved: [u8; 14],
 
     /// Written by XDP: when the expected advert was last heard, `CLOCK_BOOTTIME` in ns.
     pub last_heard_ns: u64,
@@ -119,6 +126,8 @@ pub struct Expected {
     pub reserved: u32,
     /// Source address.
     pub source: [u8; 16],
+    /// Destination address: the group, or this host's own.
+    pub destination: [u8; 16],
     /// The VRRP message; zero beyond `length`.
     pub message: [u8; EXPECTED_BYTES],
 }
@@ -189,6 +198,28 @@ pub const fn address_from_bytes(bytes: [u8; 16]) -> IpAddr {
 pub struct VipOwner {
     /// The [`slot`] of the router that has this address.
     pub slot: u32,
+}
+
+/// Key of `PEERS`: a host that a router takes adverts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
+#[repr(C)]
+pub struct Peer {
+    /// An IPv4 address as `::ffff:a.b.c.d`.
+    pub address: [u8; 16],
+    /// The [`slot`] of the router.
+    pub slot: u32,
+}
+
+/// Value of `PEERS`: the TTL that adverts of this peer may arrive with, both bounds included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct PeerTtl {
+    /// The lowest.
+    pub min: u8,
+    /// The highest.
+    pub max: u8,
+    /// Zero.
+    pub reserved: [u8; 2],
 }
 
 /// Something that the daemon must judge, with the frame that brought it.
@@ -299,6 +330,8 @@ verdicts! {
     AdvertUnknownVrid advert_unknown_vrid,
     /// A fragment of an advert, or one too short to hold a VRID: passed, and judged by nobody.
     AdvertUnreadable advert_unreadable,
+    /// An advert by unicast for a router here, dropped: its sender is none of the router's peers.
+    AdvertUnknownPeer advert_unknown_peer,
     /// To the virtual MAC, as master: turned to the interface's own MAC and passed.
     VmacAdmitted vmac_admitted,
     /// To the virtual MAC, dropped: not master.
@@ -334,7 +367,7 @@ mod tests {
     #[test]
     fn layouts_are_what_version_1_says() {
         assert_eq!(LAYOUT_VERSION, 1);
-        assert_eq!(size_of::<Expected>(), 280);
+        assert_eq!(size_of::<Expected>(), 296);
         assert_eq!(size_of::<Interface>(), 520);
         assert_eq!(size_of::<Event>(), 1536);
         assert_eq!(align_of::<Event>(), 8);

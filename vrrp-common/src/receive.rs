@@ -3,10 +3,7 @@
 //! RFC 9568 §7.1 and RFC 3768 §7.1 fix the order from the TTL on. What comes before is what the IP stack would have
 //! checked, since frames reach the daemon without passing it.
 
-use core::{
-    fmt,
-    net::{IpAddr, Ipv4Addr},
-};
+use core::{fmt, net::IpAddr};
 
 use crate::{
     types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
@@ -61,6 +58,19 @@ pub struct Local<'a> {
     pub auth: Option<[u8; AUTH_LEN]>,
     /// Configured virtual addresses, each once.
     pub addresses: &'a [IpAddr],
+    /// The only hosts that adverts are taken from, which send them to `address`; `None`: any host, to the group.
+    pub peers: Option<&'a [Peer]>,
+}
+
+/// A host that sends its adverts to this one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its address.
+    pub address: IpAddr,
+    /// The lowest TTL that its adverts may arrive with.
+    pub min_ttl: u8,
+    /// The highest.
+    pub max_ttl: u8,
 }
 
 macro_rules! discards {
@@ -95,9 +105,11 @@ discards! {
     IpChecksum ip_checksum,
     /// A fragment.
     IpFragment ip_fragment,
-    /// Not protocol 112 to 224.0.0.18.
+    /// Not protocol 112 to 224.0.0.18, or to our own address where there are peers.
     NotAnAdvert not_an_advert,
-    /// RFC 9568 §7.1: the TTL is not 255; the packet has crossed a router.
+    /// From a host that is none of the peers.
+    UnknownPeer unknown_peer,
+    /// RFC 9568 §7.1: the TTL is not 255; the packet has crossed a router. A peer may have bounds of its own.
     Ttl ip_ttl_errors,
     /// RFC 9568 §7.1: another version than configured.
     Version version_errors,
@@ -135,8 +147,9 @@ impl fmt::Display for Discard {
 /// # Errors
 /// The first check that fails.
 pub fn receive<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> Result<Received<'a>, Discard> {
-    let (source, message) = ip_payload(frame, frame_length)?;
-    let (header, message_len, checksum) = vrrp_message(message, source, local.version)?;
+    let packet = ip_packet(frame, frame_length, local)?;
+    let (source, message) = (packet.source, packet.payload);
+    let (header, message_len, checksum) = vrrp_message(&packet, local.version)?;
     if header.vrid != local.vrid.as_u8() {
         return Err(Discard::Vrid);
     }
@@ -172,8 +185,13 @@ pub fn receive<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> R
     })
 }
 
-/// From the Ethernet header to the IP payload, with everything that the IP stack checks, and the TTL.
-fn ip_payload(frame: &[u8], frame_length: usize) -> Result<(Ipv4Addr, &[u8]), Discard> {
+/// From the Ethernet header to the IP packet, with everything that the IP stack checks, where it comes from, and the
+/// TTL.
+fn ip_packet<'a>(
+    frame: &'a [u8],
+    frame_length: usize,
+    local: &Local<'_>,
+) -> Result<ipv4::Packet<'a>, Discard> {
     if frame.len() < frame_length {
         return Err(Discard::FrameTruncated);
     }
@@ -188,21 +206,26 @@ fn ip_payload(frame: &[u8], frame_length: usize) -> Result<(Ipv4Addr, &[u8]), Di
     if packet.fragment {
         return Err(Discard::IpFragment);
     }
-    if packet.protocol != VRRP || packet.destination != ipv4::GROUP {
+    let destination = if local.peers.is_some() { local.address } else { IpAddr::V4(ipv4::GROUP) };
+    if packet.protocol != VRRP || destination != IpAddr::V4(packet.destination) {
         return Err(Discard::NotAnAdvert);
     }
-    if packet.ttl != ipv4::TTL {
-        return Err(Discard::Ttl);
-    }
-    Ok((packet.source, packet.payload))
+    let from = |peer: &&Peer| peer.address == IpAddr::V4(packet.source);
+    let bounds = match local.peers {
+        None => ipv4::TTL..=ipv4::TTL,
+        Some(peers) => {
+            peers.iter().find(from).map(|peer| peer.min_ttl..=peer.max_ttl).ok_or(Discard::UnknownPeer)?
+        }
+    };
+    if bounds.contains(&packet.ttl) { Ok(packet) } else { Err(Discard::Ttl) }
 }
 
 /// Version, type, length and checksum.
 fn vrrp_message(
-    message: &[u8],
-    source: Ipv4Addr,
+    packet: &ipv4::Packet<'_>,
     version: Version,
 ) -> Result<(Header, usize, ChecksumForm), Discard> {
+    let message = packet.payload;
     let first = *message.first().ok_or(Discard::Length)?;
     if first >> 4 != version.as_u8() {
         return Err(Discard::Version);
@@ -214,18 +237,19 @@ fn vrrp_message(
     let message_len = header.message_len(version, Family::V4);
     let exact = message.get(..message_len).ok_or(Discard::Length)?;
     // What follows the message (keepalived's HMAC trailer, say) may or may not be under the checksum.
-    let checksum = checksum_form(exact, source, version)
-        .or_else(|| checksum_form(message, source, version))
+    let checksum = checksum_form(exact, packet, version)
+        .or_else(|| checksum_form(message, packet, version))
         .ok_or(Discard::Checksum)?;
     Ok((header, message_len, checksum))
 }
 
-fn checksum_form(message: &[u8], source: Ipv4Addr, version: Version) -> Option<ChecksumForm> {
+fn checksum_form(message: &[u8], packet: &ipv4::Packet<'_>, version: Version) -> Option<ChecksumForm> {
     if Sum::new().with(message).finish() == 0 {
         return Some(ChecksumForm::MessageOnly);
     }
     let length = u16::try_from(message.len()).ok()?;
-    let with_pseudo_header = Sum::pseudo_header(source, ipv4::GROUP, length).with(message).finish() == 0;
+    let pseudo_header = Sum::pseudo_header(packet.source, packet.destination, length);
+    let with_pseudo_header = pseudo_header.with(message).finish() == 0;
     (version == Version::V3 && with_pseudo_header).then_some(ChecksumForm::PseudoHeader)
 }
 

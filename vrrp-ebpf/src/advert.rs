@@ -24,34 +24,48 @@ const PLAIN_HEADER: u8 = 0x45;
 /// "More fragments", and the fragment's offset.
 const FRAGMENT: u16 = 0x3fff_u16.to_be();
 
-/// Whether the daemon might want to see it.
+/// Recognises the expected advert, and hands on any other. `None`: no advert, or by unicast for no router here that
+/// has peers.
 #[inline(always)]
-pub(crate) fn is_advert(ip: &Ipv4) -> bool {
-    u32::from_ne_bytes(ip.destination) == u32::from_ne_bytes(GROUP) && ip.protocol == PROTOCOL
-}
-
-/// Recognises the expected advert, and hands on any other.
-#[inline(always)]
-pub(crate) fn judge(frame: &Frame, ip: &Ipv4) -> Verdict {
-    if u16::from_ne_bytes(ip.fragment) & FRAGMENT != 0 {
-        return Verdict::AdvertUnreadable;
+pub(crate) fn judge(frame: &Frame, ip: &Ipv4) -> Option<Verdict> {
+    if ip.protocol != PROTOCOL {
+        return None;
     }
-    let header = usize::from(ip.version_ihl & 0xf) * 4;
-    if header < IPV4_BYTES {
-        return Verdict::AdvertUnreadable;
-    }
-    // The second byte of a message, in both versions (RFC 9568 §5.2.3).
-    let Some(vrid) = frame.byte(ETHERNET_BYTES + header + 1) else { return Verdict::AdvertUnreadable };
-    let Some((slot, router)) = Router::with_vrid(Family::V4, vrid) else { return Verdict::AdvertUnknownVrid };
+    let to_group = u32::from_ne_bytes(ip.destination) == u32::from_ne_bytes(GROUP);
+    let vrid = match vrid(frame, ip) {
+        Some(vrid) => vrid,
+        None => return to_group.then_some(Verdict::AdvertUnreadable),
+    };
+    let (slot, router) = match Router::with_vrid(Family::V4, vrid) {
+        Some((slot, router)) if router.has_peers() != to_group => (slot, router),
+        _ => return to_group.then_some(Verdict::AdvertUnknownVrid),
+    };
+    let ttl_is_right = if to_group {
+        ip.ttl == TTL
+    } else {
+        let Some(bounds) = maps::peer(slot, ip.source) else { return Some(Verdict::AdvertUnknownPeer) };
+        bounds.min <= ip.ttl && ip.ttl <= bounds.max
+    };
     let now = now();
-    if is_expected(frame, ip, slot) {
+    if ttl_is_right && is_expected(frame, ip, slot) {
         router.stamp(now);
-        return Verdict::AdvertExpected;
+        return Some(Verdict::AdvertExpected);
     }
     if !router.may_report_advert(now) {
-        return Verdict::AdvertLimited;
+        return Some(Verdict::AdvertLimited);
     }
-    if report(frame, event::ADVERT, slot, now) { Verdict::AdvertJudged } else { Verdict::AdvertRingFull }
+    let reported = report(frame, event::ADVERT, slot, now);
+    Some(if reported { Verdict::AdvertJudged } else { Verdict::AdvertRingFull })
+}
+
+/// The second byte of a message, in both versions (RFC 9568 §5.2.3); `None` in a fragment.
+#[inline(always)]
+fn vrid(frame: &Frame, ip: &Ipv4) -> Option<u8> {
+    let header = usize::from(ip.version_ihl & 0xf) * 4;
+    if u16::from_ne_bytes(ip.fragment) & FRAGMENT != 0 || header < IPV4_BYTES {
+        return None;
+    }
+    frame.byte(ETHERNET_BYTES + header + 1)
 }
 
 #[inline(always)]
@@ -60,9 +74,9 @@ fn is_expected(frame: &Frame, ip: &Ipv4, slot: u32) -> bool {
     let length = expected.length();
     if length == 0
         || ip.version_ihl != PLAIN_HEADER
-        || ip.ttl != TTL
         || usize::from(u16::from_be_bytes(ip.total_length)) != IPV4_BYTES + length
         || u32::from_ne_bytes(ip.source) != expected.source_v4()
+        || u32::from_ne_bytes(ip.destination) != expected.destination_v4()
         || !ip.checksum_is_right()
     {
         return false;

@@ -50,6 +50,7 @@ fn vrrp_ingress(context: XdpContext) -> u32 {
         | Verdict::ArpMalformed
         | Verdict::AdvertLimited
         | Verdict::AdvertRingFull
+        | Verdict::AdvertUnknownPeer
         | Verdict::VmacNotMaster
         | Verdict::VmacLeaseLapsed
         | Verdict::VipNotMaster
@@ -85,7 +86,10 @@ fn judge(frame: &mut Frame) -> Verdict {
         return Verdict::NotOurs;
     }
     let Some(ip) = frame.ipv4() else { return Verdict::NotOurs };
-    if advert::is_advert(ip) { advert::judge(frame, ip) } else { gate::virtual_address(ip) }
+    match advert::judge(frame, ip) {
+        Some(verdict) => verdict,
+        None => gate::virtual_address(ip),
+    }
 }
 
 #[cfg(target_arch = "bpf")]

@@ -10,8 +10,8 @@ use aya_ebpf::{
 };
 use vrrp_common::{
     abi::{
-        self, Counters, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface, MAX_VIPS, SLOTS,
-        VIP_FILTER_BITS, Verdict, Vip, VipOwner, role,
+        self, Counters, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface, MAX_PEERS, MAX_VIPS, Peer,
+        PeerTtl, SLOTS, VIP_FILTER_BITS, Verdict, Vip, VipOwner, role,
     },
     types::{Family, Vrid},
 };
@@ -29,6 +29,8 @@ static EXPECTED: Array<Expected, SLOTS, MAPPED> = Array::new();
 static INTERFACE: Array<Interface, 1, MAPPED> = Array::new();
 #[btf_map]
 static VIPS: HashMap<Vip, VipOwner, MAX_VIPS, ON_DEMAND> = HashMap::new();
+#[btf_map]
+static PEERS: HashMap<Peer, PeerTtl, MAX_PEERS, ON_DEMAND> = HashMap::new();
 #[btf_map]
 static COUNTERS: PerCpuArray<Counters, 1> = PerCpuArray::new();
 // `()`, because libbpf refuses an object whose ring has values with a size.
@@ -87,6 +89,21 @@ pub(crate) fn owner_of(address: [u8; 4]) -> Option<(u32, Router)> {
     Some((slot, Router::at(slot)?))
 }
 
+/// A [`Peer`] as the stack must hold it; see [`VipWords`].
+#[repr(C, align(8))]
+struct PeerWords([u32; 5]);
+
+/// What a router demands of adverts from an IPv4 address, if that is one of its peers.
+#[inline(always)]
+pub(crate) fn peer(slot: u32, address: [u8; 4]) -> Option<PeerTtl> {
+    const { assert!(offset_of!(Peer, slot) == 16) };
+    let words = PeerWords([0, 0, MAPPED_V4, u32::from_ne_bytes(address), slot]);
+    // SAFETY: both are twenty plain bytes, and `PeerWords` is aligned as a `Peer` must be.
+    let key: &Peer = unsafe { &*ptr::from_ref(&words).cast() };
+    // SAFETY: the map keeps a removed entry until the program has ended: it is not preallocated.
+    unsafe { PEERS.get(key) }.copied()
+}
+
 /// One configured router.
 #[derive(Clone, Copy)]
 pub(crate) struct Router {
@@ -137,6 +154,13 @@ impl Router {
     pub(crate) fn accepts(self) -> bool {
         // SAFETY: as in `mac`.
         unsafe { (*self.entry).accept != 0 }
+    }
+
+    /// Whether adverts come from peers, to this host alone.
+    #[inline(always)]
+    pub(crate) fn has_peers(self) -> bool {
+        // SAFETY: as in `mac`.
+        unsafe { (*self.entry).unicast != 0 }
     }
 
     /// The expected advert was heard.
@@ -206,6 +230,13 @@ impl ExpectedAdvert {
     pub(crate) fn source_v4(self) -> u32 {
         // SAFETY: as in `length`; the last four of 16 bytes that are aligned to eight.
         unsafe { ptr::read_volatile((&raw const (*self.entry).source).cast::<u32>().add(3)) }
+    }
+
+    /// The destination, likewise.
+    #[inline(always)]
+    pub(crate) fn destination_v4(self) -> u32 {
+        // SAFETY: as in `source_v4`.
+        unsafe { ptr::read_volatile((&raw const (*self.entry).destination).cast::<u32>().add(3)) }
     }
 
     /// The `index`-th four bytes of the message.

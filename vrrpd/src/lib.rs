@@ -17,3 +17,4 @@ mod protocol;
 mod realtime;
 pub mod status;
 pub mod supervisor;
+mod unicast;

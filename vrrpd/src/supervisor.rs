@@ -35,6 +35,7 @@ use crate::{
     packet::PacketSocket,
     protocol::{self, Command, Link, Port, Request},
     realtime,
+    unicast::UnicastSocket,
 };
 
 /// How often an interface is tried again whose data plane could not be attached.
@@ -297,8 +298,10 @@ impl Supervisor {
         let Attachment { plane, tables, events } =
             attached.await.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         realtime::give_memory_back();
-        let socket = match PacketSocket::open(link.index) {
-            Ok(socket) => socket,
+        let sockets =
+            PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
+        let (socket, unicast) = match sockets {
+            Ok(sockets) => sockets,
             Err(error) => {
                 detach(name, Plane { index: link.index, plane }).await;
                 return Err(no_socket(name, error));
@@ -306,7 +309,7 @@ impl Supervisor {
         };
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
-        let port = Port { index: link.index, mode: attached, pins, tables, events, socket };
+        let port = Port { index: link.index, mode: attached, pins, tables, events, socket, unicast };
         self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
         self.send(Command::Port { interface: name.to_owned(), port: Some(Box::new(port)) }).await;
         Ok(())
@@ -396,7 +399,7 @@ fn into_failure(error: &AttachError) -> Failure {
 
 fn no_socket(name: &str, error: io::Error) -> Failure {
     if error.kind() == io::ErrorKind::PermissionDenied {
-        return Failure::Environment(format!("{name}: a packet socket needs CAP_NET_RAW"));
+        return Failure::Environment(format!("{name}: packet and raw sockets need CAP_NET_RAW"));
     }
-    Failure::Other(anyhow::Error::new(error).context(format!("{name}: cannot open a packet socket")))
+    Failure::Other(anyhow::Error::new(error).context(format!("{name}: cannot open its sockets")))
 }

@@ -1,7 +1,7 @@
 //! Each rung of the ladder: what it lets through, and what it stops.
 
 use proptest::prelude::*;
-use std::{vec, vec::Vec};
+use std::{net::Ipv4Addr, vec, vec::Vec};
 
 use super::*;
 use crate::{
@@ -22,8 +22,13 @@ const LOCAL: Local<'static> = Local {
     interval: AdvertInterval::DEFAULT,
     auth: None,
     addresses: &VIPS,
+    peers: None,
 };
 const LOCAL_V2: Local<'static> = Local { version: Version::V2, auth: Some(PASSWORD), ..LOCAL };
+
+/// Takes adverts from PEER alone, over up to two routers.
+const UNICAST: Local<'static> =
+    Local { peers: Some(&[Peer { address: IpAddr::V4(PEER), min_ttl: 253, max_ttl: 255 }]), ..LOCAL };
 
 const V3: AdvertV4<'static> = AdvertV4 {
     version: Version::V3,
@@ -31,12 +36,16 @@ const V3: AdvertV4<'static> = AdvertV4 {
     priority: Priority::DEFAULT,
     interval: AdvertInterval::DEFAULT,
     source: PEER,
+    destination: ipv4::GROUP,
+    ttl: ipv4::TTL,
     auth: None,
     checksum: ChecksumForm::PseudoHeader,
     addresses: &VIPS_V4,
 };
 const V2: AdvertV4<'static> =
     AdvertV4 { version: Version::V2, auth: Some(PASSWORD), checksum: ChecksumForm::MessageOnly, ..V3 };
+
+const TO_US: AdvertV4<'static> = AdvertV4 { destination: Ipv4Addr::new(10, 77, 0, 1), ttl: 253, ..V3 };
 
 fn frame(advert: &AdvertV4<'_>) -> Vec<u8> {
     let mut buffer = vec![0u8; 20 + MAX_LEN_V4];
@@ -75,6 +84,16 @@ fn both_checksum_forms_of_version_3_are_accepted_and_told_apart() {
         assert_eq!(received.advert.source, IpAddr::V4(PEER));
         assert!(!received.address_list_differs && !received.interval_differs);
     }
+}
+
+#[test]
+fn a_peer_is_heard_by_unicast_with_both_checksum_forms() {
+    for checksum in [ChecksumForm::PseudoHeader, ChecksumForm::MessageOnly] {
+        let frame = frame(&AdvertV4 { checksum, ..TO_US });
+        assert_eq!(judged(&frame, &UNICAST).unwrap().checksum, checksum);
+    }
+    let v2 = AdvertV4 { destination: TO_US.destination, ..V2 };
+    assert!(judged(&frame(&v2), &Local { peers: UNICAST.peers, ..LOCAL_V2 }).is_ok());
 }
 
 #[test]
@@ -151,6 +170,15 @@ fn ip_cases() -> Vec<Case> {
         ("a fragment offset", patched(&V3, &[(21, 1)]), &LOCAL, Discard::IpFragment),
         ("protocol 51", patched(&V3, &[(23, 51)]), &LOCAL, Discard::NotAnAdvert),
         ("another group", patched(&V3, &[(33, 19)]), &LOCAL, Discard::NotAnAdvert),
+        ("to the group, where there are peers", frame(&V3), &UNICAST, Discard::NotAnAdvert),
+        ("by unicast, where there are no peers", frame(&TO_US), &LOCAL, Discard::NotAnAdvert),
+        (
+            "by unicast from a stranger",
+            frame(&AdvertV4 { source: Ipv4Addr::new(10, 77, 0, 3), ..TO_US }),
+            &UNICAST,
+            Discard::UnknownPeer,
+        ),
+        ("from too far away", frame(&AdvertV4 { ttl: 252, ..TO_US }), &UNICAST, Discard::Ttl),
     ]
 }
 

@@ -66,14 +66,25 @@ pub fn parse(bytes: &[u8]) -> Result<Packet<'_>, Malformed> {
     })
 }
 
-/// The header of an advert whose message has `message_len` bytes: precedence "internetwork control", not to be
-/// fragmented, without options.
+/// The header of an advert to the group whose message has `message_len` bytes: precedence "internetwork control", not
+/// to be fragmented, without options.
 #[must_use]
 pub fn advert_header(source: Ipv4Addr, message_len: u16) -> [u8; HEADER_LEN] {
+    advert_header_to(GROUP, TTL, source, message_len)
+}
+
+/// The same to one peer, which may be behind routers.
+#[must_use]
+pub fn advert_header_to(
+    destination: Ipv4Addr,
+    ttl: u8,
+    source: Ipv4Addr,
+    message_len: u16,
+) -> [u8; HEADER_LEN] {
     let total = (HEADER_LEN as u16).saturating_add(message_len).to_be_bytes();
-    let (s, d) = (source.octets(), GROUP.octets());
+    let (s, d) = (source.octets(), destination.octets());
     let mut header = [
-        0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, TTL, VRRP, 0, 0, s[0], s[1], s[2], s[3], d[0], d[1],
+        0x45, 0xc0, total[0], total[1], 0, 0, 0x40, 0, ttl, VRRP, 0, 0, s[0], s[1], s[2], s[3], d[0], d[1],
         d[2], d[3],
     ];
     let checksum = Sum::new().with(&header).finish().to_be_bytes();

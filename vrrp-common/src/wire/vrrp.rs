@@ -108,6 +108,10 @@ pub struct AdvertV4<'a> {
     pub interval: AdvertInterval,
     /// Source address.
     pub source: Ipv4Addr,
+    /// Where it goes: [`ipv4::GROUP`], or a peer.
+    pub destination: Ipv4Addr,
+    /// [`ipv4::TTL`], or less to a peer.
+    pub ttl: u8,
     /// Version 2: the password, or `None` for no authentication.
     pub auth: Option<[u8; AUTH_LEN]>,
     /// Version 3: how the checksum is taken.
@@ -138,7 +142,7 @@ impl AdvertV4<'_> {
     pub fn emit<'b>(&self, buffer: &'b mut [u8]) -> Option<&'b mut [u8]> {
         let packet = buffer.get_mut(..self.len())?;
         let (header, message) = packet.split_first_chunk_mut::<{ ipv4::HEADER_LEN }>()?;
-        *header = ipv4::advert_header(self.source, message.len() as u16);
+        *header = ipv4::advert_header_to(self.destination, self.ttl, self.source, message.len() as u16);
         self.emit_message(message);
         Some(packet)
     }
@@ -161,7 +165,7 @@ impl AdvertV4<'_> {
 
         let before = match (self.version, self.checksum) {
             (Version::V3, ChecksumForm::PseudoHeader) => {
-                Sum::pseudo_header(self.source, ipv4::GROUP, message.len() as u16)
+                Sum::pseudo_header(self.source, self.destination, message.len() as u16)
             }
             (Version::V2, _) | (Version::V3, ChecksumForm::MessageOnly) => Sum::new(),
         };
@@ -188,6 +192,8 @@ mod tests {
         priority: Priority::DEFAULT,
         interval: AdvertInterval::DEFAULT,
         source: Ipv4Addr::new(192, 168, 0, 30),
+        destination: ipv4::GROUP,
+        ttl: ipv4::TTL,
         auth: None,
         checksum: ChecksumForm::PseudoHeader,
         addresses: &[Ipv4Addr::new(192, 168, 0, 1)],

@@ -146,13 +146,14 @@ fn tables(ebpf: &mut Ebpf) -> Result<(Tables, PinnedMaps), AttachError> {
         Ok(map)
     };
     let arrays = [array(ebpf, name::ROUTERS)?, array(ebpf, name::EXPECTED)?, array(ebpf, name::INTERFACE)?];
-    let (vips, counters) = (take(ebpf, name::VIPS)?, take(ebpf, name::COUNTERS)?);
-    for (name, map) in [(name::VIPS, &vips), (name::COUNTERS, &counters)] {
+    let (vips, peers) = (take(ebpf, name::VIPS)?, take(ebpf, name::PEERS)?);
+    let counters = take(ebpf, name::COUNTERS)?;
+    for (name, map) in [(name::VIPS, &vips), (name::PEERS, &peers), (name::COUNTERS, &counters)] {
         if let Map::HashMap(map) | Map::PerCpuArray(map) = map {
             keep(name, map).map_err(MapError::from)?;
         }
     }
-    Ok((Tables::new(arrays.each_ref(), vips, counters)?, maps))
+    Ok((Tables::new(arrays.each_ref(), [vips, peers], counters)?, maps))
 }
 
 /// A program sees no tag that the driver has taken off, so that what is in a VLAN looks as if it were in none.

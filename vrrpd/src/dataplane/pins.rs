@@ -13,7 +13,8 @@ use std::{
 use aya::maps::{MapInfo, MapType};
 use tracing::{info, warn};
 use vrrp_common::abi::{
-    Counters, Expected, Interface, LAYOUT_VERSION, MAX_VIPS, Router, SLOTS, Vip, VipOwner, name,
+    Counters, Expected, Interface, LAYOUT_VERSION, MAX_PEERS, MAX_VIPS, Peer, PeerTtl, Router, SLOTS, Vip,
+    VipOwner, name,
 };
 
 use super::{
@@ -44,23 +45,28 @@ const NO_PREALLOC: u32 = 1;
 const MMAPABLE: u32 = 1 << 10;
 
 /// The maps that are pinned.
-const MAPS: [Shape; 5] = [
+const MAPS: [Shape; 6] = [
     array::<Router>(name::ROUTERS, SLOTS),
     array::<Expected>(name::EXPECTED, SLOTS),
     array::<Interface>(name::INTERFACE, 1),
-    Shape {
-        name: name::VIPS,
-        kind: MapType::Hash,
-        key: size_of::<Vip>(),
-        value: size_of::<VipOwner>(),
-        entries: MAX_VIPS,
-        flags: NO_PREALLOC,
-    },
+    hash::<Vip, VipOwner>(name::VIPS, MAX_VIPS),
+    hash::<Peer, PeerTtl>(name::PEERS, MAX_PEERS),
     Shape { kind: MapType::PerCpuArray, flags: 0, ..array::<Counters>(name::COUNTERS, 1) },
 ];
 
 const fn array<T>(name: &'static str, entries: usize) -> Shape {
     Shape { name, kind: MapType::Array, key: 4, value: size_of::<T>(), entries, flags: MMAPABLE }
+}
+
+const fn hash<K, V>(name: &'static str, entries: usize) -> Shape {
+    Shape {
+        name,
+        kind: MapType::Hash,
+        key: size_of::<K>(),
+        value: size_of::<V>(),
+        entries,
+        flags: NO_PREALLOC,
+    }
 }
 
 /// The directory of one interface's pins.

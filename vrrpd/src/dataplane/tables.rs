@@ -13,11 +13,12 @@ use std::{
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use vrrp_common::{
     abi::{
-        self, Counters, EXPECTED_BYTES, Expected, Interface, Router, SLOTS, VIP_FILTER_BITS, Verdict, Vip,
-        role,
+        self, Counters, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router, SLOTS, VIP_FILTER_BITS,
+        Verdict, Vip, role,
     },
+    receive::{Advert, Peer},
     time::Time,
-    types::{Family, Mac, Priority, Vrid},
+    types::{Family, Mac, Vrid},
 };
 
 use super::mapping::Mapping;
@@ -26,6 +27,8 @@ const VERDICTS: usize = Verdict::ALL.len();
 
 /// Key and value of `VIPS`, as plain as aya wants them.
 type Vips = aya::maps::HashMap<MapData, [u8; 16], u32>;
+/// The same of `PEERS`.
+type Peers = aya::maps::HashMap<MapData, [u8; 20], [u8; 4]>;
 
 /// A virtual router, as the data plane needs to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct RouterEntry {
     pub accept: bool,
     /// What its addresses are answered with.
     pub mac: Mac,
+    /// Whether its adverts come from peers, to this host alone, or to the group.
+    pub unicast: bool,
 }
 
 /// The maps of one interface. One owner, on one thread.
@@ -50,7 +55,10 @@ pub struct Tables {
     expected: Mapping<Expected>,
     interface: Mapping<Interface>,
     vips: Vips,
+    peers: Peers,
     counters: PerCpuArray<MapData, [u64; VERDICTS]>,
+    /// What is in `peers`.
+    bounds: HashMap<[u8; 20], [u8; 4]>,
     /// What is in `vips`: address to slot.
     owners: HashMap<[u8; 16], u32>,
     /// The same by slot. There may be 65,000 of them, so that none is looked for among all.
@@ -67,7 +75,7 @@ impl Tables {
     /// Reads what an earlier daemon left in the maps, which have the layout of [`abi`].
     pub(super) fn new(
         [routers, expected, interface]: [&MapData; 3],
-        vips: Map,
+        [vips, peers]: [Map; 2],
         counters: Map,
     ) -> Result<Self, MapError> {
         let vips = Vips::try_from(vips)?;
@@ -78,11 +86,15 @@ impl Tables {
                 held.insert(address);
             }
         }
+        let peers = Peers::try_from(peers)?;
+        let bounds = peers.iter().collect::<Result<_, _>>()?;
         Ok(Self {
             routers: Mapping::new(routers, SLOTS)?,
             expected: Mapping::new(expected, SLOTS)?,
             interface: Mapping::new(interface, 1)?,
             vips,
+            peers,
+            bounds,
             counters: PerCpuArray::try_from(counters)?,
             owners,
             held,
@@ -123,6 +135,7 @@ impl Tables {
         let flag = |offset, value: bool| self.routers.u8(slot, offset).store(value.into(), Ordering::Relaxed);
         flag(offset_of!(Router, use_vmac), entry.use_vmac);
         flag(offset_of!(Router, accept), entry.accept);
+        flag(offset_of!(Router, unicast), entry.unicast);
         self.store_mac(slot, entry.mac, self.vips(slot).count());
 
         let open = same && old.role == role::MASTER && now.as_nanos() < old.lease_until_ns;
@@ -140,7 +153,8 @@ impl Tables {
     pub fn remove(&mut self, slot: u32) -> io::Result<()> {
         self.role(slot).store(role::NONE, Ordering::Release);
         self.forget(slot);
-        self.set_vips(slot, &[])
+        self.set_vips(slot, &[])?;
+        self.set_peers(slot, &[])
     }
 
     /// Makes `vips` the virtual addresses of `slot`, in the map when this returns. What stays is never missing from
@@ -191,6 +205,28 @@ impl Tables {
         }
     }
 
+    /// Makes `peers` the hosts that adverts of `slot` are taken from.
+    ///
+    /// # Errors
+    ///
+    /// `E2BIG`: more than [`abi::MAX_PEERS`] on the interface. Some may have been added.
+    pub fn set_peers(&mut self, slot: u32, peers: &[Peer]) -> io::Result<()> {
+        let wanted: HashMap<[u8; 20], [u8; 4]> = peers.iter().map(|peer| peer_entry(slot, peer)).collect();
+        for (key, ttl) in &wanted {
+            if self.bounds.get(key) != Some(ttl) {
+                self.peers.insert(key, ttl, 0).map_err(map_error)?;
+                self.bounds.insert(*key, *ttl);
+            }
+        }
+        let of_slot = |key: &&[u8; 20]| key.ends_with(&slot.to_ne_bytes());
+        let stale = self.bounds.keys().filter(of_slot).filter(|key| !wanted.contains_key(*key));
+        for key in stale.copied().collect::<Vec<_>>() {
+            self.peers.remove(&key).map_err(map_error)?;
+            self.bounds.remove(&key);
+        }
+        Ok(())
+    }
+
     /// Master until `lease_until`, and since `now` if it was not before. Nothing but stores.
     pub fn open(&mut self, slot: u32, lease_until: Time, now: Time) {
         self.renew(slot, lease_until);
@@ -212,12 +248,14 @@ impl Tables {
         self.renew(slot, Time::BOOT);
     }
 
-    /// The advert that needs no judgement any more: its like was accepted just now. A message that the kernel cannot
+    /// The advert to `destination` that needs no judgement any more: its like was accepted just now. A message that the kernel cannot
     /// compare, longer than [`EXPECTED_BYTES`] or no multiple of four, goes to the daemon every time.
-    pub fn expect(&mut self, slot: u32, source: IpAddr, priority: Priority, message: &[u8]) {
-        let source = abi::address_bytes(source);
+    pub fn expect(&mut self, slot: u32, advert: &Advert, destination: IpAddr, message: &[u8]) {
+        let source = abi::address_bytes(advert.source);
         self.routers.write(slot, offset_of!(Router, master_address), &source);
-        self.routers.u8(slot, offset_of!(Router, master_priority)).store(priority.as_u8(), Ordering::Relaxed);
+        self.routers
+            .u8(slot, offset_of!(Router, master_priority))
+            .store(advert.priority.as_u8(), Ordering::Relaxed);
         self.forget(slot);
         if message.len() > EXPECTED_BYTES || !message.len().is_multiple_of(4) {
             return;
@@ -227,6 +265,8 @@ impl Tables {
             *to = *from;
         }
         self.expected.write(slot, offset_of!(Expected, source), &source);
+        let destination = abi::address_bytes(destination);
+        self.expected.write(slot, offset_of!(Expected, destination), &destination);
         self.expected.write(slot, offset_of!(Expected, message), &padded);
         self.expected_length(slot).store(message.len() as u32, Ordering::Release);
     }
@@ -316,6 +356,12 @@ fn filter_index(address: [u8; 16]) -> usize {
 /// That bit in its word.
 fn filter_mask(address: [u8; 16]) -> u64 {
     1 << (Vip { address }.filter_bit() % 64)
+}
+
+fn peer_entry(slot: u32, peer: &Peer) -> ([u8; 20], [u8; 4]) {
+    let key = abi::Peer { address: abi::address_bytes(peer.address), slot };
+    let ttl = PeerTtl { min: peer.min_ttl, max: peer.max_ttl, reserved: [0; 2] };
+    (bytemuck::cast(key), bytemuck::cast(ttl))
 }
 
 /// The errno that the kernel said, where it said one.

@@ -56,8 +56,8 @@ impl Loop {
             }
             match (expect, received) {
                 (Some(Expect::This), Some(received)) => {
-                    let advert = &received.advert;
-                    port.tables.expect(router.slot, advert.source, advert.priority, received.message);
+                    let destination = router.destination();
+                    port.tables.expect(router.slot, &received.advert, destination, received.message);
                 }
                 (Some(Expect::This | Expect::Nothing), _) => port.tables.forget(router.slot),
                 (None, _) => {}
@@ -99,7 +99,10 @@ impl Loop {
         }
         ready.sort_by_key(|queued| queued.interface);
         for run in ready.chunk_by(|a, b| a.interface == b.interface) {
-            run.chunks(BATCH).for_each(|batch| self.send_batch(batch));
+            let (group, peers): (Vec<Queued>, _) =
+                run.iter().copied().partition(|queued| !self.has_peers(queued));
+            group.chunks(BATCH).for_each(|batch| self.send_batch(batch));
+            peers.iter().for_each(|queued| self.send_to_peers(queued));
         }
     }
 
@@ -126,8 +129,22 @@ impl Loop {
         let interface = batch.first().and_then(|queued| self.interfaces.get(queued.interface));
         let port =
             interface.and_then(|interface| interface.port.as_ref()).ok_or(io::ErrorKind::NotConnected)?;
-        port.socket
-            .send(batch.iter().filter_map(|queued| self.routers.get(queued.router)).map(Router::advert))
+        port.socket.send(batch.iter().filter_map(|queued| self.routers.get(queued.router)).map(Router::frame))
+    }
+
+    fn has_peers(&self, queued: &Queued) -> bool {
+        self.routers.get(queued.router).is_some_and(|router| router.peers().is_some())
+    }
+
+    /// An advert that has reached one peer has left: that another is away must not cost this router its role.
+    fn send_to_peers(&mut self, queued: &Queued) {
+        let at = now();
+        let port = self.interfaces.get(queued.interface).and_then(|interface| interface.port.as_ref());
+        let (Some(port), Some(router)) = (port, self.routers.get(queued.router)) else { return };
+        match port.unicast.send(router.packets()) {
+            Ok(_) => self.sent(queued, at),
+            Err(error) => self.send_failed(queued.router, at, &error),
+        }
     }
 
     fn sent(&mut self, queued: &Queued, at: Time) {

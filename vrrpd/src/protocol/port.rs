@@ -18,6 +18,7 @@ use crate::{
     clock::now,
     dataplane::{Events, RouterEntry, Tables},
     packet::PacketSocket,
+    unicast::UnicastSocket,
 };
 
 /// What is needed to hear and to speak on an interface.
@@ -32,6 +33,7 @@ pub(crate) struct Port {
     pub(crate) tables: Tables,
     pub(crate) events: Events,
     pub(crate) socket: PacketSocket,
+    pub(crate) unicast: UnicastSocket,
 }
 
 /// A [`Port`] whose events wake the loop.
@@ -43,6 +45,7 @@ pub(crate) struct OpenPort {
     pub(crate) tables: Tables,
     pub(crate) events: AsyncFd<Events>,
     pub(crate) socket: PacketSocket,
+    pub(crate) unicast: UnicastSocket,
 }
 
 /// An interface with routers on it.
@@ -77,8 +80,9 @@ impl Interface {
         if !link.up {
             return Err(Fault::InterfaceDown);
         }
-        let source =
-            router.config.mcast_src_ip.or_else(|| primary_address(link, router)).ok_or(Fault::NoAddress)?;
+        let configured = router.config.unicast.as_ref().and_then(|unicast| unicast.source);
+        let configured = configured.or(router.config.mcast_src_ip);
+        let source = configured.or_else(|| primary_address(link, router)).ok_or(Fault::NoAddress)?;
         let port = self.port.as_ref().ok_or(Fault::DataPlane)?;
         if port.index != link.index {
             return Err(Fault::DataPlane);
@@ -89,8 +93,8 @@ impl Interface {
 
 impl OpenPort {
     pub(crate) fn new(port: Port) -> io::Result<Self> {
-        let Port { index, mode, pins, tables, events, socket } = port;
-        Ok(Self { index, mode, pins, tables, events: watch(events)?, socket })
+        let Port { index, mode, pins, tables, events, socket, unicast } = port;
+        Ok(Self { index, mode, pins, tables, events: watch(events)?, socket, unicast })
     }
 
     /// Makes the router known to the data plane. An earlier daemon's role and lease stay if they are still running.
@@ -103,9 +107,11 @@ impl OpenPort {
                 use_vmac: router.config.use_vmac,
                 accept: router.config.accept || router.config.priority == Priority::OWNER,
                 mac: router.mac(),
+                unicast: router.peers().is_some(),
             },
             now(),
         );
+        self.tables.set_peers(router.slot, router.peers().unwrap_or_default())?;
         self.tables.set_vips(router.slot, &router.guarded())
     }
 }

@@ -9,11 +9,11 @@ use std::{
 use vrrp_common::{
     abi,
     election::{Election, Input, Settings, StateName, Transition},
-    receive::{Discard, Local},
+    receive::{Discard, Local, Peer},
     time::Time,
     types::{Family, Mac, Priority},
     wire::{
-        ethernet,
+        ethernet, ipv4,
         vrrp::{AdvertV4, ChecksumForm, MAX_LEN_V4},
     },
 };
@@ -23,7 +23,7 @@ use super::{
     announce::Announcements,
     statistics::{Muffle, Statistics},
 };
-use crate::config::{self, Checksum};
+use crate::config::{self, Checksum, UnicastPeer};
 
 /// Transitions that are remembered for `vrrpd status`.
 const HISTORY: usize = 16;
@@ -39,6 +39,15 @@ pub(crate) struct Reacted {
     pub(crate) late: Duration,
     /// From the decision to the changed flag in the data plane.
     pub(crate) flip: Duration,
+}
+
+/// An advert as it leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Advert {
+    /// A frame to the group.
+    Frame(Vec<u8>),
+    /// An IPv4 packet to each peer.
+    Packets(Vec<(Ipv4Addr, Vec<u8>)>),
 }
 
 /// One virtual router.
@@ -67,9 +76,10 @@ pub(crate) struct Router {
     pub(crate) blocked_until: Time,
     addresses: Vec<IpAddr>,
     addresses_v4: Vec<Ipv4Addr>,
+    peers: Option<Vec<Peer>>,
     /// The interface's own MAC address.
     interface_mac: Mac,
-    advert: Option<(Priority, Vec<u8>)>,
+    advert: Option<(Priority, Advert)>,
     discards: [Muffle; Discard::ALL.len()],
     pub(crate) remarks: Remarks,
 }
@@ -102,6 +112,7 @@ impl Router {
             blocked_until: Time::BOOT,
             addresses: Vec::new(),
             addresses_v4: Vec::new(),
+            peers: None,
             interface_mac: Mac::default(),
             advert: None,
             discards: [Muffle::default(); Discard::ALL.len()],
@@ -125,6 +136,9 @@ impl Router {
     }
 
     fn list_addresses(&mut self) {
+        let peer =
+            |peer: &UnicastPeer| Peer { address: peer.address, min_ttl: peer.min_ttl, max_ttl: peer.max_ttl };
+        self.peers = self.config.unicast.as_ref().map(|unicast| unicast.peers.iter().map(peer).collect());
         self.addresses = self.config.addresses.iter().map(|vip| vip.address).collect();
         self.addresses_v4 = self
             .addresses
@@ -178,6 +192,16 @@ impl Router {
         &self.addresses_v4
     }
 
+    /// The only hosts that adverts go to and come from, if there are any.
+    pub(crate) fn peers(&self) -> Option<&[Peer]> {
+        self.peers.as_deref()
+    }
+
+    /// Where a peer's adverts arrive.
+    pub(crate) fn destination(&self) -> IpAddr {
+        if self.peers.is_some() { self.election.settings().address } else { IpAddr::V4(ipv4::GROUP) }
+    }
+
     /// What the receive ladder holds an advert against.
     pub(crate) fn local(&self) -> Local<'_> {
         Local {
@@ -187,23 +211,54 @@ impl Router {
             interval: self.config.advert_int,
             auth: self.config.auth_pass,
             addresses: &self.addresses,
+            peers: self.peers(),
         }
     }
 
-    /// Builds the frame for [`advert`](Self::advert) if it is not the one before.
+    /// Builds what [`frame`](Self::frame) or [`packets`](Self::packets) give if it is not what they gave before.
     pub(crate) fn prepare_advert(&mut self, priority: Priority) {
         if self.advert.as_ref().is_none_or(|(built_for, _)| *built_for != priority) {
             self.advert = Some((priority, self.build_advert(priority)));
         }
     }
 
-    /// The advert that was prepared last.
-    pub(crate) fn advert(&self) -> &[u8] {
-        self.advert.as_ref().map_or(&[], |(_, frame)| frame.as_slice())
+    /// The advert to the group that was prepared last.
+    pub(crate) fn frame(&self) -> &[u8] {
+        match &self.advert {
+            Some((_, Advert::Frame(frame))) => frame,
+            Some((_, Advert::Packets(_))) | None => &[],
+        }
     }
 
-    /// Adverts come from the virtual MAC (RFC 9568 §7.2), so that switches learn where it is.
-    fn build_advert(&self, priority: Priority) -> Vec<u8> {
+    /// The adverts to the peers that were prepared last.
+    pub(crate) fn packets(&self) -> &[(Ipv4Addr, Vec<u8>)] {
+        match &self.advert {
+            Some((_, Advert::Packets(packets))) => packets,
+            Some((_, Advert::Frame(_))) | None => &[],
+        }
+    }
+
+    /// Adverts to the group come from the virtual MAC (RFC 9568 §7.2), so that switches learn where it is. Those to
+    /// peers come from wherever the kernel sends them.
+    fn build_advert(&self, priority: Priority) -> Advert {
+        if let Some(unicast) = &self.config.unicast {
+            let v4 = unicast.peers.iter().filter_map(|peer| match peer.address {
+                IpAddr::V4(address) => Some(address),
+                IpAddr::V6(_) => None,
+            });
+            let to = |peer| (peer, self.build_packet(priority, peer, unicast.ttl));
+            return Advert::Packets(v4.map(to).collect());
+        }
+        let group = match self.config.family {
+            Family::V4 => Mac::VRRP_GROUP_V4,
+            Family::V6 => Mac::VRRP_GROUP_V6,
+        };
+        let mut frame = ethernet::header(group, self.mac(), ethernet::IPV4).to_vec();
+        frame.extend_from_slice(&self.build_packet(priority, ipv4::GROUP, ipv4::TTL));
+        Advert::Frame(frame)
+    }
+
+    fn build_packet(&self, priority: Priority, destination: Ipv4Addr, ttl: u8) -> Vec<u8> {
         let IpAddr::V4(source) = self.election.settings().address else {
             return Vec::new();
         };
@@ -213,6 +268,8 @@ impl Router {
             priority,
             interval: self.config.advert_int,
             source,
+            destination,
+            ttl,
             auth: self.config.auth_pass,
             checksum: match self.config.v3_checksum {
                 Checksum::Rfc5798 => ChecksumForm::PseudoHeader,
@@ -221,14 +278,7 @@ impl Router {
             addresses: &self.addresses_v4,
         };
         let mut buffer = [0u8; 20 + MAX_LEN_V4];
-        let packet = advert.emit(&mut buffer).unwrap_or_default();
-        let group = match self.config.family {
-            Family::V4 => Mac::VRRP_GROUP_V4,
-            Family::V6 => Mac::VRRP_GROUP_V6,
-        };
-        let mut frame = ethernet::header(group, self.mac(), ethernet::IPV4).to_vec();
-        frame.extend_from_slice(packet);
-        frame
+        advert.emit(&mut buffer).unwrap_or_default().to_vec()
     }
 
     /// How many of its kind were swallowed before, if this discard is to be logged.

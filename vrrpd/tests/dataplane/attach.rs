@@ -44,7 +44,10 @@ fn a_veth_gets_generic_mode_and_a_planned_stop_leaves_nothing() {
     let mut pins: Vec<_> =
         fs::read_dir(&dir).unwrap().map(|pin| pin.unwrap().file_name().into_string().unwrap()).collect();
     pins.sort();
-    assert_eq!(pins, ["counters", "egress_link", "expected", "interface", "routers", "vips", "xdp_link"]);
+    assert_eq!(
+        pins,
+        ["counters", "egress_link", "expected", "interface", "peers", "routers", "vips", "xdp_link"]
+    );
     assert!(xdp_program().is_some());
     attachment.plane.detach().unwrap();
     assert!(!dir.exists());

@@ -1,11 +1,11 @@
 //! What the programs cost, and that they stay small.
 
 use aya::programs::ProgramInfo;
-use vrrp_common::types::{Mac, Priority};
+use vrrp_common::types::Mac;
 
 use crate::{
     frames::{Arp, advert, ethernet, ipv4, message},
-    rig::{NIC, Rig, entry, v4_slot},
+    rig::{NIC, Rig, entry},
 };
 
 const REPEAT: u32 = 200_000;
@@ -32,7 +32,7 @@ fn nanoseconds_for_each_verdict() {
     rig.router(&entry(52, true, true), &["192.0.2.52"]);
     rig.open(51);
     let message = message(52, 100);
-    rig.tables().expect(v4_slot(52), "192.0.2.2".parse().unwrap(), Priority::new(100), &message);
+    rig.expect(52, "192.0.2.2", &message);
     let vmac = Mac([0, 0, 0x5e, 0, 1, 51]);
     for (what, frame) in [
         ("IPv6, not ours", ethernet(NIC, NIC, 0x86dd)),

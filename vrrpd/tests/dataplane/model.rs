@@ -22,6 +22,8 @@ pub(crate) struct Router {
     pub(crate) door: Door,
     /// Source and message of the expected advert.
     pub(crate) expected: Option<(Ipv4Addr, Vec<u8>)>,
+    /// With unicast, the peers and the lowest TTL of each; the highest is 254, and this host 192.0.2.1.
+    pub(crate) peers: Option<Vec<(Ipv4Addr, u8)>>,
 }
 
 /// The state of one interface.
@@ -62,8 +64,10 @@ impl Model {
         }
         let Some(ip) = ip else { return Verdict::NotOurs };
         let to = v4_at(ip, 16);
-        if to == Ipv4Addr::new(224, 0, 0, 18) && ip[9] == 112 {
-            return self.advert(ip);
+        if ip[9] == 112
+            && let Some(verdict) = self.advert(ip, to)
+        {
+            return verdict;
         }
         match self.owner(to) {
             None => Verdict::NotOurs,
@@ -93,21 +97,33 @@ impl Model {
         })
     }
 
-    fn advert(&self, ip: &[u8]) -> Verdict {
+    fn advert(&self, ip: &[u8], to: Ipv4Addr) -> Option<Verdict> {
+        let to_group = to == Ipv4Addr::new(224, 0, 0, 18);
         let header = usize::from(ip[0] & 0xf) * 4;
         if u16_at(ip, 6) & 0x3fff != 0 || header < 20 || ip.len() < header + 2 {
-            return Verdict::AdvertUnreadable;
+            return to_group.then_some(Verdict::AdvertUnreadable);
         }
-        let Some(router) = self.routers.get(&ip[header + 1]) else { return Verdict::AdvertUnknownVrid };
+        let router = self.routers.get(&ip[header + 1]);
+        let Some(router) = router.filter(|router| router.peers.is_none() == to_group) else {
+            return to_group.then_some(Verdict::AdvertUnknownVrid);
+        };
+        let ttl = match &router.peers {
+            None => 255..=255,
+            Some(peers) => match peers.iter().find(|(peer, _)| *peer == v4_at(ip, 12)) {
+                Some((_, min)) => *min..=254,
+                None => return Some(Verdict::AdvertUnknownPeer),
+            },
+        };
         let expected = router.expected.as_ref().is_some_and(|(source, message)| {
             ip[0] == 0x45
-                && ip[8] == 255
+                && ttl.contains(&ip[8])
                 && crate::frames::checksum(&ip[..20]) == 0
                 && usize::from(u16_at(ip, 2)) == 20 + message.len()
                 && v4_at(ip, 12) == *source
+                && (to_group || to == Ipv4Addr::new(192, 0, 2, 1))
                 && ip.get(20..20 + message.len()) == Some(message)
         });
-        if expected { Verdict::AdvertExpected } else { Verdict::AdvertJudged }
+        Some(if expected { Verdict::AdvertExpected } else { Verdict::AdvertJudged })
     }
 
     fn arp(&self, frame: &[u8]) -> Verdict {

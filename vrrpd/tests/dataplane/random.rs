@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_common::{
-    abi::Verdict,
-    types::{Mac, Priority},
-};
+use vrrp_common::{abi::Verdict, receive::Peer, types::Mac};
 
 use crate::{
     frames::{Arp, advert, ethernet, ipv4, message, tagged},
     model::{Door, Model, Router},
     rig::{NIC, Rig, entry, v4_slot},
 };
+use vrrpd::dataplane::RouterEntry;
 
 const FRAMES: usize = 10_000;
 
@@ -40,28 +38,44 @@ impl Random {
 }
 
 /// VRID, virtual MAC, accept mode, door, addresses.
-const ROUTERS: [(u8, bool, bool, Door, &str); 5] = [
+const ROUTERS: [(u8, bool, bool, Door, &str); 6] = [
     (51, true, true, Door::Open, "192.0.2.51"),
     (52, true, true, Door::NotMaster, "192.0.2.52"),
     (53, true, true, Door::Lapsed, "192.0.2.53"),
     (54, true, false, Door::Open, "192.0.2.54"),
     (55, false, true, Door::Open, "192.0.2.55"),
+    (UNICAST, true, true, Door::NotMaster, "192.0.2.56"),
 ];
+
+/// The router with peers, those with the lowest TTL each may have (254 is the highest), and this host.
+const UNICAST: u8 = 56;
+const PEERS: [(&str, u8); 2] = [("192.0.2.2", 250), ("192.0.2.3", 0)];
+const US: &str = "192.0.2.1";
 
 fn prepare(rig: &mut Rig) -> Model {
     let mut model = Model { nic: NIC, ..Model::default() };
     for (vrid, use_vmac, accept, door, vip) in ROUTERS {
         let router = entry(vrid, use_vmac, accept);
+        let router = RouterEntry { unicast: vrid == UNICAST, ..router };
         rig.router(&router, &[vip]);
+        if router.unicast {
+            let peers = PEERS.map(|(peer, min_ttl)| {
+                let address = peer.parse().unwrap();
+                Peer { address, min_ttl, max_ttl: 254 }
+            });
+            rig.tables().set_peers(v4_slot(vrid), &peers).unwrap();
+        }
         match door {
             Door::Open => rig.open(vrid),
             Door::NotMaster => {}
             Door::Lapsed => rig.lapse(vrid),
         }
         let message = message(vrid, 100);
-        rig.tables().expect(v4_slot(vrid), "192.0.2.2".parse().unwrap(), Priority::new(100), &message);
+        let destination = if vrid == UNICAST { US } else { "224.0.0.18" };
+        rig.expect_at(vrid, "192.0.2.2", destination, &message);
         let expected = Some(("192.0.2.2".parse().unwrap(), message));
-        model.routers.insert(vrid, Router { mac: router.mac, use_vmac, accept, door, expected });
+        let peers = (vrid == UNICAST).then(|| PEERS.map(|(peer, ttl)| (peer.parse().unwrap(), ttl)).to_vec());
+        model.routers.insert(vrid, Router { mac: router.mac, use_vmac, accept, door, expected, peers });
         model.vips.insert(vip.parse().unwrap(), vrid);
     }
     model
@@ -91,8 +105,8 @@ fn frame(random: &mut Random) -> Vec<u8> {
         Mac([2, 0, 0, 0, 0, 0xc1]),
     ];
     let (source, destination) = (random.one_of(&ADDRESSES), random.one_of(&ADDRESSES));
-    let vrid = random.one_of(&[51, 52, 53, 54, 55, 99]);
-    let mut frame = match random.below(6) {
+    let vrid = random.one_of(&[51, 52, 53, 54, 55, 56, 99]);
+    let mut frame = match random.below(7) {
         0 => Arp {
             to: random.one_of(&macs),
             operation: random.one_of(&[1, 1, 2, 2, 3]),
@@ -105,6 +119,15 @@ fn frame(random: &mut Random) -> Vec<u8> {
         2 => ipv4(random.one_of(&macs), source, destination, 17, 64, &[], &[0; 12]),
         3 => advert("192.0.2.2", &message(vrid, random.one_of(&[100, 100, 0, 200]))),
         4 => ipv4(Mac::VRRP_GROUP_V4, source, "224.0.0.18", 112, 255, &[1; 8], &message(vrid, 100)),
+        5 => {
+            let (from, to) = (
+                random.one_of(&["192.0.2.2", "192.0.2.3", "192.0.2.4"]),
+                random.one_of(&[US, US, US, destination]),
+            );
+            let vrid = random.one_of(&[UNICAST, UNICAST, vrid]);
+            let ttl = random.one_of(&[249, 250, 254, 255]);
+            ipv4(NIC, from, to, 112, ttl, &[], &message(vrid, random.one_of(&[100, 100, 0])))
+        }
         _ => ethernet(random.one_of(&macs), NIC, random.one_of(&[0x0800, 0x0806, 0x86dd, 0x8100, 0x88a8])),
     };
     for _ in 0..random.below(4) {

@@ -9,8 +9,9 @@ use aya::{
 };
 use vrrp_common::{
     abi::{self, Counters, Event, Verdict, name},
+    receive::Advert,
     time::Time,
-    types::{Family, Mac, Vrid},
+    types::{AdvertInterval, Family, Mac, Priority, Vrid},
 };
 use vrrpd::{
     config::XdpMode,
@@ -64,7 +65,7 @@ pub(crate) fn v4_slot(vrid: u8) -> u32 {
 pub(crate) fn entry(vrid: u8, use_vmac: bool, accept: bool) -> RouterEntry {
     let vrid = Vrid::new(vrid).unwrap();
     let mac = if use_vmac { Mac::virtual_router(Family::V4, vrid) } else { NIC };
-    RouterEntry { vrid, family: Family::V4, use_vmac, accept, mac }
+    RouterEntry { vrid, family: Family::V4, use_vmac, accept, mac, unicast: false }
 }
 
 /// What became of a frame.
@@ -88,7 +89,7 @@ impl Rig {
         namespace();
         let attachment = attach().unwrap();
         let mut loader = EbpfLoader::new();
-        for map in [name::ROUTERS, name::EXPECTED, name::INTERFACE, name::VIPS, name::COUNTERS] {
+        for map in [name::ROUTERS, name::EXPECTED, name::INTERFACE, name::VIPS, name::PEERS, name::COUNTERS] {
             loader.map_pin_path(map, attachment.plane.pin_dir().join(map.to_lowercase()));
         }
         let mut programs = loader.load(OBJECT).unwrap();
@@ -132,6 +133,22 @@ impl Rig {
     pub(crate) fn lapse(&mut self, vrid: u8) {
         let now = now();
         self.tables().open(v4_slot(vrid), now, now);
+    }
+
+    /// The advert that needs no judgement: from `source` to the group, with the priority that stands in `message`.
+    pub(crate) fn expect(&mut self, vrid: u8, source: &str, message: &[u8]) {
+        self.expect_at(vrid, source, "224.0.0.18", message);
+    }
+
+    /// The same to another destination.
+    pub(crate) fn expect_at(&mut self, vrid: u8, source: &str, destination: &str, message: &[u8]) {
+        let advert = Advert {
+            source: source.parse().unwrap(),
+            priority: Priority::new(message[2]),
+            interval: AdvertInterval::DEFAULT,
+            from_virtual_mac: false,
+        };
+        self.tables().expect(v4_slot(vrid), &advert, destination.parse().unwrap(), message);
     }
 
     pub(crate) fn arrive(&mut self, frame: &[u8]) -> Outcome {
