@@ -114,9 +114,18 @@ fn take_socket(name: &str) -> Result<UnixListener, Failure> {
     })
 }
 
-/// The interfaces of the configuration, and how the data plane is to be attached to each.
+/// The interfaces of the configuration, and how the data plane is to be attached to each. One that only carries
+/// addresses has the mode of their router.
 fn modes(config: &Config) -> BTreeMap<String, XdpMode> {
-    config.routers.iter().map(|router| (router.interface.clone(), router.xdp_mode)).collect()
+    let homes = config.routers.iter().map(|router| (router.interface.clone(), router.xdp_mode));
+    let mut modes: BTreeMap<_, _> = homes.collect();
+    for router in &config.routers {
+        let devs = router.addresses.iter().chain(&router.excluded).filter_map(|vip| vip.dev.as_ref());
+        for dev in devs.filter(|dev| *dev != "lo") {
+            modes.entry(dev.clone()).or_insert(router.xdp_mode);
+        }
+    }
+    modes
 }
 
 fn configured_places(config: &Config) -> BTreeSet<(String, IpAddr)> {

@@ -16,7 +16,7 @@ use vrrp_common::{
 };
 
 use super::{
-    Place, Request,
+    Place, Request, RouterKey,
     router::{Reacted, Router},
     run::Loop,
     statistics::micros,
@@ -47,13 +47,20 @@ impl Loop {
     ) {
         let Some(router) = self.routers.get_mut(index) else { return };
         let Effects { door, send, expect, transition } = router.election.handle(at, input);
-        let port = self.interfaces.get_mut(router.interface).and_then(|interface| interface.port.as_mut());
-        if let Some(port) = port {
+        for position in router.stations() {
+            let station = self.interfaces.get_mut(position);
+            // Where another router is at home in this slot, it is that one's door.
+            let station =
+                station.filter(|station| position == router.interface || !station.houses(router.slot));
+            let Some(port) = station.and_then(|station| station.port.as_mut()) else { continue };
             match door {
                 Some(Door::Open { lease_until }) => port.tables.open(router.slot, lease_until, at),
                 Some(Door::Close) => port.tables.close(router.slot, at),
                 None => {}
             }
+        }
+        let port = self.interfaces.get_mut(router.interface).and_then(|interface| interface.port.as_mut());
+        if let Some(port) = port {
             match (expect, received) {
                 (Some(Expect::This), Some(received)) => {
                     let destination = router.destination();
@@ -212,27 +219,34 @@ impl Loop {
         }
         let batch = self.announcements.len().min(ANNOUNCEMENTS_PER_TURN);
         let frames: Vec<_> = self.announcements.drain(..batch).collect();
-        for (interface, slot, address) in frames {
-            self.announce_one(interface, slot, address);
+        for (router, interface, address) in frames {
+            self.announce_one(router, interface, address);
         }
     }
 
     fn queue_announcements(&mut self, index: usize, repeat: u8) {
         let Some(router) = self.routers.get(index) else { return };
+        let key = router.key();
+        let on = |place: &Place| self.positions.get(&place.interface).copied().unwrap_or(router.interface);
+        let v4 = |place: &Place| match place.address.address {
+            IpAddr::V4(address) => Some((key, on(place), address)),
+            IpAddr::V6(_) => None,
+        };
+        let round: Vec<_> = places(router).iter().filter_map(v4).collect();
         for _ in 0..repeat {
-            let addresses = router.addresses_v4().iter();
-            self.announcements.extend(addresses.map(|address| (router.interface, router.slot, *address)));
+            self.announcements.extend(&round);
         }
     }
 
-    fn announce_one(&mut self, interface: usize, slot: u32, address: Ipv4Addr) {
+    fn announce_one(&mut self, router: RouterKey, interface: usize, address: Ipv4Addr) {
+        let index = self.find(router);
         let Some(interface) = self.interfaces.get(interface) else { return };
-        let index = interface.by_slot.get(slot as usize).copied().flatten();
         let Some(router) = index.and_then(|index| self.routers.get_mut(index)) else { return };
         if router.election.name() != StateName::Master {
             return;
         }
-        let frame = arp::gratuitous(router.mac(), address);
+        let Some(link) = &interface.link else { return };
+        let frame = arp::gratuitous(router.mac_on(link.mac), address);
         let sent = interface.port.as_ref().map(|port| port.socket.send(std::iter::once(frame.as_slice())));
         if let Some(Ok(1)) = sent {
             router.statistics.announcements_sent += 1;

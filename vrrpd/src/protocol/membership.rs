@@ -28,13 +28,14 @@ impl Loop {
         let (key, index) = (router.key(), self.routers.len());
         self.routers.push(router);
         self.index_slot(key, Some(index));
+        self.settle_guests(index);
         self.inherit_slot(key);
         self.install(index);
         self.revisit(index);
     }
 
     /// Where the interface of that name is in the list: at its end if it was not there.
-    fn position_of(&mut self, name: &str) -> usize {
+    pub(super) fn position_of(&mut self, name: &str) -> usize {
         if let Some(position) = self.positions.get(name) {
             return *position;
         }
@@ -45,7 +46,11 @@ impl Loop {
 
     /// After routers have moved in the list.
     fn index_slots(&mut self) {
-        self.interfaces.iter_mut().for_each(|interface| interface.by_slot.fill(None));
+        for interface in &mut self.interfaces {
+            interface.by_slot.fill(None);
+            interface.guests.clear();
+        }
+        (0..self.routers.len()).for_each(|index| self.index_guests(index));
         let keys: Vec<_> = self.routers.iter().map(Router::key).collect();
         keys.into_iter().enumerate().for_each(|(index, key)| self.index_slot(key, Some(index)));
     }
@@ -62,18 +67,9 @@ impl Loop {
         *self.interfaces.get(key.interface)?.by_slot.get(key.slot as usize)?
     }
 
-    /// Makes a router known to the data plane of its interface, if there is one.
-    pub(super) fn install(&mut self, index: usize) {
-        let Some(router) = self.routers.get_mut(index) else { return };
-        let Some(interface) = self.interfaces.get_mut(router.interface) else { return };
-        if let Some(link) = &interface.link {
-            router.set_interface_mac(link.mac);
-        }
-        let Some(port) = interface.port.as_mut() else { return };
-        let accepted = if router.config.use_vmac { port.socket.accept(router.mac()) } else { Ok(()) };
-        if let Err(error) = accepted.and_then(|()| port.install(router)) {
-            tracing::error!(router = %router.config.name, %error, "the data plane does not take the router");
-        }
+    /// The same, also of one that only has addresses on the key's interface.
+    pub(super) fn find_or_guest(&self, key: RouterKey) -> Option<usize> {
+        self.find(key).or_else(|| self.interfaces.get(key.interface)?.guests.get(&key.slot).copied())
     }
 
     /// Asks for the removal of every address that an earlier daemon left in the data plane of this interface, and maybe
@@ -86,7 +82,7 @@ impl Loop {
     }
 
     fn inherit_slot(&mut self, key: RouterKey) {
-        let index = self.find(key);
+        let index = self.find_or_guest(key);
         let Some(interface) = self.interfaces.get_mut(key.interface) else { return };
         let Some(port) = interface.port.as_mut() else { return };
         let mut addresses: Vec<_> = port.tables.vips(key.slot).collect();
@@ -112,7 +108,11 @@ impl Loop {
 
     pub(super) fn revisit_interface(&mut self, position: usize) {
         for index in 0..self.routers.len() {
-            if self.routers.get(index).is_some_and(|router| router.interface == position) {
+            let Some(router) = self.routers.get(index) else { return };
+            if router.guests.contains(&position) {
+                self.install(index);
+                self.revisit(index);
+            } else if router.interface == position {
                 self.revisit(index);
             }
         }
@@ -126,10 +126,12 @@ impl Loop {
             return;
         }
         let Some(interface) = self.interfaces.get(router.interface) else { return };
-        if !interface.known {
+        let mut guests = router.guests.iter().filter_map(|position| self.interfaces.get(*position));
+        if !interface.known || guests.clone().any(|guest| !guest.known) {
             return;
         }
-        let (address, mac) = match interface.readiness(router) {
+        let ready = guests.try_for_each(Interface::guest_readiness);
+        let (address, mac) = match ready.and_then(|()| interface.readiness(router)) {
             Ok(ready) => ready,
             Err(fault) => return self.feed(index, at, at, Input::Fault(fault), None),
         };
@@ -198,6 +200,7 @@ impl Loop {
         if master && new_addresses {
             router.announcements.start(at);
         }
+        self.settle_guests(index);
         self.install(index);
         self.feed(index, at, at, input, None);
         if !gone.is_empty() {
@@ -219,10 +222,11 @@ impl Loop {
     }
 
     fn addresses_of_one_gone(&mut self, key: RouterKey) {
-        let Some(index) = self.find(key) else { return self.forget_abandoned(key) };
+        let Some(index) = self.find_or_guest(key) else { return self.forget_abandoned(key) };
         let Some(router) = self.routers.get_mut(index) else { return };
         router.removals = router.removals.saturating_sub(1);
         if router.removals == 0 && !std::mem::take(&mut router.lingering).is_empty() {
+            self.settle_guests(index);
             self.install(index);
         }
     }
@@ -249,18 +253,14 @@ impl Loop {
         if !self.routers.iter().any(stopped) {
             return;
         }
-        for router in self.routers.iter().filter(|router| stopped(router) && router.retired) {
-            let port =
-                self.interfaces.get_mut(router.interface).and_then(|interface| interface.port.as_mut());
-            if let Some(port) = port {
-                if let Err(error) = port.tables.remove(router.slot) {
-                    tracing::error!(router = %router.config.name, %error, "the data plane keeps the router");
-                }
-                if router.config.use_vmac
-                    && let Err(error) = port.socket.refuse(router.mac())
-                {
-                    tracing::warn!(router = %router.config.name, %error, "the filter for the virtual MAC stays");
-                }
+        for index in 0..self.routers.len() {
+            let Some(router) = self.routers.get(index).filter(|router| stopped(router) && router.retired)
+            else {
+                continue;
+            };
+            let slot = router.slot;
+            for interface in router.stations().collect::<Vec<_>>() {
+                self.remove_from(RouterKey { interface, slot }, index);
             }
         }
         self.routers.retain(|router| !stopped(router));
@@ -272,7 +272,7 @@ impl Loop {
 
     /// Lets go of data planes that no router uses.
     fn vacate(&mut self) {
-        let used: BTreeSet<_> = self.routers.iter().map(|router| router.interface).collect();
+        let used: BTreeSet<_> = self.routers.iter().flat_map(Router::stations).collect();
         for (position, interface) in self.interfaces.iter_mut().enumerate() {
             let vacant = interface.abandoned.is_empty() && !used.contains(&position);
             if vacant && interface.port.take().is_some() {

@@ -9,6 +9,7 @@
 
 mod announce;
 mod effects;
+mod guests;
 mod membership;
 mod note;
 mod port;

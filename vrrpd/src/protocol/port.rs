@@ -1,7 +1,7 @@
 //! One interface, as the protocol thread has it.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::{IpAddr, Ipv4Addr},
 };
@@ -56,6 +56,8 @@ pub(crate) struct Interface {
     pub(crate) known: bool,
     pub(crate) link: Option<Link>,
     pub(crate) port: Option<OpenPort>,
+    /// Index in the loop's list of routers, by slot, of those that only have addresses here.
+    pub(crate) guests: BTreeMap<u32, usize>,
     /// Index in the loop's list of routers, by slot.
     pub(crate) by_slot: Box<[Option<usize>; abi::SLOTS]>,
     /// Slots of an earlier daemon's routers, guarded until the kernel has none of their addresses.
@@ -69,9 +71,22 @@ impl Interface {
             known: false,
             link: None,
             port: None,
+            guests: BTreeMap::new(),
             by_slot: Box::new([None; abi::SLOTS]),
             abandoned: BTreeSet::new(),
         }
+    }
+
+    /// Whether a router is at home in this slot.
+    pub(crate) fn houses(&self, slot: u32) -> bool {
+        self.by_slot.get(slot as usize).is_some_and(Option::is_some)
+    }
+
+    /// Whether a router that has addresses here can take part. An interface that is down can carry them.
+    pub(crate) fn guest_readiness(&self) -> Result<(), Fault> {
+        let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
+        let attached = self.port.as_ref().is_some_and(|port| port.index == link.index);
+        if attached { Ok(()) } else { Err(Fault::DataPlane) }
     }
 
     /// Whether a router can take part here, and from which address.
@@ -97,8 +112,10 @@ impl OpenPort {
         Ok(Self { index, mode, pins, tables, events: watch(events)?, socket, unicast })
     }
 
-    /// Makes the router known to the data plane. An earlier daemon's role and lease stay if they are still running.
-    pub(crate) fn install(&mut self, router: &Router) -> io::Result<()> {
+    /// Makes the router known to the data plane, with the MAC address that goes with its addresses here. An earlier
+    /// daemon's role and lease stay if they are still running. A guest hears no adverts here: it has no peers.
+    pub(crate) fn install(&mut self, router: &Router, mac: Mac, guest: bool) -> io::Result<()> {
+        let peers = if guest { Some(&[][..]) } else { router.peers() };
         self.tables.configure(
             router.slot,
             &RouterEntry {
@@ -106,12 +123,12 @@ impl OpenPort {
                 family: router.config.family,
                 use_vmac: router.config.use_vmac,
                 accept: router.config.accept || router.config.priority == Priority::OWNER,
-                mac: router.mac(),
-                unicast: router.peers().is_some(),
+                mac,
+                unicast: peers.is_some(),
             },
             now(),
         );
-        self.tables.set_peers(router.slot, router.peers().unwrap_or_default())?;
+        self.tables.set_peers(router.slot, peers.unwrap_or_default())?;
         self.tables.set_vips(router.slot, &router.guarded())
     }
 }

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     clock::now,
+    config::VirtualAddress,
     status::{InterfaceStatus, RouterStatus, Status, Timers, TransitionStatus},
 };
 
@@ -63,16 +64,17 @@ impl Loop {
             master_address,
             master_priority,
             mac: router.mac().to_string(),
-            addresses: config
-                .addresses
-                .iter()
-                .map(|vip| format!("{}/{}", vip.address, vip.prefix_len))
-                .collect(),
+            addresses: config.addresses.iter().map(on_its_interface).collect(),
             timers: timers(router, &entry, at),
             statistics: statistics(&router.statistics, entry.heard),
             transitions: router.history.iter().map(transition_status).collect(),
         }
     }
+}
+
+fn on_its_interface(vip: &VirtualAddress) -> String {
+    let dev = vip.dev.as_ref().map(|dev| format!(" dev {dev}")).unwrap_or_default();
+    format!("{}/{}{dev}", vip.address, vip.prefix_len)
 }
 
 fn timers(router: &Router, entry: &abi::Router, at: Time) -> Timers {

@@ -56,7 +56,9 @@ pub(crate) struct Router {
     pub(crate) config: config::Router,
     /// Index in the loop's list of interfaces.
     pub(crate) interface: usize,
-    /// Index in the data plane's arrays.
+    /// The same for other interfaces that carry addresses of it: their data planes open and close with its own.
+    pub(crate) guests: Vec<usize>,
+    /// Index in the data plane's arrays, on all of them.
     pub(crate) slot: u32,
     pub(crate) election: Election,
     pub(crate) announcements: Announcements,
@@ -99,6 +101,7 @@ impl Router {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let mut router = Self {
             interface,
+            guests: Vec::new(),
             slot: abi::slot(config.family, config.vrid),
             election: Election::new(settings(&config, unknown)),
             announcements: Announcements::default(),
@@ -171,11 +174,21 @@ impl Router {
 
     /// The MAC address that goes with the virtual addresses.
     pub(crate) fn mac(&self) -> Mac {
+        self.mac_on(self.interface_mac)
+    }
+
+    /// The same on an interface with this MAC address.
+    pub(crate) fn mac_on(&self, interface_mac: Mac) -> Mac {
         if self.config.use_vmac {
             Mac::virtual_router(self.config.family, self.config.vrid)
         } else {
-            self.interface_mac
+            interface_mac
         }
+    }
+
+    /// All interfaces whose data planes have this router, its own first.
+    pub(crate) fn stations(&self) -> impl Iterator<Item = usize> + '_ {
+        std::iter::once(self.interface).chain(self.guests.iter().copied())
     }
 
     pub(crate) fn addresses(&self) -> &[IpAddr] {

@@ -46,8 +46,8 @@ pub(super) struct Loop {
     pub(super) outbox: Vec<usize>,
     /// Transitions to be told of before the turn ends.
     pub(super) transitioned: Vec<(usize, Reacted)>,
-    /// Gratuitous ARP to be sent: interface, slot, address.
-    pub(super) announcements: VecDeque<(usize, u32, Ipv4Addr)>,
+    /// Gratuitous ARP to be sent: router, interface, address.
+    pub(super) announcements: VecDeque<(RouterKey, usize, Ipv4Addr)>,
     pub(super) requests: mpsc::Sender<Request>,
     commands: mpsc::Receiver<Command>,
     timer: AsyncFd<Timer>,
@@ -146,7 +146,10 @@ impl Loop {
     }
 
     fn event(&mut self, interface: usize, event: &abi::Event) {
-        let Some(index) = self.find(RouterKey { interface, slot: event.slot }) else { return };
+        let key = RouterKey { interface, slot: event.slot };
+        // Adverts are heard at home only.
+        let index = if event.kind == abi::event::ADVERT { self.find(key) } else { self.find_or_guest(key) };
+        let Some(index) = index else { return };
         let at = Time::from_nanos(event.at_ns);
         let captured = (event.captured as usize).min(abi::EVENT_FRAME_BYTES);
         let frame = event.frame.get(..captured).unwrap_or(&event.frame);
