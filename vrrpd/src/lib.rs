@@ -13,7 +13,10 @@ pub mod failure;
 pub mod logging;
 mod netlink;
 mod packet;
+#[allow(dead_code, reason = "checks and hooks will run them")]
+mod program;
 mod protocol;
+mod readiness;
 mod realtime;
 pub mod status;
 pub mod supervisor;

@@ -13,11 +13,12 @@ use vrrp_common::{
     types::{Mac, Priority},
 };
 
-use super::{Link, router::Router, wait::watch};
+use super::{Link, router::Router};
 use crate::{
     clock::now,
     dataplane::{Events, RouterEntry, Tables},
     packet::PacketSocket,
+    readiness::watch,
     unicast::UnicastSocket,
 };
 

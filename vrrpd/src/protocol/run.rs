@@ -21,11 +21,12 @@ use super::{
     note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
-    wait::{wait, watch},
+    wait::wait,
 };
 use crate::{
     clock::{Timer, now},
     config::Config,
+    readiness::watch,
 };
 
 /// Events taken from one ring in one turn.

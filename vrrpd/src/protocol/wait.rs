@@ -7,19 +7,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{Interest, unix::AsyncFd},
-    sync::mpsc,
-};
+use tokio::{io::unix::AsyncFd, sync::mpsc};
 
 use super::{Command, port::Interface};
 use crate::clock::Timer;
-
-/// Registers what becomes readable.
-pub(super) fn watch<T: AsRawFd>(inner: T) -> io::Result<AsyncFd<T>> {
-    // SAFETY: what is watched here owns its descriptor, and gives out the same one as long as it lives.
-    Ok(unsafe { AsyncFd::register_with_interest(inner, Interest::READABLE) }?)
-}
 
 /// Waits until the timer has run out, a data plane has an event, or there is a command, and returns the command.
 ///

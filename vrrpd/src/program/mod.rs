@@ -1,0 +1,220 @@
+//! Running other programs: scripts of checks and hooks.
+//!
+//! Each runs in a process group of its own, as the user that it is to run as, and is killed as a group. None is ever
+//! left unreaped, and none that others could have changed runs as root. What a program's end means is its caller's
+//! matter.
+//!
+//! Nothing here blocks the thread that awaits: users are looked up and programs started on blocking threads, without
+//! copying the daemon's memory ([`spawn`]).
+
+mod account;
+mod environment;
+mod error;
+mod output;
+mod running;
+mod safety;
+mod spawn;
+
+use std::{
+    collections::BTreeSet,
+    os::fd::OwnedFd,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub(crate) use error::ProgramError;
+pub(crate) use running::{Ended, Ending, Running};
+
+use crate::config::{Program, User};
+use account::Account;
+use environment::Environment;
+use output::Pipe;
+
+/// Programs that are started at the same time. One that hangs in it, on a dead network file system, holds up no more.
+const STARTING: usize = 16;
+
+/// Outputs of ended programs that something left behind still writes to: they are read and thrown away, so that it is
+/// not killed by SIGPIPE. More are closed.
+const LEFTOVERS: usize = 64;
+
+/// How long the groups that are killed before the daemon is replaced are waited for.
+const LAST_WAIT: Duration = Duration::from_millis(200);
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Job {
+    pub(crate) program: Program,
+    /// Added behind its own. A shell gets them as further words of the line.
+    pub(crate) arguments: Vec<String>,
+    /// The daemon's own user if `None`.
+    pub(crate) user: Option<User>,
+}
+
+impl Job {
+    /// The file to execute and the whole `argv`.
+    fn command(&self) -> Result<(PathBuf, Vec<String>), ProgramError> {
+        let arguments = self.arguments.iter().cloned();
+        match &self.program {
+            Program::Direct(words) => {
+                let file = words.first().filter(|word| word.starts_with('/')).ok_or(ProgramError::NoPath)?;
+                Ok((file.into(), words.iter().cloned().chain(arguments).collect()))
+            }
+            Program::Shell(line) => {
+                let line = if self.arguments.is_empty() { line.clone() } else { format!("{line} \"$@\"") };
+                let words = ["/bin/sh".into(), "-c".into(), line, "sh".into()];
+                Ok(("/bin/sh".into(), words.into_iter().chain(arguments).collect()))
+            }
+        }
+    }
+}
+
+/// Starts programs, and knows those that are running. Clones are the same launcher.
+#[derive(Clone, Debug)]
+pub(crate) struct Launcher {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    environment: Environment,
+    starting: Arc<Semaphore>,
+    leftovers: Arc<Semaphore>,
+    /// Process groups whose leader is not reaped yet.
+    running: Mutex<BTreeSet<libc::pid_t>>,
+    /// Killed while nobody waited for them.
+    abandoned: Mutex<Vec<libc::pid_t>>,
+}
+
+impl Launcher {
+    pub(crate) fn new() -> Self {
+        spawn::keep_children();
+        let shared = Shared {
+            environment: Environment::new(),
+            starting: Arc::new(Semaphore::new(STARTING)),
+            leftovers: Arc::new(Semaphore::new(LEFTOVERS)),
+            running: Mutex::default(),
+            abandoned: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Starts a program. It is killed, as a group, when the [`Running`] or this future is dropped.
+    pub(crate) async fn start(&self, job: &Job) -> Result<Running, ProgramError> {
+        self.shared.sweep();
+        let permit = self.shared.starting.clone().acquire_owned().await;
+        let (job, shared) = (job.clone(), self.shared.clone());
+        let started = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            Guarded::start(&job, shared)
+        });
+        let (guarded, pidfd, pipe) = started.await.map_err(|_panic| ProgramError::Panicked)??;
+        Running::new(guarded, pidfd, pipe)
+    }
+
+    /// Runs a program to its end, or kills it at `timeout`.
+    pub(crate) async fn run(&self, job: &Job, timeout: Duration) -> Result<Ended, ProgramError> {
+        let mut running = self.start(job).await?;
+        match tokio::time::timeout(timeout, running.exited()).await {
+            Ok(()) => Ok(running.reap(false)),
+            Err(_elapsed) => Ok(running.kill().await),
+        }
+    }
+
+    /// Kills everything that runs, before the daemon is replaced by another program. Nothing is started as long as the
+    /// answer is kept. Blocks, for a moment.
+    pub(crate) fn kill_all(&self) -> Halted {
+        let deadline = Instant::now() + LAST_WAIT;
+        let mut halted = Halted(None);
+        loop {
+            let mut running = lock(&self.shared.running);
+            running.iter().for_each(|pid| spawn::kill_group(*pid, libc::SIGKILL));
+            running.retain(|pid| spawn::reap(*pid).is_none());
+            if (running.is_empty() && halted.0.is_some()) || Instant::now() >= deadline {
+                return halted;
+            }
+            drop(running);
+            // What is being started now has its turn in the next round.
+            let all = || self.shared.starting.clone().try_acquire_many_owned(STARTING as u32).ok();
+            halted.0 = halted.0.take().or_else(all);
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// As long as it is kept, no program is started.
+#[derive(Debug)]
+pub(crate) struct Halted(Option<OwnedSemaphorePermit>);
+
+impl Shared {
+    /// Reaps what has ended without anybody waiting.
+    fn sweep(&self) {
+        let mut running = lock(&self.running);
+        lock(&self.abandoned).retain(|pid| {
+            let ended = spawn::reap(*pid).is_some();
+            if ended {
+                running.remove(pid);
+            }
+            !ended
+        });
+    }
+}
+
+/// A child that is killed as a group and reaped, whoever forgets it.
+#[derive(Debug)]
+struct Guarded {
+    /// `None` once reaped.
+    pid: Option<libc::pid_t>,
+    shared: Arc<Shared>,
+}
+
+impl Guarded {
+    fn start(job: &Job, shared: Arc<Shared>) -> Result<(Self, OwnedFd, Pipe), ProgramError> {
+        let (file, argv) = job.command()?;
+        let account = Account::of(job.user.as_ref())?;
+        if account.is_root() {
+            safety::check(&job.program)?;
+        }
+        let variables = shared.environment.for_account(&account);
+        let (pipe, writer) = output::pipe()?;
+        let (pid, pidfd) = spawn::spawn(&file, &argv, &variables, &account, &writer)?;
+        lock(&shared.running).insert(pid);
+        Ok((Self { pid: Some(pid), shared }, pidfd, pipe))
+    }
+
+    fn signal(&self, signal: libc::c_int) {
+        if let Some(pid) = self.pid {
+            spawn::kill_group(pid, signal);
+        }
+    }
+
+    /// Takes the status of a child that has ended.
+    fn reap(&mut self) -> Ending {
+        let status = self.pid.take().and_then(|pid| {
+            let status = spawn::reap(pid);
+            lock(&self.shared.running).remove(&pid);
+            status
+        });
+        status.unwrap_or(Ending::Unknown)
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.signal(libc::SIGKILL);
+        if let Some(pid) = self.pid.take() {
+            lock(&self.shared.abandoned).push(pid);
+            self.shared.sweep();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
