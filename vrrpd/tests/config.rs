@@ -111,7 +111,7 @@ fn a_missing_file_is_told_apart_from_a_bad_one() {
     let rendered = config::load(Path::new("/")).unwrap_err().render(false);
     assert!(rendered.contains("regular file"), "{rendered}");
     let rendered = config::load(Path::new("/dev/zero")).unwrap_err().render(false);
-    assert!(rendered.contains("1 MiB"), "{rendered}");
+    assert!(rendered.contains("4 MiB"), "{rendered}");
 }
 
 #[test]

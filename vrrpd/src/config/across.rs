@@ -3,7 +3,8 @@
 use std::{collections::HashMap, net::IpAddr};
 
 use super::{
-    XdpMode,
+    VirtualAddress, XdpMode,
+    keys::At,
     problem::{Findings, Problem, Span},
     raw::Instance,
 };
@@ -16,16 +17,16 @@ pub(super) fn check(instances: &[Instance], findings: &mut Findings) {
     xdp_modes(instances, findings);
 }
 
-/// One VRID on an interface and family is one router.
+/// One VRID on an interface and family is one router: those that speak there, and those that keep an address there.
 fn virtual_router_ids(instances: &[Instance], findings: &mut Findings) {
-    let mut first: HashMap<(&str, u8), Span> = HashMap::new();
-    for instance in instances {
+    let mut first: HashMap<(&str, u8), (usize, Span)> = HashMap::new();
+    for (index, instance) in instances.iter().enumerate() {
         let (Some(interface), Some(vrid)) = (instance.interface.given(), instance.virtual_router_id.given())
         else {
             continue;
         };
-        let Some(earlier) = first.get(&(interface.value.as_str(), vrid.value)) else {
-            first.insert((&interface.value, vrid.value), vrid.span.clone());
+        let Some((_, earlier)) = first.get(&(interface.value.as_str(), vrid.value)) else {
+            first.insert((&interface.value, vrid.value), (index, vrid.span.clone()));
             continue;
         };
         let title = format!("virtual_router_id {} twice on {} with IPv4", vrid.value, interface.value);
@@ -33,6 +34,28 @@ fn virtual_router_ids(instances: &[Instance], findings: &mut Findings) {
             Problem::new(title, vrid.span.clone(), "again here").also(earlier.clone(), "first here");
         findings.push(problem.help("give each router of an interface its own, 1 to 255"));
     }
+    for (index, at) in all_addresses(instances) {
+        let (Some(vrid), Some(dev)) = (instances[index].virtual_router_id.given(), device(at)) else {
+            continue;
+        };
+        let (owner, earlier) = first.entry((dev, vrid.value)).or_insert((index, at.span.clone()));
+        if *owner != index {
+            let title = format!(
+                "{} on {dev}, where virtual_router_id {} is another router's",
+                at.value.address, vrid.value
+            );
+            let label =
+                format!("`{}` needs the virtual MAC of {} there", instances[index].name.value, vrid.value);
+            let problem = Problem::new(title, at.span.clone(), label)
+                .also(earlier.clone(), format!("`{}` has it", instances[*owner].name.value));
+            findings.push(problem.help("give one of the two another virtual_router_id, or another dev"));
+        }
+    }
+}
+
+/// The interface that an address is kept on if it is another one that neighbours are on.
+fn device(at: &At<VirtualAddress>) -> Option<&str> {
+    at.value.dev.as_deref().filter(|dev| *dev != "lo")
 }
 
 /// An address belongs to one router.
@@ -51,41 +74,52 @@ fn addresses(instances: &[Instance], findings: &mut Findings) {
     }
 }
 
-fn all_addresses(
-    instances: &[Instance],
-) -> impl Iterator<Item = (usize, &super::keys::At<super::VirtualAddress>)> {
+/// Those in adverts and those that are not, each with the index of its router.
+fn all_addresses(instances: &[Instance]) -> impl Iterator<Item = (usize, &At<VirtualAddress>)> {
     instances.iter().enumerate().flat_map(|(index, instance)| {
-        let list = instance.virtual_ipaddress.given().map_or(&[][..], |at| &at.value);
-        list.iter().map(move |at| (index, at))
+        let lists = [&instance.virtual_ipaddress, &instance.virtual_ipaddress_excluded];
+        let all = lists.into_iter().filter_map(|list| list.given()).flat_map(|at| &at.value);
+        all.map(move |at| (index, at))
     })
 }
 
-/// The source of adverts stays when the role moves, so it is no virtual address.
+/// The source of adverts stays when the role moves, so it is no virtual address. Nor is a peer.
 fn sources(instances: &[Instance], findings: &mut Findings) {
     let virtual_ones: HashMap<IpAddr, &Span> =
         all_addresses(instances).map(|(_, at)| (at.value.address, &at.span)).collect();
-    for at in instances.iter().filter_map(|instance| instance.mcast_src_ip.given()) {
-        let Some(earlier) = virtual_ones.get(&IpAddr::V4(at.value)) else { continue };
-        let title = format!("`mcast_src_ip` is the virtual address {}", at.value);
-        let problem = Problem::new(title, at.span.clone(), "must stay on this host")
+    let mut report = |what: &str, address: IpAddr, span: &Span, label: &str, help: &str| {
+        let Some(earlier) = virtual_ones.get(&address) else { return };
+        let problem = Problem::new(format!("{what} the virtual address {address}"), span.clone(), label)
             .also((*earlier).clone(), "moves with the role");
-        findings
-            .push(problem.help("name an address that the interface has of its own, or leave the key out"));
+        findings.push(problem.help(help));
+    };
+    let help = "name an address that the interface has of its own, or leave the key out";
+    for instance in instances {
+        if let Some(at) = instance.mcast_src_ip.given() {
+            report("`mcast_src_ip` is", at.value.into(), &at.span, "must stay on this host", help);
+        }
+        if let Some(at) = instance.unicast.unicast_src_ip.given() {
+            report("`unicast_src_ip` is", at.value.into(), &at.span, "must stay on this host", help);
+        }
+        for at in instance.unicast.unicast_peer.given().into_iter().flat_map(|list| &list.value) {
+            let help = "name an address that the other box has of its own";
+            report("`unicast_peer` has", at.value.address, &at.span, "must stay on its host", help);
+        }
     }
 }
 
-/// One program serves all routers of an interface.
+/// One program serves all routers of an interface, and all that keep addresses there.
 fn xdp_modes(instances: &[Instance], findings: &mut Findings) {
     let mut first: HashMap<&str, (XdpMode, Span)> = HashMap::new();
-    for instance in instances {
-        let (Some(interface), Some(mode)) = (instance.interface.given(), instance.xdp_mode.or(XdpMode::Auto))
-        else {
-            continue;
-        };
+    let homes =
+        instances.iter().filter_map(|instance| Some((instance, instance.interface.given()?.value.as_str())));
+    let away = all_addresses(instances).filter_map(|(index, at)| Some((&instances[index], device(at)?)));
+    for (instance, interface) in homes.chain(away) {
+        let Some(mode) = instance.xdp_mode.or(XdpMode::Auto) else { continue };
         let place = instance.xdp_mode.given().map_or(&instance.name.span, |at| &at.span);
-        let (earlier_mode, earlier) = first.entry(interface.value.as_str()).or_insert((mode, place.clone()));
-        if *earlier_mode != mode {
-            let title = format!("different `xdp_mode` on {}", interface.value);
+        let (earlier_mode, earlier) = first.entry(interface).or_insert((mode, place.clone()));
+        if *earlier_mode != mode && earlier != place {
+            let title = format!("different `xdp_mode` on {interface}");
             let problem = Problem::new(title, place.clone(), mode.to_string())
                 .also(earlier.clone(), earlier_mode.to_string());
             findings

@@ -21,13 +21,14 @@ const MAX_LABEL: usize = 15;
 /// An address and its prefix.
 type Net = (Ipv4Addr, u8);
 
-/// One entry of `virtual_ipaddress`, `None` if something was reported.
+/// One entry of `virtual_ipaddress` or `virtual_ipaddress_excluded`, `None` if something was reported.
 pub(super) fn virtual_address<'t>(
+    key: &'static str,
     entry: &'t Value<'t>,
     findings: &mut Findings,
 ) -> Option<At<VirtualAddress>> {
     if let Some(table) = entry.get_ref().as_table() {
-        return from_table(table, entry, findings);
+        return from_table(key, table, entry, findings);
     }
     match string_or_table(entry).and_then(|text| virtual_net(&text)) {
         Ok((address, prefix_len)) => {
@@ -37,25 +38,26 @@ pub(super) fn virtual_address<'t>(
             Some(At { value, span: entry.span() })
         }
         Err(wrong) => {
-            findings.push(wrong.at("virtual_ipaddress", entry.span()));
+            findings.push(wrong.at(key, entry.span()));
             None
         }
     }
 }
 
 fn from_table<'t>(
+    key: &'static str,
     table: &'t DeTable<'t>,
     entry: &Value<'_>,
     findings: &mut Findings,
 ) -> Option<At<VirtualAddress>> {
-    let mut keys = Keys::new("virtual_ipaddress", table, findings);
+    let mut keys = Keys::new(key, table, findings);
     let address = keys.read("address", |value| virtual_net(&string(value)?));
     let dev = keys.read("dev", raw::interface);
+    let brd = keys.read("brd", broadcast);
     let label = keys.read("label", label);
     let scope = keys.read("scope", scope);
     if matches!(address, Field::Absent) {
-        let problem =
-            Problem::new("`virtual_ipaddress` has no address", entry.span(), "no `address` in here");
+        let problem = Problem::new(format!("`{key}` has no address"), entry.span(), "no `address` in here");
         keys.findings.push(problem.help("write { address = \"192.0.2.51/24\", ... }").absence());
     }
     keys.finish();
@@ -63,24 +65,15 @@ fn from_table<'t>(
     let value = VirtualAddress {
         address: IpAddr::V4(ip),
         prefix_len,
-        dev: optional(dev)?,
-        broadcast: None,
-        label: optional(label)?,
+        dev: dev.optional()?,
+        broadcast: brd.optional()?,
+        label: label.optional()?,
         scope: scope.or(0)?,
     };
     Some(At { value, span })
 }
 
-/// `Some(None)` if the text has none; `None` if what it has is wrong.
-fn optional<T>(field: Field<T>) -> Option<Option<T>> {
-    match field {
-        Field::Given(at) => Some(Some(at.value)),
-        Field::Absent => Some(None),
-        Field::Wrong => None,
-    }
-}
-
-/// `mcast_src_ip`: an address that a host can send from.
+/// `mcast_src_ip` or `unicast_src_ip`: an address that a host can send from.
 pub(super) fn source(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
     let text = string(value)?;
     let address = ipv4(&text)?;
@@ -91,6 +84,20 @@ pub(super) fn source(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
     }
 }
 
+/// `unicast_peer`: an address that a host can send to.
+pub(super) fn peer(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
+    let address = ipv4(&string(value)?)?;
+    match unusable(address) {
+        None => Ok(address),
+        Some(kind) => Err(Wrong::new("cannot be a peer", kind)),
+    }
+}
+
+/// `brd`: whatever the operator says, as `ip address` takes it.
+fn broadcast(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
+    ipv4(&string(value)?)
+}
+
 fn string_or_table(entry: &Value<'_>) -> Result<String, Wrong> {
     let example = "write \"192.0.2.51/24\" or { address = \"192.0.2.51/24\", label = \"eth0:vip\" }";
     let text = entry.get_ref().as_str().map(ToOwned::to_owned);
@@ -99,8 +106,9 @@ fn string_or_table(entry: &Value<'_>) -> Result<String, Wrong> {
 
 fn virtual_net(text: &str) -> Result<Net, Wrong> {
     if let Some((address, _)) = text.trim().split_once(char::is_whitespace) {
-        return Err(Wrong::new("has more than an address in it", "only an address and its prefix")
-            .help(format!("write {{ address = \"{address}\", dev = ..., label = ..., scope = ... }}")));
+        return Err(Wrong::new("has more than an address in it", "only an address and its prefix").help(
+            format!("write {{ address = \"{address}\", dev = ..., brd = ..., label = ..., scope = ... }}"),
+        ));
     }
     let (address, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
     let address = ipv4(address)?;

@@ -1,8 +1,8 @@
 //! Reading a TOML table key by key: typed, and without stopping at the first fault.
 
-use std::ops::RangeInclusive;
+use std::{fmt, ops::RangeInclusive};
 
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::{
     problem::{Findings, Problem, Span},
@@ -16,6 +16,12 @@ pub(super) type Value<'t> = toml::Spanned<DeValue<'t>>;
 pub(super) const FILE: &str = "the top level";
 /// How messages call the table of a router.
 pub(super) const INSTANCE: &str = "vrrp_instance";
+/// How messages call the table of a sync group.
+pub(super) const GROUP: &str = "vrrp_sync_group";
+
+/// Tables with a name of the user's, whose keys go without the table's name in messages.
+const NAMED: [&str; 8] =
+    [FILE, INSTANCE, GROUP, "vrrp_script", "vrrp_http", "vrrp_tcp", "vrrp_process", "vrrp_file"];
 
 /// Something and its place.
 #[derive(Clone, Debug)]
@@ -50,6 +56,18 @@ impl<T> Field<T> {
             Self::Given(at) => next(at),
             Self::Absent => Field::Absent,
             Self::Wrong => Field::Wrong,
+        }
+    }
+
+    /// The value if there is one: `Some(None)` if the text has none, `None` if what it has is wrong.
+    pub(super) fn optional(&self) -> Option<Option<T>>
+    where
+        T: Clone,
+    {
+        match self {
+            Self::Given(at) => Some(Some(at.value.clone())),
+            Self::Absent => Some(None),
+            Self::Wrong => None,
         }
     }
 
@@ -152,9 +170,40 @@ impl<'t, 'f> Keys<'t, 'f> {
         })
     }
 
-    /// How messages call `key`: keys of a table within a router go with its name.
+    /// The list under `key`, each entry read by `entry`, which reports what is wrong with it; `example` shows a list.
+    pub(super) fn list<T>(
+        &mut self,
+        key: &'static str,
+        lengths: RangeInclusive<usize>,
+        example: &str,
+        entry: impl Fn(&'t Value<'t>, &mut Findings) -> Option<T>,
+    ) -> Field<Vec<T>> {
+        self.entries(key, |value| array(value, &lengths, example), entry)
+    }
+
+    /// The list under `key` as `shape` sees it, each entry read by `entry`, which reports what is wrong with it.
+    pub(super) fn entries<T>(
+        &mut self,
+        key: &'static str,
+        shape: impl FnOnce(&'t Value<'t>) -> Result<&'t DeArray<'t>, Wrong>,
+        entry: impl Fn(&'t Value<'t>, &mut Findings) -> Option<T>,
+    ) -> Field<Vec<T>> {
+        self.read(key, shape).and_then(|At { value: list, span }| {
+            let good: Vec<_> = list.iter().filter_map(|value| entry(value, self.findings)).collect();
+            if good.len() == list.len() { Field::Given(At { value: good, span }) } else { Field::Wrong }
+        })
+    }
+
+    /// Reports that the table has no `key`; `place` is where it would go.
+    pub(super) fn missing(&mut self, key: &str, example: &str, place: &At<String>) {
+        let title = format!("`{}` has no `{key}`", place.value);
+        let problem = Problem::new(title, place.span.clone(), format!("`{key}` is missing"));
+        self.findings.push(problem.help(format!("add {key} = {example}")).absence());
+    }
+
+    /// How messages call `key`: keys of a table within another go with its name.
     fn path(&self, key: &str) -> String {
-        if [FILE, INSTANCE].contains(&self.name) { key.to_owned() } else { format!("{}.{key}", self.name) }
+        if NAMED.contains(&self.name) { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
     /// Reports every key that nothing has asked for.
@@ -173,6 +222,36 @@ pub(super) fn table<'t>(value: &'t Value<'t>, example: &str) -> Result<&'t DeTab
     value.get_ref().as_table().ok_or_else(|| wrong_type("a table", value).help(format!("write {example}")))
 }
 
+fn array<'t>(
+    value: &'t Value<'t>,
+    lengths: &RangeInclusive<usize>,
+    example: &str,
+) -> Result<&'t DeArray<'t>, Wrong> {
+    let example = format!("write {example}");
+    let list = value.get_ref().as_array().ok_or_else(|| wrong_type("a list", value).help(example.clone()))?;
+    match list.len() {
+        length if lengths.contains(&length) => Ok(list),
+        0 => Err(Wrong::new("is empty", "must have at least one entry").help(example)),
+        many => Err(Wrong::new("is too long", format!("{many} entries; at most {}", lengths.end()))),
+    }
+}
+
+/// The entry of a list of words and tables, reported under the list's `key` if it is wrong.
+pub(super) fn entry<T>(
+    key: &str,
+    value: &Value<'_>,
+    findings: &mut Findings,
+    reader: impl FnOnce(&Value<'_>) -> Result<T, Wrong>,
+) -> Option<At<T>> {
+    match reader(value) {
+        Ok(read) => Some(At { value: read, span: value.span() }),
+        Err(wrong) => {
+            findings.push(wrong.at(key, value.span()));
+            None
+        }
+    }
+}
+
 /// Any string.
 pub(super) fn string(value: &Value<'_>) -> Result<String, Wrong> {
     let found = value.get_ref().as_str().map(ToOwned::to_owned);
@@ -186,7 +265,9 @@ pub(super) fn boolean(value: &Value<'_>) -> Result<bool, Wrong> {
 }
 
 /// A whole number within `range`.
-pub(super) fn number(range: RangeInclusive<u8>) -> impl Fn(&Value<'_>) -> Result<u8, Wrong> {
+pub(super) fn number<T: TryFrom<i64> + PartialOrd + fmt::Display>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&Value<'_>) -> Result<T, Wrong> {
     move |value| {
         let (low, high) = (range.start(), range.end());
         let must = format!("must be {low} to {high}");
@@ -194,7 +275,8 @@ pub(super) fn number(range: RangeInclusive<u8>) -> impl Fn(&Value<'_>) -> Result
             let wrong = wrong_type("a whole number", value);
             return Err(wrong.help(format!("write a number from {low} to {high}, without quotes")));
         };
-        let number = u8::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let number = number.and_then(|number| T::try_from(number).ok());
         number.filter(|number| range.contains(number)).ok_or_else(|| Wrong::new("is out of range", must))
     }
 }

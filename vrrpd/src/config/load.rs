@@ -12,9 +12,9 @@ use super::{
     raw, syntax, valid,
 };
 
-/// The largest file that is read, in bytes: enough for 255 routers on each of several interfaces, and no mistake for
-/// a device or a disk image.
-const MAX_FILE: u64 = 1 << 20;
+/// The largest file that is read, in bytes: enough for 255 routers on each of several interfaces, with 65,535 excluded
+/// addresses, and no mistake for a device or a disk image.
+const MAX_FILE: u64 = 4 << 20;
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +27,8 @@ pub enum ConfigError {
         /// Why not.
         source: io::Error,
     },
-    /// The file is larger than 1 MiB.
-    #[error("{} is larger than 1 MiB", path.display())]
+    /// The file is larger than 4 MiB.
+    #[error("{} is larger than 4 MiB", path.display())]
     TooLarge {
         /// Which file.
         path: PathBuf,
@@ -61,7 +61,7 @@ impl ConfigError {
 ///
 /// # Errors
 ///
-/// The file is not to be read, larger than 1 MiB, or has problems: all of them are reported.
+/// The file is not to be read, larger than 4 MiB, or has problems: all of them are reported.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();

@@ -1,6 +1,6 @@
 //! What somebody may have meant by a word that is none of ours.
 
-use super::keys::{FILE, INSTANCE};
+use super::keys::{FILE, GROUP, INSTANCE};
 
 /// The nearest of `words`, if it is near enough to be a slip.
 pub(super) fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
@@ -22,7 +22,7 @@ pub(super) fn suggest(table: &str, key: &str, known: &[&'static str]) -> String 
     }
 }
 
-/// keepalived's words that have another place or another form here.
+/// keepalived's words that have another place or another form here, or none.
 fn from_keepalived(table: &str, key: &str) -> Option<&'static str> {
     match (table, key) {
         (INSTANCE, "nopreempt") => Some("write preempt = false"),
@@ -34,9 +34,43 @@ fn from_keepalived(table: &str, key: &str) -> Option<&'static str> {
             Some("write authentication = { auth_type = \"PASS\", auth_pass = \"...\" }")
         }
         (INSTANCE, "vrrp_version") => Some("write version = 2 or version = 3"),
-        ("virtual_ipaddress", "brd" | "broadcast") => Some("leave it out: the prefix says it"),
-        (FILE, "global_defs") => Some("write router_id = \"...\" at the top of the file"),
-        (FILE, _) if key.starts_with("vrrp_instance") => Some("write [vrrp_instance.NAME]"),
+        (INSTANCE | GROUP, "notify_deleted") => {
+            Some("use notify_fault; a router that is removed runs notify_stop")
+        }
+        (INSTANCE | GROUP, "notify_master_rx_lower_pri" | "notify_priority_changes") => {
+            Some("not supported: `notify` is run when the state changes")
+        }
+        (INSTANCE | GROUP, "track_bfd") => {
+            Some("not supported: an advert_int down to \"10ms\" does its work")
+        }
+        (INSTANCE | GROUP, "global_tracking") => Some("name what is tracked in the group itself"),
+        ("vrrp_process", "full_command") => Some("leave it out: arguments are compared if `process` has any"),
+        ("virtual_ipaddress" | "virtual_ipaddress_excluded", "broadcast") => {
+            Some("write brd = \"192.0.2.255\"")
+        }
+        (FILE, _) => at_the_top(key),
+        _ => None,
+    }
+}
+
+fn at_the_top(key: &str) -> Option<&'static str> {
+    match key {
+        "global_defs" => Some("write its keys at the top of the file: router_id = \"...\""),
+        "vrrp_track_process" | "track_process" => Some("write [vrrp_process.NAME]"),
+        "vrrp_track_file" | "track_file" => Some("write [vrrp_file.NAME]"),
+        "track_interface" => Some("write it in a [vrrp_instance.NAME]"),
+        "bfd_instance" => Some("not supported: an advert_int down to \"10ms\" does its work"),
+        "virtual_server" | "virtual_server_group" => Some("not supported: vrrpd is no load balancer"),
+        "enable_script_security" => Some("leave it out: it is always on"),
+        "script_group" => Some("write script_user = \"user:group\""),
+        "vrrp_notify_fifo" => Some("write notify_fifo = \"...\""),
+        "vrrp_notify_fifo_script" => Some("write notify_fifo_script = \"...\""),
+        "smtp_alert_vrrp" => Some("write smtp_alert = true"),
+        "vrrp_version" => Some("write version = 2 or version = 3 in each [vrrp_instance.NAME]"),
+        "notify_master" | "notify_backup" | "notify_fault" | "notify_stop" | "notify" => {
+            Some("write it in a [vrrp_instance.NAME] or a [vrrp_sync_group.NAME]")
+        }
+        _ if key.starts_with("vrrp_instance") => Some("write [vrrp_instance.NAME]"),
         _ => None,
     }
 }

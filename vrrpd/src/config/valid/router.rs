@@ -1,7 +1,6 @@
-//! How the values of one router go together: from what the file says to what the daemon runs on.
+//! One router.
 
 use std::{
-    collections::HashMap,
     net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
@@ -9,10 +8,14 @@ use std::{
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 
 use super::{
-    Checksum, Config, Garp, Router, Start, VirtualAddress, XdpMode, across,
-    keys::{At, Field},
-    problem::{Findings, Problem},
-    raw::{self, Authentication, File, Instance},
+    super::{
+        Checksum, Garp, Router, Start, Unicast, XdpMode,
+        keys::{At, Field},
+        problem::{Findings, Problem},
+        raw::{self, Authentication, Instance},
+    },
+    hooks, rules,
+    track::Names,
 };
 
 impl Garp {
@@ -20,25 +23,13 @@ impl Garp {
     pub const DEFAULT: Self = Self { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO };
 }
 
-/// `None` if anything was found.
-pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
-    let routers: Vec<_> = file.instances.iter().map(|instance| router(instance, findings)).collect();
-    across::check(&file.instances, findings);
-    let router_id = file.router_id.or(host_name())?;
-    let routers = routers.into_iter().collect::<Option<Vec<_>>>()?;
-    findings.problems.is_empty().then_some(Config {
-        router_id,
-        routers,
-        checks: Vec::new(),
-        sync_groups: Vec::new(),
-        script_user: None,
-        notify_fifo: None,
-        mail: None,
-    })
-}
-
 /// `None` if anything in `instance` was reported.
-fn router(instance: &Instance, findings: &mut Findings) -> Option<Router> {
+pub(super) fn router(
+    instance: &Instance,
+    names: &Names<'_>,
+    alert: Option<bool>,
+    findings: &mut Findings,
+) -> Option<Router> {
     let version = instance.version.or(Version::V3);
     let interface = required(instance, &instance.interface, "interface", "\"eth0\"", findings);
     let vrid = required(instance, &instance.virtual_router_id, "virtual_router_id", "51", findings);
@@ -47,9 +38,11 @@ fn router(instance: &Instance, findings: &mut Findings) -> Option<Router> {
     let advert_int = advert_int(version, &instance.advert_int, findings);
     let auth_pass = auth_pass(version, instance, findings);
     let garp = garp(&instance.garp);
-    preemption(instance, findings);
-    each_address_once(instance, findings);
-    guarded_devices(instance, findings);
+    let track = names.tracked(&instance.track, &instance.name.value, findings);
+    rules::preemption(instance, findings);
+    rules::each_address_once(instance, findings);
+    rules::each_route_once(instance, findings);
+    rules::unicast(instance, findings);
     let priority = Priority::new(instance.priority.or(Priority::DEFAULT.as_u8())?);
     Some(Router {
         name: instance.name.value.clone(),
@@ -70,13 +63,13 @@ fn router(instance: &Instance, findings: &mut Findings) -> Option<Router> {
         xdp_mode: instance.xdp_mode.or(XdpMode::Auto)?,
         auth_pass: auth_pass?,
         addresses: addresses?.into_iter().map(|at| at.value).collect(),
-        excluded: Vec::new(),
-        routes: Vec::new(),
-        rules: Vec::new(),
-        unicast: None,
-        track: Vec::new(),
-        dont_track_primary: false,
-        hooks: super::Hooks::default(),
+        excluded: values(&instance.virtual_ipaddress_excluded)?,
+        routes: values(&instance.virtual_routes)?,
+        rules: values(&instance.virtual_rules)?,
+        unicast: unicast(&instance.unicast)?,
+        track: track?,
+        dont_track_primary: instance.dont_track_primary.or(false)?,
+        hooks: hooks(&instance.hooks, alert)?,
     })
 }
 
@@ -188,83 +181,22 @@ fn garp(field: &Field<raw::Garp>) -> Option<Garp> {
 
 /// `Some(None)` if the text has none.
 fn source(field: &Field<Ipv4Addr>) -> Option<Option<IpAddr>> {
+    field.optional().map(|address| address.map(IpAddr::V4))
+}
+
+/// Nothing unless the text has a list.
+fn values<T: Clone>(field: &Field<Vec<At<T>>>) -> Option<Vec<T>> {
     match field {
-        Field::Given(at) => Some(Some(IpAddr::V4(at.value))),
-        Field::Absent => Some(None),
+        Field::Given(list) => Some(list.value.iter().map(|at| at.value.clone()).collect()),
+        Field::Absent => Some(Vec::new()),
         Field::Wrong => None,
     }
 }
 
-/// What contradicts `preempt = false` and `preempt_delay`: starting as master, owning the addresses, each other.
-fn preemption(instance: &Instance, findings: &mut Findings) {
-    let never = instance.preempt.given().filter(|at| !at.value);
-    let delay = instance.preempt_delay.given().filter(|at| !at.value.is_zero());
-    let master = instance.state.given().filter(|at| at.value == Start::Master);
-    let owner = instance.priority.given().filter(|at| at.value == 255);
-    if let (Some(never), Some(master)) = (never, master) {
-        let title = "`preempt = false` with `state = \"MASTER\"`";
-        let problem = Problem::new(title, never.span.clone(), "waits for the present master to go")
-            .also(master.span.clone(), "takes the role at start, whoever has it");
-        findings.push(problem.help("use state = \"BACKUP\" on both boxes (keepalived drops nopreempt here)"));
-    }
-    if let (Some(never), Some(owner)) = (never, owner) {
-        let problem =
-            Problem::new("`preempt = false` with priority 255", never.span.clone(), "has no effect")
-                .also(owner.span.clone(), "the owner of the addresses always preempts");
-        findings.push(problem.help("use a priority up to 254, or remove preempt"));
-    }
-    let Some(delay) = delay else { return };
-    let contradiction = [
-        never.map(|at| (&at.span, "preempt = false", "there is no preemption to delay")),
-        master.map(|at| (&at.span, "state = \"MASTER\"", "takes the role at start, without delay")),
-        owner.map(|at| (&at.span, "priority 255", "the owner of the addresses preempts at once")),
-    ];
-    for (span, with, why) in contradiction.into_iter().flatten() {
-        let problem =
-            Problem::new(format!("`preempt_delay` with {with}"), delay.span.clone(), "has no effect");
-        findings.push(problem.also(span.clone(), why).help("remove one of the two"));
-    }
-}
-
-fn each_address_once(instance: &Instance, findings: &mut Findings) {
-    let Some(list) = instance.virtual_ipaddress.given() else { return };
-    let mut first: HashMap<IpAddr, &At<VirtualAddress>> = HashMap::new();
-    for at in &list.value {
-        let address = at.value.address;
-        if let Some(earlier) = first.get(&address) {
-            let title = format!("{address} twice in `{}`", instance.name.value);
-            let problem = Problem::new(title, at.span.clone(), "again here");
-            findings.push(problem.also(earlier.span.clone(), "first here").help("remove one of them"));
-        } else {
-            first.insert(address, at);
-        }
-    }
-}
-
-/// An address may live on the router's interface, whose data plane guards it, or on the loopback interface, where
-/// nobody can ask for it. On another interface the kernel would answer for it whoever is master.
-fn guarded_devices(instance: &Instance, findings: &mut Findings) {
-    let (Some(list), Some(interface)) = (instance.virtual_ipaddress.given(), instance.interface.given())
-    else {
-        return;
-    };
-    for at in &list.value {
-        let Some(dev) = at.value.dev.as_deref().filter(|dev| *dev != "lo" && *dev != interface.value) else {
-            continue;
-        };
-        let problem = Problem::new(
-            format!("{} on {dev}, which is not the router's interface", at.value.address),
-            at.span.clone(),
-            "nothing would keep this host silent there when it is not master",
-        );
-        let help =
-            format!("remove dev, or use \"lo\" to answer on {} for an address kept on lo", interface.value);
-        findings.push(problem.also(interface.span.clone(), "the router's interface").help(help));
-    }
-}
-
-/// The default of `router_id`.
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+/// `Some(None)`: multicast.
+fn unicast(fields: &raw::Unicast) -> Option<Option<Unicast>> {
+    let source = source(&fields.unicast_src_ip)?;
+    let ttl = fields.unicast_ttl.or(255)?;
+    let peers = values(&fields.unicast_peer)?;
+    Some((!peers.is_empty()).then_some(Unicast { source, ttl, peers }))
 }

@@ -1,4 +1,4 @@
-//! What the file says, each value of its own type and range. How values go together is for [`valid`](super::valid).
+//! `[vrrp_instance.NAME]`.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -6,105 +6,63 @@ use toml::de::{DeArray, DeTable};
 use vrrp_common::types::Version;
 
 use super::{
-    Checksum, Start, VirtualAddress, XdpMode, address,
-    duration::duration,
-    keys::{
-        At, FILE, Field, INSTANCE, Keys, Value, Wrong, boolean, number, one_of, string, table, wrong_type,
+    super::{
+        Checksum, Start, VirtualAddress, VirtualRoute, VirtualRule, XdpMode, address,
+        duration::duration,
+        keys::{At, Field, INSTANCE, Keys, Value, Wrong, boolean, number, one_of, string, wrong_type},
+        problem::Findings,
     },
-    problem::{Findings, Problem},
+    Hooks, Track, Unicast, route, rule,
 };
-
-/// The longest name of a router, in bytes. It stands in logs, scripts' arguments and metrics.
-const MAX_NAME: usize = 255;
 
 const SECONDS_1000: Duration = Duration::from_secs(1000);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The file.
-pub(super) struct File {
-    pub(super) router_id: Field<String>,
-    /// In the order of the file.
-    pub(super) instances: Vec<Instance>,
-}
-
 /// One `[vrrp_instance.NAME]`.
-pub(super) struct Instance {
-    pub(super) name: At<String>,
-    pub(super) interface: Field<String>,
-    pub(super) state: Field<Start>,
-    pub(super) virtual_router_id: Field<u8>,
-    pub(super) version: Field<Version>,
-    pub(super) priority: Field<u8>,
-    pub(super) advert_int: Field<Duration>,
-    pub(super) preempt: Field<bool>,
-    pub(super) preempt_delay: Field<Duration>,
-    pub(super) accept: Field<bool>,
-    pub(super) mcast_src_ip: Field<Ipv4Addr>,
-    pub(super) use_vmac: Field<bool>,
-    pub(super) v3_checksum: Field<Checksum>,
-    pub(super) garp: Field<Garp>,
-    pub(super) xdp_mode: Field<XdpMode>,
-    pub(super) authentication: Field<Authentication>,
-    pub(super) virtual_ipaddress: Field<Vec<At<VirtualAddress>>>,
+pub(in crate::config) struct Instance {
+    pub(in crate::config) name: At<String>,
+    pub(in crate::config) interface: Field<String>,
+    pub(in crate::config) state: Field<Start>,
+    pub(in crate::config) virtual_router_id: Field<u8>,
+    pub(in crate::config) version: Field<Version>,
+    pub(in crate::config) priority: Field<u8>,
+    pub(in crate::config) advert_int: Field<Duration>,
+    pub(in crate::config) preempt: Field<bool>,
+    pub(in crate::config) preempt_delay: Field<Duration>,
+    pub(in crate::config) accept: Field<bool>,
+    pub(in crate::config) mcast_src_ip: Field<Ipv4Addr>,
+    pub(in crate::config) use_vmac: Field<bool>,
+    pub(in crate::config) v3_checksum: Field<Checksum>,
+    pub(in crate::config) garp: Field<Garp>,
+    pub(in crate::config) xdp_mode: Field<XdpMode>,
+    pub(in crate::config) authentication: Field<Authentication>,
+    pub(in crate::config) virtual_ipaddress: Field<Vec<At<VirtualAddress>>>,
+    pub(in crate::config) virtual_ipaddress_excluded: Field<Vec<At<VirtualAddress>>>,
+    pub(in crate::config) virtual_routes: Field<Vec<At<VirtualRoute>>>,
+    pub(in crate::config) virtual_rules: Field<Vec<At<VirtualRule>>>,
+    pub(in crate::config) unicast: Unicast,
+    pub(in crate::config) track: Option<Vec<Track>>,
+    pub(in crate::config) dont_track_primary: Field<bool>,
+    pub(in crate::config) hooks: Hooks,
 }
 
 /// `garp`.
 #[derive(Clone)]
-pub(super) struct Garp {
-    pub(super) repeat: Field<u8>,
-    pub(super) delay: Field<Duration>,
-    pub(super) refresh: Field<Duration>,
+pub(in crate::config) struct Garp {
+    pub(in crate::config) repeat: Field<u8>,
+    pub(in crate::config) delay: Field<Duration>,
+    pub(in crate::config) refresh: Field<Duration>,
 }
 
 /// `authentication`.
 #[derive(Clone)]
-pub(super) struct Authentication {
-    pub(super) auth_type: Field<()>,
-    pub(super) auth_pass: Field<[u8; 8]>,
-}
-
-impl File {
-    /// Reports every value that is wrong by itself.
-    pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings) -> Self {
-        let mut keys = Keys::new(FILE, root, findings);
-        let router_id = keys.read("router_id", name_of_host);
-        let found = keys.read("vrrp_instance", |value| table(value, "[vrrp_instance.NAME]"));
-        let instances = match found.given() {
-            Some(at) => Instance::read_all(at.value, keys.findings),
-            None => Vec::new(),
-        };
-        if matches!(found, Field::Absent) || found.given().is_some_and(|at| at.value.is_empty()) {
-            let problem = Problem::new("no `vrrp_instance`", 0..0, "nothing to run");
-            let help = "add [vrrp_instance.NAME] with interface, virtual_router_id and virtual_ipaddress";
-            keys.findings.push(problem.help(help).absence());
-        }
-        keys.finish();
-        Self { router_id, instances }
-    }
+pub(in crate::config) struct Authentication {
+    pub(in crate::config) auth_type: Field<()>,
+    pub(in crate::config) auth_pass: Field<[u8; 8]>,
 }
 
 impl Instance {
-    fn read_all(tables: &DeTable<'_>, findings: &mut Findings) -> Vec<Self> {
-        let mut in_order: Vec<_> = tables.iter().collect();
-        in_order.sort_by_key(|(name, _)| name.span().start);
-        let read = in_order.into_iter().filter_map(|(name, value)| {
-            let name = At { value: name.get_ref().to_string(), span: name.span() };
-            if name.value.is_empty() || name.value.len() > MAX_NAME || name.value.contains(char::is_control) {
-                let problem = Problem::new("bad name of a `vrrp_instance`", name.span.clone(), "here");
-                findings.push(problem.help(format!("a name has 1 to {MAX_NAME} printable bytes")));
-            }
-            match table(value, "[vrrp_instance.NAME]") {
-                Ok(table) => Some(Self::read(name, table, findings)),
-                Err(wrong) => {
-                    findings.push(wrong.at(&name.value, value.span()));
-                    None
-                }
-            }
-        });
-        read.collect()
-    }
-
-    fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
+    pub(super) fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
         let mut keys = Keys::new(INSTANCE, table, findings);
         let instance = Self {
             name,
@@ -123,7 +81,18 @@ impl Instance {
             garp: keys.table("garp", "garp = { repeat = 5, delay = \"5s\", refresh = \"0s\" }", Garp::read),
             xdp_mode: keys.read("xdp_mode", one_of(XDP_MODES)),
             authentication: keys.table("authentication", AUTHENTICATION, Authentication::read),
-            virtual_ipaddress: virtual_ipaddress(&mut keys),
+            virtual_ipaddress: keys.entries("virtual_ipaddress", list_of_addresses, |value, findings| {
+                address::virtual_address("virtual_ipaddress", value, findings)
+            }),
+            virtual_ipaddress_excluded: keys.list(EXCLUDED, 0..=65_535, EXCLUDED_LIST, |value, findings| {
+                address::virtual_address(EXCLUDED, value, findings)
+            }),
+            virtual_routes: keys.list("virtual_routes", 0..=MAX_ROUTES, ROUTES, route::entry),
+            virtual_rules: keys.list("virtual_rules", 0..=MAX_ROUTES, RULES, rule::entry),
+            unicast: Unicast::read(&mut keys),
+            track: Track::read_all(&mut keys),
+            dont_track_primary: keys.read("dont_track_primary", boolean),
+            hooks: Hooks::read(&mut keys),
         };
         keys.finish();
         instance
@@ -134,6 +103,13 @@ const CHECKSUMS: &[(&str, Checksum)] = &[("rfc5798", Checksum::Rfc5798), ("rfc95
 
 const XDP_MODES: &[(&str, XdpMode)] =
     &[("auto", XdpMode::Auto), ("native", XdpMode::Native), ("generic", XdpMode::Generic)];
+
+const EXCLUDED: &str = "virtual_ipaddress_excluded";
+const EXCLUDED_LIST: &str = "virtual_ipaddress_excluded = [\"192.0.2.52/24\"]";
+const ROUTES: &str = "virtual_routes = [\"10.0.0.0/8 via 192.0.2.1 dev eth1\"]";
+const RULES: &str = "virtual_rules = [\"from 192.0.2.0/24 table 100 priority 1000\"]";
+/// More than anybody has, and bounded.
+const MAX_ROUTES: usize = 4096;
 
 const AUTHENTICATION: &str = "authentication = { auth_type = \"PASS\", auth_pass = \"...\" }";
 
@@ -156,15 +132,6 @@ impl Authentication {
     }
 }
 
-/// The list, if all of it is good; bad entries are reported one by one.
-fn virtual_ipaddress<'t>(keys: &mut Keys<'t, '_>) -> Field<Vec<At<VirtualAddress>>> {
-    keys.read("virtual_ipaddress", list_of_addresses).and_then(|At { value: list, span }| {
-        let good: Vec<_> =
-            list.iter().filter_map(|entry| address::virtual_address(entry, keys.findings)).collect();
-        if good.len() == list.len() { Field::Given(At { value: good, span }) } else { Field::Wrong }
-    })
-}
-
 fn list_of_addresses<'t>(value: &'t Value<'t>) -> Result<&'t DeArray<'t>, Wrong> {
     let example = "write virtual_ipaddress = [\"192.0.2.51/24\"]";
     let list = value.get_ref().as_array().ok_or_else(|| wrong_type("a list", value).help(example))?;
@@ -172,7 +139,7 @@ fn list_of_addresses<'t>(value: &'t Value<'t>) -> Result<&'t DeArray<'t>, Wrong>
         0 => Err(Wrong::new("is empty", "must have at least one address").help(example)),
         1..=255 => Ok(list),
         many => Err(Wrong::new("is too long", format!("{many} addresses; an advert has room for 255"))
-            .help("spread them over several routers, each with its own virtual_router_id")),
+            .help("move some to virtual_ipaddress_excluded, or to a router with another virtual_router_id")),
     }
 }
 
@@ -187,17 +154,13 @@ fn version(value: &Value<'_>) -> Result<Version, Wrong> {
     }
 }
 
-fn name_of_host(value: &Value<'_>) -> Result<String, Wrong> {
-    let name = string(value)?;
-    if name.is_empty() || name.len() > MAX_NAME || name.contains(char::is_control) {
-        return Err(Wrong::new("is no name", format!("must have 1 to {MAX_NAME} printable bytes")));
-    }
-    Ok(name)
+/// A name that the kernel gives to interfaces.
+pub(in crate::config) fn interface(value: &Value<'_>) -> Result<String, Wrong> {
+    interface_name(string(value)?)
 }
 
-/// A name that the kernel gives to interfaces (`dev_valid_name`).
-pub(super) fn interface(value: &Value<'_>) -> Result<String, Wrong> {
-    let name = string(value)?;
+/// As the kernel checks it (`dev_valid_name`).
+pub(super) fn interface_name(name: String) -> Result<String, Wrong> {
     // The kernel's isspace() takes the byte 0xa0 for a space, whatever the encoding.
     let is_bad = |byte: u8| byte <= b' ' || matches!(byte, b'/' | b':' | 0x7f | 0xa0);
     let label = match name.as_str() {

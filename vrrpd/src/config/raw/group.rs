@@ -1,0 +1,41 @@
+//! `[vrrp_sync_group.NAME]`.
+
+use toml::de::DeTable;
+
+use super::{
+    super::{
+        keys::{At, Field, GROUP, Keys, boolean, entry},
+        problem::Findings,
+    },
+    Hooks, Track, text,
+};
+
+/// One `[vrrp_sync_group.NAME]`.
+pub(in crate::config) struct Group {
+    pub(in crate::config) name: At<String>,
+    pub(in crate::config) group: Field<Vec<At<String>>>,
+    pub(in crate::config) track: Option<Vec<Track>>,
+    pub(in crate::config) sync_group_tracking_weight: Field<bool>,
+    pub(in crate::config) hooks: Hooks,
+}
+
+impl Group {
+    pub(super) fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
+        let mut keys = Keys::new(GROUP, table, findings);
+        let example = "group = [\"VI_1\", \"VI_2\"]";
+        let group = Self {
+            group: keys.list("group", 0..=usize::MAX, example, |value, findings| {
+                entry("group", value, findings, text::name)
+            }),
+            track: Track::read_all(&mut keys),
+            sync_group_tracking_weight: keys.read("sync_group_tracking_weight", boolean),
+            hooks: Hooks::read(&mut keys),
+            name,
+        };
+        if matches!(group.group, Field::Absent) {
+            keys.missing("group", "[\"VI_1\", \"VI_2\"]", &group.name);
+        }
+        keys.finish();
+        group
+    }
+}

@@ -1,0 +1,160 @@
+//! `virtual_routes`.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{
+    super::{
+        Prefix, RouteKind, VirtualRoute,
+        keys::{At, Value, Wrong},
+        problem::Findings,
+    },
+    instance::interface_name,
+    words::{self, Fault, Word, Words},
+};
+
+const KINDS: [(&str, RouteKind); 4] = [
+    ("unicast", RouteKind::Unicast),
+    ("blackhole", RouteKind::Blackhole),
+    ("unreachable", RouteKind::Unreachable),
+    ("prohibit", RouteKind::Prohibit),
+];
+
+const WORDS: [&str; 14] = [
+    "to",
+    "via",
+    "dev",
+    "src",
+    "metric",
+    "table",
+    "scope",
+    "proto",
+    "onlink",
+    "mtu",
+    "default",
+    "blackhole",
+    "unreachable",
+    "prohibit",
+];
+
+/// What has been read of a line.
+#[derive(Default)]
+struct Draft {
+    kind: Option<RouteKind>,
+    /// `None` within: `default`.
+    to: Option<Option<Prefix>>,
+    via: Option<IpAddr>,
+    dev: Option<String>,
+    src: Option<IpAddr>,
+    metric: Option<u32>,
+    table: Option<u32>,
+    scope: Option<u8>,
+    protocol: Option<u8>,
+    onlink: bool,
+    mtu: Option<u32>,
+}
+
+/// One entry, `None` if something was reported.
+pub(super) fn entry(value: &Value<'_>, findings: &mut Findings) -> Option<At<VirtualRoute>> {
+    words::line("virtual_routes", value, findings, |words| {
+        let mut draft = Draft::default();
+        while let Some(word) = words.next() {
+            draft.take(&word, words)?;
+        }
+        draft.finish(words)
+    })
+}
+
+impl Draft {
+    fn take(&mut self, word: &Word<'_>, words: &mut Words<'_>) -> Result<(), Fault> {
+        match word.text {
+            "to" => words.option(word, &mut self.to, destination),
+            "via" | "gw" => words.option(word, &mut self.via, words::host),
+            "dev" | "oif" => words.option(word, &mut self.dev, |text| interface_name(text.to_owned())),
+            "src" | "from" => words.option(word, &mut self.src, words::host),
+            "metric" | "priority" | "preference" => words.option(word, &mut self.metric, words::number32),
+            "table" => words.option(word, &mut self.table, words::table),
+            "scope" => words.option(word, &mut self.scope, words::scope),
+            "proto" | "protocol" => words.option(word, &mut self.protocol, protocol),
+            "mtu" => words.option(word, &mut self.mtu, mtu),
+            "onlink" => {
+                self.onlink = true;
+                Ok(())
+            }
+            "nexthop" | "or" | "weight" => {
+                let wrong = Wrong::new("has several ways", "routes with several ways are not supported");
+                Err(word.fault(wrong.help("use one `via`, or two routes with different metrics")))
+            }
+            "no_track" | "track_group" => {
+                let wrong = Wrong::new("has an unsupported word", "a route never puts a router into FAULT");
+                Err(word.fault(wrong.help("leave it out, or name the interface in track_interface")))
+            }
+            text => self.kind_or_destination(word, text),
+        }
+    }
+
+    fn kind_or_destination(&mut self, word: &Word<'_>, text: &str) -> Result<(), Fault> {
+        if let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == text) {
+            let twice = || word.fault(Wrong::new("has an option twice", "again a kind of route"));
+            return self.kind.replace(*kind).map_or(Ok(()), |_| Err(twice()));
+        }
+        let is_address = text == "default" || text.starts_with(|c: char| c.is_ascii_hexdigit() || c == ':');
+        match destination(text) {
+            Ok(to) if self.to.is_none() => self.to = Some(to),
+            Ok(_) => return Err(word.fault(Wrong::new("has two destinations", "again a destination"))),
+            Err(wrong) if is_address && text.contains(['.', ':', '/']) => return Err(word.fault(wrong)),
+            Err(_) => return Err(words::unknown(word, &WORDS)),
+        }
+        Ok(())
+    }
+
+    /// What the kernel would refuse is refused here.
+    fn finish(self, line: &Words<'_>) -> Result<VirtualRoute, Fault> {
+        let kind = self.kind.unwrap_or(RouteKind::Unicast);
+        let has_way = self.via.is_some() || self.dev.is_some();
+        let is_v6 = [self.via, self.src].iter().flatten().any(IpAddr::is_ipv6);
+        let any = if is_v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let to = self.to.map(|to| to.unwrap_or(Prefix { address: any, length: 0 }));
+        let example = "write it like \"10.0.0.0/8 via 192.0.2.1 dev eth1\"";
+        let wrong = |what: &str, label: &str| line.fault(Wrong::new(what, label).help(example));
+        let Some(to) = to else { return Err(wrong("has no destination", "where does this route lead?")) };
+        let families = [self.via, self.src].into_iter().flatten().map(|address| address.is_ipv6());
+        if families.into_iter().any(|is_v6| is_v6 != to.address.is_ipv6()) {
+            return Err(wrong("mixes IPv4 and IPv6", "all addresses of a route are of one family"));
+        }
+        match kind {
+            RouteKind::Unicast if !has_way => {
+                return Err(wrong("has no way", "neither `via` nor `dev`"));
+            }
+            RouteKind::Unicast if self.onlink && !(self.via.is_some() && self.dev.is_some()) => {
+                return Err(wrong("is incomplete", "`onlink` needs `via` and `dev`"));
+            }
+            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit if has_way || self.onlink => {
+                return Err(wrong("leads nowhere", "with neither `via` nor `dev`"));
+            }
+            RouteKind::Unicast | RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => {}
+        }
+        let Self { via, dev, src, metric, table, scope, protocol, onlink, mtu, .. } = self;
+        Ok(VirtualRoute { kind, to, via, dev, src, metric, table, scope, protocol, onlink, mtu })
+    }
+}
+
+fn destination(text: &str) -> Result<Option<Prefix>, Wrong> {
+    if text == "default" { Ok(None) } else { words::prefix(text).map(Some) }
+}
+
+fn mtu(text: &str) -> Result<u32, Wrong> {
+    let must = "a number of bytes from 68 to 65535";
+    let bytes = words::number::<u32>(text, must)?;
+    let wrong = || Wrong::new("has a bad number", format!("must be {must}"));
+    (68..=65_535).contains(&bytes).then_some(bytes).ok_or_else(wrong)
+}
+
+fn protocol(text: &str) -> Result<u8, Wrong> {
+    match text {
+        "kernel" => Ok(2),
+        "boot" => Ok(3),
+        "static" => Ok(4),
+        "keepalived" => Ok(18),
+        _ => words::number(text, "kernel, boot, static, keepalived or 0 to 255"),
+    }
+}

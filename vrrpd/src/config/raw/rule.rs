@@ -1,0 +1,116 @@
+//! `virtual_rules`.
+
+use super::{
+    super::{
+        Prefix, RuleAction, VirtualRule,
+        keys::{At, Value, Wrong},
+        problem::Findings,
+    },
+    instance::interface_name,
+    words::{self, Fault, Word, Words},
+};
+
+const WORDS: [&str; 12] = [
+    "not",
+    "from",
+    "to",
+    "iif",
+    "oif",
+    "tos",
+    "fwmark",
+    "priority",
+    "table",
+    "blackhole",
+    "unreachable",
+    "prohibit",
+];
+
+/// What has been read of a line. `from` and `to` have `None` within for `all`.
+#[derive(Default)]
+struct Draft {
+    not: bool,
+    from: Option<Option<Prefix>>,
+    to: Option<Option<Prefix>>,
+    iif: Option<String>,
+    oif: Option<String>,
+    tos: Option<u8>,
+    fwmark: Option<(u32, u32)>,
+    action: Option<RuleAction>,
+    priority: Option<u32>,
+}
+
+/// One entry, `None` if something was reported.
+pub(super) fn entry(value: &Value<'_>, findings: &mut Findings) -> Option<At<VirtualRule>> {
+    words::line("virtual_rules", value, findings, |words| {
+        let mut draft = Draft::default();
+        while let Some(word) = words.next() {
+            draft.take(&word, words)?;
+        }
+        draft.finish(words)
+    })
+}
+
+impl Draft {
+    fn take(&mut self, word: &Word<'_>, words: &mut Words<'_>) -> Result<(), Fault> {
+        let interface = |text: &str| interface_name(text.to_owned());
+        match word.text {
+            "not" => {
+                self.not = true;
+                Ok(())
+            }
+            "from" => words.option(word, &mut self.from, selector),
+            "to" => words.option(word, &mut self.to, selector),
+            "iif" | "dev" => words.option(word, &mut self.iif, interface),
+            "oif" => words.option(word, &mut self.oif, interface),
+            "tos" | "dsfield" => {
+                words.option(word, &mut self.tos, |text| words::number(text, "a number from 0 to 255"))
+            }
+            "fwmark" => words.option(word, &mut self.fwmark, fwmark),
+            "priority" | "preference" | "pref" | "order" => {
+                words.option(word, &mut self.priority, words::number32)
+            }
+            "table" | "lookup" => {
+                words.option(word, &mut self.action, |text| words::table(text).map(RuleAction::Table))
+            }
+            "blackhole" => self.act(word, RuleAction::Blackhole),
+            "unreachable" => self.act(word, RuleAction::Unreachable),
+            "prohibit" => self.act(word, RuleAction::Prohibit),
+            "no_track" => {
+                let wrong = Wrong::new("has an unsupported word", "a rule never puts a router into FAULT");
+                Err(word.fault(wrong.help("leave it out")))
+            }
+            _ => Err(words::unknown(word, &WORDS)),
+        }
+    }
+
+    fn act(&mut self, word: &Word<'_>, action: RuleAction) -> Result<(), Fault> {
+        let twice = || word.fault(Wrong::new("has an option twice", "again something to do"));
+        self.action.replace(action).map_or(Ok(()), |_| Err(twice()))
+    }
+
+    fn finish(self, line: &Words<'_>) -> Result<VirtualRule, Fault> {
+        let example = "write it like \"from 192.0.2.0/24 table 100 priority 1000\"";
+        let wrong = |what: &str, label: &str| line.fault(Wrong::new(what, label).help(example));
+        let Some(action) = self.action else {
+            return Err(wrong("does nothing", "neither `table` nor blackhole, unreachable or prohibit"));
+        };
+        let (from, to) = (self.from.flatten(), self.to.flatten());
+        if let (Some(from), Some(to)) = (from, to)
+            && from.address.is_ipv4() != to.address.is_ipv4()
+        {
+            return Err(wrong("mixes IPv4 and IPv6", "all addresses of a rule are of one family"));
+        }
+        let Self { not, iif, oif, tos, fwmark, priority, .. } = self;
+        Ok(VirtualRule { not, from, to, iif, oif, tos, fwmark, action, priority })
+    }
+}
+
+fn selector(text: &str) -> Result<Option<Prefix>, Wrong> {
+    if ["all", "any", "default"].contains(&text) { Ok(None) } else { words::prefix(text).map(Some) }
+}
+
+/// `MARK` or `MARK/MASK`.
+fn fwmark(text: &str) -> Result<(u32, u32), Wrong> {
+    let (mark, mask) = text.split_once('/').map_or((text, None), |(mark, mask)| (mark, Some(mask)));
+    Ok((words::number32(mark)?, mask.map_or(Ok(u32::MAX), words::number32)?))
+}

@@ -1,0 +1,104 @@
+//! What a router or a group tracks, by name.
+
+use super::{
+    super::{
+        keys::{At, Field, Keys, Value, Wrong, boolean, entry, number},
+        problem::{Findings, Problem},
+    },
+    instance::interface,
+    text,
+};
+
+/// A `track_` key: what it is called, where its names come from, and how an entry calls them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) struct TrackKey {
+    pub(in crate::config) key: &'static str,
+    /// `None`: the names are of interfaces.
+    pub(in crate::config) table: Option<&'static str>,
+    name: &'static str,
+    example: &'static str,
+}
+
+const fn of_checks(key: &'static str, table: &'static str, example: &'static str) -> TrackKey {
+    TrackKey { key, table: Some(table), name: "name", example }
+}
+
+impl TrackKey {
+    /// In the order of the documentation.
+    pub(in crate::config) const ALL: [Self; 6] = [
+        of_checks(
+            "track_script",
+            "vrrp_script",
+            "track_script = [\"NAME\", { name = \"NAME\", weight = -20 }]",
+        ),
+        of_checks("track_http", "vrrp_http", "track_http = [\"NAME\", { name = \"NAME\", weight = -20 }]"),
+        of_checks("track_tcp", "vrrp_tcp", "track_tcp = [\"NAME\", { name = \"NAME\", weight = -20 }]"),
+        of_checks(
+            "track_process",
+            "vrrp_process",
+            "track_process = [\"NAME\", { name = \"NAME\", weight = -20 }]",
+        ),
+        of_checks("track_file", "vrrp_file", "track_file = [\"NAME\", { name = \"NAME\", weight = -20 }]"),
+        Self {
+            key: "track_interface",
+            table: None,
+            name: "interface",
+            example: "track_interface = [\"eth1\", { interface = \"eth2\", weight = -20 }]",
+        },
+    ];
+}
+
+/// One entry of a `track_` key.
+#[derive(Clone)]
+pub(in crate::config) struct Track {
+    pub(in crate::config) key: TrackKey,
+    pub(in crate::config) name: At<String>,
+    /// `None`: as the check has it.
+    pub(in crate::config) weight: Option<i16>,
+    /// `None`: as the check has it.
+    pub(in crate::config) reverse: Option<bool>,
+}
+
+/// How many entries a key may have: more than anybody has, and bounded.
+const MAX_TRACKED: usize = 1000;
+
+impl Track {
+    /// All of them; `None` if something was reported.
+    pub(super) fn read_all(keys: &mut Keys<'_, '_>) -> Option<Vec<Self>> {
+        let lists = TrackKey::ALL.map(|key| {
+            keys.list(key.key, 0..=MAX_TRACKED, key.example, |value, findings| {
+                Self::read(key, value, findings)
+            })
+        });
+        let lists = lists.into_iter().map(|list| list.or(Vec::new())).collect::<Option<Vec<_>>>()?;
+        Some(lists.into_iter().flatten().collect())
+    }
+
+    fn read<'t>(key: TrackKey, value: &'t Value<'t>, findings: &mut Findings) -> Option<Self> {
+        let read_name = move |value: &Value<'_>| name(key, value);
+        let Some(table) = value.get_ref().as_table() else {
+            let name = entry(key.key, value, findings, read_name)?;
+            return Some(Self { key, name, weight: None, reverse: None });
+        };
+        let mut keys = Keys::new(key.key, table, findings);
+        let name = keys.read(key.name, read_name);
+        let weight = keys.read("weight", number(-253..=253));
+        let reverse = keys.read("reverse", boolean);
+        if matches!(name, Field::Absent) {
+            let title = format!("`{}` has an entry without `{}`", key.key, key.name);
+            let problem = Problem::new(title, value.span(), format!("no `{}` in here", key.name));
+            keys.findings.push(problem.help(format!("write {}", key.example)).absence());
+        }
+        keys.finish();
+        Some(Self {
+            key,
+            name: name.given()?.clone(),
+            weight: weight.optional()?,
+            reverse: reverse.optional()?,
+        })
+    }
+}
+
+fn name(key: TrackKey, value: &Value<'_>) -> Result<String, Wrong> {
+    if key.table.is_none() { interface(value) } else { text::name(value) }
+}

@@ -1,0 +1,55 @@
+//! Peers by their addresses.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::super::{
+    UnicastPeer, address,
+    keys::{At, Field, Keys, Value, entry, number},
+    problem::{Findings, Problem},
+};
+
+/// The `unicast` keys of a router.
+pub(in crate::config) struct Unicast {
+    pub(in crate::config) unicast_src_ip: Field<Ipv4Addr>,
+    pub(in crate::config) unicast_ttl: Field<u8>,
+    pub(in crate::config) unicast_peer: Field<Vec<At<UnicastPeer>>>,
+}
+
+const EXAMPLE: &str = "unicast_peer = [\"192.0.2.2\", { address = \"192.0.2.3\", min_ttl = 254 }]";
+
+impl Unicast {
+    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
+        Self {
+            unicast_src_ip: keys.read("unicast_src_ip", address::source),
+            unicast_ttl: keys.read("unicast_ttl", number(1..=255)),
+            unicast_peer: keys.list("unicast_peer", 1..=254, EXAMPLE, peer),
+        }
+    }
+}
+
+fn peer<'t>(value: &'t Value<'t>, findings: &mut Findings) -> Option<At<UnicastPeer>> {
+    let Some(table) = value.get_ref().as_table() else {
+        let At { value: address, span } = entry("unicast_peer", value, findings, address::peer)?;
+        let value = UnicastPeer { address: IpAddr::V4(address), min_ttl: 0, max_ttl: 255 };
+        return Some(At { value, span });
+    };
+    let mut keys = Keys::new("unicast_peer", table, findings);
+    let address = keys.read("address", address::peer);
+    let min_ttl = keys.read("min_ttl", number(0..=255));
+    let max_ttl = keys.read("max_ttl", number(0..=255));
+    if matches!(address, Field::Absent) {
+        let problem = Problem::new("`unicast_peer` has no address", value.span(), "no `address` in here");
+        keys.findings.push(problem.help(format!("write {EXAMPLE}")).absence());
+    }
+    if let (Some(min), Some(max)) = (min_ttl.or(0), max_ttl.or(255))
+        && min > max
+    {
+        let title = format!("`min_ttl` {min} is more than `max_ttl` {max}");
+        let problem = Problem::new(title, value.span(), "no advert could ever pass");
+        keys.findings.push(problem.help("turn them round, or leave one out"));
+    }
+    keys.finish();
+    let At { value: ip, span } = address.given()?.clone();
+    let value = UnicastPeer { address: IpAddr::V4(ip), min_ttl: min_ttl.or(0)?, max_ttl: max_ttl.or(255)? };
+    Some(At { value, span })
+}

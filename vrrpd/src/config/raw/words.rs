@@ -1,0 +1,182 @@
+//! Routes and rules are lines of words, as `ip route` takes them. Which word is wrong is shown.
+
+use std::{net::IpAddr, ops::Range};
+
+use super::super::{
+    Prefix,
+    address::SCOPES,
+    keys::{At, Value, Wrong, string},
+    problem::Findings,
+    vocabulary,
+};
+
+/// A word and where it stands in its line.
+#[derive(Clone, Debug)]
+pub(super) struct Word<'l> {
+    pub(super) text: &'l str,
+    start: usize,
+}
+
+/// What is wrong with a line, and at which of its bytes.
+pub(super) struct Fault {
+    at: Range<usize>,
+    wrong: Wrong,
+}
+
+impl Word<'_> {
+    pub(super) fn fault(&self, wrong: Wrong) -> Fault {
+        Fault { at: self.start..self.start + self.text.len(), wrong }
+    }
+}
+
+/// The rest of a line.
+pub(super) struct Words<'l> {
+    line: &'l str,
+    rest: &'l str,
+}
+
+impl<'l> Words<'l> {
+    fn of(line: &'l str) -> Self {
+        Self { line, rest: line }
+    }
+
+    pub(super) fn next(&mut self) -> Option<Word<'l>> {
+        let rest = self.rest.trim_start();
+        let text = rest.split_whitespace().next()?;
+        self.rest = &rest[text.len()..];
+        Some(Word { text, start: self.line.len() - rest.len() })
+    }
+
+    /// The word that `option` takes, as `reader` sees it, into the `slot`, which it must be the first to fill.
+    pub(super) fn option<T>(
+        &mut self,
+        option: &Word<'_>,
+        slot: &mut Option<T>,
+        reader: impl FnOnce(&str) -> Result<T, Wrong>,
+    ) -> Result<(), Fault> {
+        if slot.is_some() {
+            return Err(option.fault(Wrong::new("has an option twice", "again here")));
+        }
+        let value = self.next().ok_or_else(|| {
+            let label = format!("`{}` without a value", option.text);
+            option.fault(Wrong::new("ends too early", label))
+        })?;
+        *slot = Some(reader(value.text).map_err(|wrong| value.fault(wrong))?);
+        Ok(())
+    }
+
+    /// Something is wrong with the line as a whole.
+    pub(super) fn fault(&self, wrong: Wrong) -> Fault {
+        Fault { at: 0..self.line.len(), wrong }
+    }
+}
+
+/// One entry of the list `key`.
+pub(super) fn line<T>(
+    key: &'static str,
+    value: &Value<'_>,
+    findings: &mut Findings,
+    parse: impl FnOnce(&mut Words<'_>) -> Result<T, Fault>,
+) -> Option<At<T>> {
+    let span = value.span();
+    let text = match string(value) {
+        Ok(text) => text,
+        Err(wrong) => {
+            findings.push(wrong.at(key, span));
+            return None;
+        }
+    };
+    match parse(&mut Words::of(&text)) {
+        Ok(value) => Some(At { value, span }),
+        Err(Fault { at, wrong }) => {
+            // Between two quotes and nothing escaped: the word stands where it is counted to be.
+            let is_plain = span.len() == text.len() + 2 && !at.is_empty();
+            let place = if is_plain { span.start + 1 + at.start..span.start + 1 + at.end } else { span };
+            findings.push(wrong.at(key, place));
+            None
+        }
+    }
+}
+
+/// `word` is none of `known`.
+pub(super) fn unknown(word: &Word<'_>, known: &[&'static str]) -> Fault {
+    let help = match vocabulary::nearest(word.text, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("its words are {}", known.join(", ")),
+    };
+    word.fault(Wrong::new("has an unknown word", "not understood").help(help))
+}
+
+/// An address, or an address and its prefix.
+pub(super) fn prefix(text: &str) -> Result<Prefix, Wrong> {
+    let bad = |label: &str| Wrong::new("has a bad prefix", label.to_owned()).help("write \"10.0.0.0/8\"");
+    let (address, length) = text.split_once('/').map_or((text, None), |(ip, length)| (ip, Some(length)));
+    let address: IpAddr = address.parse().map_err(|_| bad("must be an address and its prefix"))?;
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let length = length.map_or(Ok(bits), |length| {
+        let number = length.parse::<u8>().ok().filter(|number| *number <= bits);
+        number.ok_or_else(|| bad(&format!("`/{length}` must be /0 to /{bits}")))
+    })?;
+    let network = network(address, length);
+    if network != address {
+        return Err(Wrong::new("has a bad prefix", format!("has bits set behind /{length}"))
+            .help(format!("write \"{network}/{length}\" for the network")));
+    }
+    Ok(Prefix { address, length })
+}
+
+/// `address` with the bits behind `length` cleared.
+fn network(address: IpAddr, length: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(ip) => {
+            let host = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+            IpAddr::V4((u32::from(ip) & !host).into())
+        }
+        IpAddr::V6(ip) => {
+            let host = u128::MAX.checked_shr(u32::from(length)).unwrap_or(0);
+            IpAddr::V6((u128::from(ip) & !host).into())
+        }
+    }
+}
+
+/// An address of a host.
+pub(super) fn host(text: &str) -> Result<IpAddr, Wrong> {
+    text.parse().map_err(|_| Wrong::new("has a bad address", "must be an IP address, without a prefix"))
+}
+
+/// A decimal number, or a hexadecimal one with `0x`.
+pub(super) fn number<T: TryFrom<u64> + Copy>(text: &str, must: &str) -> Result<T, Wrong> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    };
+    let number = number.and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| Wrong::new("has a bad number", format!("must be {must}")))
+}
+
+/// `number`, from 0 to 4294967295.
+pub(super) fn number32(text: &str) -> Result<u32, Wrong> {
+    number(text, "a number from 0 to 4294967295")
+}
+
+/// A routing table. Names of the operator's own are those of this host, which is not looked at.
+pub(super) fn table(text: &str) -> Result<u32, Wrong> {
+    match text {
+        "main" => Ok(254),
+        "local" => Ok(255),
+        "default" => Ok(253),
+        _ => number::<u32>(text, "\"main\", \"local\", \"default\" or a number from 1").and_then(|table| {
+            let wrong = || Wrong::new("has a bad number", "there is no table 0");
+            (table != 0).then_some(table).ok_or_else(wrong)
+        }),
+    }
+}
+
+/// A scope, by its name in iproute2 or its number.
+pub(super) fn scope(text: &str) -> Result<u8, Wrong> {
+    let known = SCOPES.iter().find(|(word, _)| *word == text);
+    known.map_or_else(
+        || number(text, "global, site, link, host, nowhere or 0 to 255"),
+        |(_, scope)| Ok(*scope),
+    )
+}

@@ -1,0 +1,87 @@
+//! Sync groups: which routers, and none in two of them.
+
+use std::collections::HashMap;
+
+use super::{
+    super::{
+        SyncGroup,
+        keys::At,
+        problem::{Findings, Problem, Span},
+        raw::{File, Group},
+        vocabulary,
+    },
+    hooks,
+    track::Names,
+};
+
+/// All of them; `None` if anything in them was reported.
+pub(super) fn groups(
+    file: &File,
+    names: &Names<'_>,
+    alert: Option<bool>,
+    findings: &mut Findings,
+) -> Option<Vec<SyncGroup>> {
+    let mut taken = HashMap::new();
+    let groups: Vec<_> = file
+        .groups
+        .iter()
+        .map(|group| {
+            let members = members(file, group, &mut taken, findings);
+            let track = names.tracked(&group.track, &group.name.value, findings);
+            Some(SyncGroup {
+                name: group.name.value.clone(),
+                members: members?,
+                track: track?,
+                tracking_weight: group.sync_group_tracking_weight.or(false)?,
+                hooks: hooks(&group.hooks, alert)?,
+            })
+        })
+        .collect();
+    groups.into_iter().collect()
+}
+
+/// `taken`: the place where each router was named, and by which group.
+fn members<'f>(
+    file: &File,
+    group: &'f Group,
+    taken: &mut HashMap<usize, (&'f str, Span)>,
+    findings: &mut Findings,
+) -> Option<Vec<usize>> {
+    let At { value: list, span } = group.group.given()?;
+    let mut members = Vec::new();
+    for member in list {
+        let index = file.instances.iter().position(|instance| instance.name.value == member.value);
+        let Some(index) = index else {
+            findings.push(no_such_router(file, member));
+            continue;
+        };
+        members.push(index);
+        let here = (group.name.value.as_str(), member.span.clone());
+        let Some((earlier, place)) = taken.insert(index, here) else { continue };
+        let title = format!("`{}` in two sync groups", member.value);
+        let title = if earlier == group.name.value {
+            format!("`{}` twice in a sync group", member.value)
+        } else {
+            title
+        };
+        let problem = Problem::new(title, member.span.clone(), format!("in `{}`", group.name.value));
+        findings.push(problem.also(place, format!("in `{earlier}`")).help("leave it to one of them"));
+    }
+    if list.len() < 2 {
+        let label = if list.is_empty() { "nobody" } else { "moves with nobody" };
+        let problem = Problem::new(format!("`group` of {}", list.len()), span.clone(), label);
+        findings.push(problem.help("name two routers or more, or remove the group"));
+    }
+    (members.len() == list.len()).then_some(members)
+}
+
+fn no_such_router(file: &File, member: &At<String>) -> Problem {
+    let title = format!("`group` names `{}`, and there is no such router", member.value);
+    let label = format!("no [vrrp_instance.{}]", member.value);
+    let problem = Problem::new(title, member.span.clone(), label).absence();
+    let known = file.instances.iter().map(|instance| instance.name.value.as_str());
+    problem.help(match vocabulary::nearest(&member.value, known) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "add the router, or remove it here".to_owned(),
+    })
+}

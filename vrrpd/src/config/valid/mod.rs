@@ -1,0 +1,110 @@
+//! How values go together: from what the file says to what the daemon runs on.
+
+mod group;
+mod router;
+mod rules;
+mod track;
+
+use super::{
+    Config, Hooks, Mail, MailTls, NotifyFifo, across,
+    keys::Field,
+    problem::{Findings, Problem},
+    raw::{self, File},
+};
+
+/// The default of `smtp_connect_timeout`, keepalived's.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// `None` if anything was found.
+pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
+    let names = track::Names::of(&file.checks);
+    let alert = file.smtp_alert.or(false);
+    let routers: Vec<_> =
+        file.instances.iter().map(|one| router::router(one, &names, alert, findings)).collect();
+    let groups = group::groups(file, &names, alert, findings);
+    across::check(&file.instances, findings);
+    let router_id = file.router_id.or(host_name());
+    let mail = mail(file, findings);
+    let notify_fifo = fifo(&file.fifo, findings);
+    let config = Config {
+        router_id: router_id?,
+        routers: routers.into_iter().collect::<Option<Vec<_>>>()?,
+        checks: file.checks.iter().map(|named| named.check.clone()).collect::<Option<Vec<_>>>()?,
+        sync_groups: groups?,
+        script_user: file.script_user.optional()?,
+        notify_fifo: notify_fifo?,
+        mail: mail?,
+    };
+    findings.problems.is_empty().then_some(config)
+}
+
+/// `alert`: what `smtp_alert` is at the top of the file.
+fn hooks(hooks: &raw::Hooks, alert: Option<bool>) -> Option<Hooks> {
+    Some(Hooks {
+        notify_master: hooks.notify_master.optional()?,
+        notify_backup: hooks.notify_backup.optional()?,
+        notify_fault: hooks.notify_fault.optional()?,
+        notify_stop: hooks.notify_stop.optional()?,
+        notify: hooks.notify.optional()?,
+        smtp_alert: hooks.smtp_alert.or(alert?)?,
+    })
+}
+
+fn fifo(fifo: &raw::Fifo, findings: &mut Findings) -> Option<Option<NotifyFifo>> {
+    if let (Some(script), Field::Absent) = (fifo.script.given(), &fifo.path) {
+        let title = "`notify_fifo_script` without `notify_fifo`";
+        let problem = Problem::new(title, script.span.clone(), "has nothing to read");
+        findings.push(problem.help("add notify_fifo = \"/run/vrrpd.fifo\"").absence());
+    }
+    let script = fifo.script.optional()?;
+    Some(fifo.path.optional()?.map(|path| NotifyFifo { path, script }))
+}
+
+/// Also: whoever is to send mails must know where to.
+fn mail(file: &File, findings: &mut Findings) -> Option<Option<Mail>> {
+    let mail = &file.mail;
+    if matches!(mail.to, Field::Absent) {
+        nobody_to_write_to(file, findings);
+        return Some(None);
+    }
+    let (server, port) = mail.server.or(("127.0.0.1".to_owned(), 25))?;
+    let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let from = format!("vrrpd@{}", host_name().chars().filter(is_part).collect::<String>());
+    Some(Some(Mail {
+        to: mail.to.given()?.value.iter().map(|at| at.value.clone()).collect(),
+        from: mail.from.or(from)?,
+        server,
+        port,
+        helo_name: mail.helo_name.optional()?,
+        connect_timeout: mail.connect_timeout.or(CONNECT_TIMEOUT)?,
+        tls: mail.tls.or(MailTls::Opportunistic)?,
+    }))
+}
+
+fn nobody_to_write_to(file: &File, findings: &mut Findings) {
+    let mail = &file.mail;
+    let alerts = std::iter::once(&file.smtp_alert)
+        .chain(file.instances.iter().map(|instance| &instance.hooks.smtp_alert))
+        .chain(file.groups.iter().map(|group| &group.hooks.smtp_alert));
+    let alerts = alerts.filter_map(Field::given).filter(|at| at.value);
+    let alerts = alerts.map(|at| ("smtp_alert", at.span.clone()));
+    let settings = [
+        mail.from.given().map(|at| ("notification_email_from", at.span.clone())),
+        mail.server.given().map(|at| ("smtp_server", at.span.clone())),
+        mail.helo_name.given().map(|at| ("smtp_helo_name", at.span.clone())),
+        mail.connect_timeout.given().map(|at| ("smtp_connect_timeout", at.span.clone())),
+        mail.tls.given().map(|at| ("smtp_tls", at.span.clone())),
+    ];
+    for (key, span) in alerts.chain(settings.into_iter().flatten()) {
+        let title = format!("`{key}` without `notification_email`");
+        let problem = Problem::new(title, span, "nobody to write to");
+        let help = "add notification_email = [\"root@example.net\"] at the top of the file, or remove this";
+        findings.push(problem.help(help).absence());
+    }
+}
+
+/// The default of `router_id`.
+fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}

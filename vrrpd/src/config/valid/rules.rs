@@ -1,0 +1,116 @@
+//! What the values of one router must not be together.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use super::super::{
+    Start, UnicastPeer, VirtualAddress,
+    keys::{At, Field},
+    problem::{Findings, Problem, Span},
+    raw::{Instance, Unicast},
+};
+
+/// What contradicts `preempt = false` and `preempt_delay`: starting as master, owning the addresses, each other.
+pub(super) fn preemption(instance: &Instance, findings: &mut Findings) {
+    let never = instance.preempt.given().filter(|at| !at.value);
+    let delay = instance.preempt_delay.given().filter(|at| !at.value.is_zero());
+    let master = instance.state.given().filter(|at| at.value == Start::Master);
+    let owner = instance.priority.given().filter(|at| at.value == 255);
+    if let (Some(never), Some(master)) = (never, master) {
+        let title = "`preempt = false` with `state = \"MASTER\"`";
+        let problem = Problem::new(title, never.span.clone(), "waits for the present master to go")
+            .also(master.span.clone(), "takes the role at start, whoever has it");
+        findings.push(problem.help("use state = \"BACKUP\" on both boxes (keepalived drops nopreempt here)"));
+    }
+    if let (Some(never), Some(owner)) = (never, owner) {
+        let problem =
+            Problem::new("`preempt = false` with priority 255", never.span.clone(), "has no effect")
+                .also(owner.span.clone(), "the owner of the addresses always preempts");
+        findings.push(problem.help("use a priority up to 254, or remove preempt"));
+    }
+    let Some(delay) = delay else { return };
+    let contradiction = [
+        never.map(|at| (&at.span, "preempt = false", "there is no preemption to delay")),
+        master.map(|at| (&at.span, "state = \"MASTER\"", "takes the role at start, without delay")),
+        owner.map(|at| (&at.span, "priority 255", "the owner of the addresses preempts at once")),
+    ];
+    for (span, with, why) in contradiction.into_iter().flatten() {
+        let problem =
+            Problem::new(format!("`preempt_delay` with {with}"), delay.span.clone(), "has no effect");
+        findings.push(problem.also(span.clone(), why).help("remove one of the two"));
+    }
+}
+
+/// An address is in one of the two lists, and there once.
+pub(super) fn each_address_once(instance: &Instance, findings: &mut Findings) {
+    let lists = [&instance.virtual_ipaddress, &instance.virtual_ipaddress_excluded];
+    let all = lists.into_iter().filter_map(Field::given).flat_map(|at| &at.value);
+    let mut first: HashMap<IpAddr, &At<VirtualAddress>> = HashMap::new();
+    for at in all {
+        let address = at.value.address;
+        if let Some(earlier) = first.get(&address) {
+            let title = format!("{address} twice in `{}`", instance.name.value);
+            let problem = Problem::new(title, at.span.clone(), "again here");
+            findings.push(problem.also(earlier.span.clone(), "first here").help("remove one of them"));
+        } else {
+            first.insert(address, at);
+        }
+    }
+}
+
+/// The kernel tells routes apart by where they lead, their metric and their table.
+pub(super) fn each_route_once(instance: &Instance, findings: &mut Findings) {
+    let Some(list) = instance.virtual_routes.given() else { return };
+    let mut first: HashMap<_, &Span> = HashMap::new();
+    for At { value: route, span } in &list.value {
+        let key = (route.to.address, route.to.length, route.metric, route.table.unwrap_or(254));
+        if let Some(earlier) = first.insert(key, span) {
+            let problem = Problem::new("two routes to one destination", span.clone(), "again here");
+            let problem = problem.also(earlier.clone(), "first here");
+            findings.push(problem.help("remove one of them, or give them different metrics"));
+        }
+    }
+}
+
+/// Peers are others, each once, and who has peers sends to nobody else.
+pub(super) fn unicast(instance: &Instance, findings: &mut Findings) {
+    let Unicast { unicast_src_ip, unicast_ttl, unicast_peer } = &instance.unicast;
+    if matches!(unicast_peer, Field::Absent) {
+        let idle = [
+            unicast_src_ip.given().map(|at| ("unicast_src_ip", &at.span)),
+            unicast_ttl.given().map(|at| ("unicast_ttl", &at.span)),
+        ];
+        for (key, span) in idle.into_iter().flatten() {
+            let problem =
+                Problem::new(format!("`{key}` without `unicast_peer`"), span.clone(), "has no effect");
+            let help = "add unicast_peer = [\"192.0.2.2\"]; with multicast the source is mcast_src_ip";
+            findings.push(problem.help(help).absence());
+        }
+    }
+    let Some(peers) = unicast_peer.given() else { return };
+    if let Some(at) = instance.mcast_src_ip.given() {
+        let problem =
+            Problem::new("`mcast_src_ip` with `unicast_peer`", at.span.clone(), "nothing is multicast")
+                .also(peers.span.clone(), "adverts go to these alone");
+        findings.push(problem.help("write unicast_src_ip instead"));
+    }
+    peers_once(&peers.value, unicast_src_ip, findings);
+}
+
+fn peers_once(peers: &[At<UnicastPeer>], source: &Field<Ipv4Addr>, findings: &mut Findings) {
+    let mut first: HashMap<IpAddr, &Span> = HashMap::new();
+    for At { value: UnicastPeer { address, .. }, span } in peers {
+        if let Some(own) = source.given().filter(|at| at.value == *address) {
+            let title = format!("the peer {address} is this router");
+            let problem = Problem::new(title, span.clone(), "adverts to oneself");
+            let problem = problem.also(own.span.clone(), "its own source");
+            findings.push(problem.help("name the other boxes only: the file differs on each"));
+        }
+        if let Some(earlier) = first.insert(*address, span) {
+            let problem = Problem::new(format!("the peer {address} twice"), span.clone(), "again here");
+            findings.push(problem.also(earlier.clone(), "first here").help("remove one of them"));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A router as TOML, without what it tracks and its hooks.
+
+use super::{
+    super::{Router, Unicast, VirtualAddress, duration::spell},
+    Setting, list, quote, scope_word,
+};
+
+/// In the order of the documentation.
+pub(super) fn settings(router: &Router) -> Vec<Setting> {
+    let mut settings = vec![
+        ("interface", quote(&router.interface)),
+        ("state", quote(&router.start.to_string())),
+        ("virtual_router_id", router.vrid.to_string()),
+        ("version", router.version.as_u8().to_string()),
+        ("priority", router.priority.to_string()),
+        ("advert_int", quote(&router.advert_int.to_string())),
+        ("preempt", router.preempt.to_string()),
+        ("preempt_delay", quote(&spell(router.preempt_delay))),
+        ("accept", router.accept.to_string()),
+        ("dont_track_primary", router.dont_track_primary.to_string()),
+    ];
+    settings.extend(router.mcast_src_ip.map(|address| ("mcast_src_ip", quote(&address.to_string()))));
+    settings.extend(router.unicast.iter().flat_map(unicast));
+    settings.extend([
+        ("use_vmac", router.use_vmac.to_string()),
+        ("v3_checksum", quote(&router.v3_checksum.to_string())),
+        ("garp", garp(router)),
+        ("xdp_mode", quote(&router.xdp_mode.to_string())),
+    ]);
+    settings.extend(router.auth_pass.map(|password| ("authentication", authentication(&password))));
+    settings.push(("virtual_ipaddress", list(&router.addresses, address)));
+    let more = [
+        ("virtual_ipaddress_excluded", list(&router.excluded, address)),
+        ("virtual_routes", list(&router.routes, |route| quote(&route.to_string()))),
+        ("virtual_rules", list(&router.rules, |rule| quote(&rule.to_string()))),
+    ];
+    settings.extend(more.into_iter().filter(|(_, list)| list != "[]"));
+    settings
+}
+
+fn garp(router: &Router) -> String {
+    let (delay, refresh) = (quote(&spell(router.garp.delay)), quote(&spell(router.garp.refresh)));
+    format!("{{ repeat = {}, delay = {delay}, refresh = {refresh} }}", router.garp.repeat)
+}
+
+fn unicast(unicast: &Unicast) -> Vec<Setting> {
+    let source = unicast.source.map(|address| ("unicast_src_ip", quote(&address.to_string())));
+    let peers = list(&unicast.peers, |peer| {
+        let address = quote(&peer.address.to_string());
+        format!("{{ address = {address}, min_ttl = {}, max_ttl = {} }}", peer.min_ttl, peer.max_ttl)
+    });
+    let always = [("unicast_ttl", unicast.ttl.to_string()), ("unicast_peer", peers)];
+    source.into_iter().chain(always).collect()
+}
+
+fn authentication(password: &[u8; 8]) -> String {
+    let text: String = password.iter().take_while(|byte| **byte != 0).copied().map(char::from).collect();
+    format!("{{ auth_type = \"PASS\", auth_pass = {} }}", quote(&text))
+}
+
+fn address(address: &VirtualAddress) -> String {
+    let net = quote(&format!("{}/{}", address.address, address.prefix_len));
+    let dev = address.dev.as_ref().map(|dev| format!(", dev = {}", quote(dev)));
+    let broadcast = address.broadcast.map(|brd| format!(", brd = {}", quote(&brd.to_string())));
+    let label = address.label.as_ref().map(|label| format!(", label = {}", quote(label)));
+    let scope = (address.scope != 0).then(|| format!(", scope = {}", scope(address.scope)));
+    let more: String = [dev, broadcast, label, scope].into_iter().flatten().collect();
+    if more.is_empty() { net } else { format!("{{ address = {net}{more} }}") }
+}
+
+fn scope(scope: u8) -> String {
+    let word = scope_word(scope);
+    if word.starts_with(|c: char| c.is_ascii_digit()) { word } else { quote(&word) }
+}
