@@ -6,6 +6,7 @@
 //! on the router is vrrpd, or the kernel as it does for keepalived, or a program that only swaps two addresses: no
 //! program that answers can be faster than that.
 
+mod path;
 mod rig;
 mod verdicts;
 
@@ -62,6 +63,11 @@ fn flood(bench: &Bench, lab: &Lab, report: &mut Report) -> Result<()> {
         }
     }
     for (rig, floods) in rigs.iter().zip(&floods) {
+        for (round, text) in
+            floods.iter().enumerate().filter_map(|(at, flood)| Some((at, flood.explanation.clone()?)))
+        {
+            report.remark(SUITE, &format!("flood {}", round + 1), rig.answerer.name(), text);
+        }
         let name = rig.answerer.name();
         let rates: Vec<f64> = floods.iter().map(|flood| flood.answers_per_second / 1e6).collect();
         let lost: Vec<f64> = floods.iter().map(|flood| flood.lost * 100.0).collect();

@@ -1,6 +1,6 @@
 //! The daemons that are measured, behind one face.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use anyhow::{Context as _, Result};
 use rustix::process::Pid;
@@ -80,7 +80,10 @@ impl Node {
 
     /// Waits until so many of its routers are backups: by its own word, since the wire does not show it.
     pub(crate) fn until_backup(&self, routers: usize) -> Result<()> {
+        // Asking is work for the daemon, the more the more routers it has.
+        let pause = Duration::from_micros(200) * u32::try_from(routers)?;
         let waited = wait::poll("a backup", PATIENCE, || {
+            thread::sleep(pause);
             let backups = match self {
                 Self::Vrrpd(daemon) => {
                     let status = daemon.status().unwrap_or_default();

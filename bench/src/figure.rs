@@ -34,8 +34,21 @@ pub struct Figure {
     pub open_ended: bool,
     /// Whether it belongs into the short table.
     pub headline: bool,
+    /// Where it stands on a curve of the same metric, if there is one.
+    pub along: Option<Along>,
     /// Evenly spaced quantiles, from the smallest sample to the largest.
     pub quantiles: Vec<f64>,
+}
+
+/// A point on a curve: figures of one suite, metric, contender and group are joined by a line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Along {
+    /// What grows to the right: `routers`.
+    pub of: &'static str,
+    /// Where the figure stands; above 0.
+    pub at: f64,
+    /// What else the points of the line have in common: `10 ms adverts`.
+    pub group: String,
 }
 
 impl Figure {
@@ -67,6 +80,7 @@ impl Figure {
             min,
             open_ended: false,
             headline: false,
+            along: None,
             quantiles,
         })
     }
@@ -81,6 +95,12 @@ impl Figure {
     #[must_use]
     pub fn headline(self, headline: bool) -> Self {
         Self { headline, ..self }
+    }
+
+    /// Puts it on a curve.
+    #[must_use]
+    pub fn along(self, of: &'static str, at: f64, group: String) -> Self {
+        Self { along: Some(Along { of, at, group }), ..self }
     }
 
     /// Whether both are the same quantity in the same case.

@@ -6,13 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ::tests::Lab;
 use anyhow::{Result, anyhow};
 use rustix::{
     thread::{clock_nanosleep_absolute, set_current_timer_slack},
     time::{ClockId, Timespec, clock_gettime},
 };
 
-use crate::{hogs::Hogs, process::real_time};
+use crate::{load::Load, process::real_time};
 
 /// That of vrrpd's protocol thread.
 const PRIORITY: i32 = 40;
@@ -20,8 +21,12 @@ const PERIOD: Duration = Duration::from_millis(10);
 const WAKE_UPS: u32 = 50;
 
 /// How late so many wake-ups are, in ms. No daemon can be earlier; where this is late, the machine is.
-pub(crate) fn lateness_ms(hogs: bool) -> Result<Vec<f64>> {
-    let _hogs = hogs.then(Hogs::start);
+pub(crate) fn lateness_ms(lab: &Lab, load: Load) -> Result<Vec<f64>> {
+    let _loaded = load.start(lab)?;
+    measure()
+}
+
+fn measure() -> Result<Vec<f64>> {
     let measured = thread::spawn(|| {
         // Without the right to it, it is as late as any other thread.
         let _ = real_time(PRIORITY);
@@ -44,7 +49,7 @@ fn one_wake_up() -> f64 {
 mod tests {
     #[test]
     fn no_wake_up_is_early_and_none_takes_a_second() {
-        let late = super::lateness_ms(false).unwrap();
+        let late = super::measure().unwrap();
         assert_eq!(late.len(), super::WAKE_UPS as usize);
         assert!(late.iter().all(|ms| (0.0..1000.0).contains(ms)), "{late:?}");
     }

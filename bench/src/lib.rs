@@ -9,20 +9,27 @@
 pub mod arp;
 mod bpf;
 mod contender;
+mod field;
 mod figure;
+mod flood;
 mod floor;
 mod hogs;
+mod load;
+mod pair;
 mod process;
 pub mod report;
+mod roll_call;
 pub mod scale;
+pub mod service;
+pub mod start;
 pub mod takeover;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
 
 use anyhow::Result;
 
 pub use figure::Figure;
-pub use report::{Report, Target};
+pub use report::{Remark, Report, Target};
 
 /// What can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +40,15 @@ pub enum Suite {
     Scale,
     /// A flood of ARP requests.
     Arp,
+    /// HTTP behind the virtual address.
+    Service,
+    /// From the start of a daemon to its first answer.
+    Start,
 }
 
 impl Suite {
     /// All, in the order in which they are run.
-    pub const ALL: [Self; 3] = [Self::Takeover, Self::Scale, Self::Arp];
+    pub const ALL: [Self; 5] = [Self::Takeover, Self::Scale, Self::Arp, Self::Service, Self::Start];
 
     /// As it is typed.
     #[must_use]
@@ -46,6 +57,8 @@ impl Suite {
             Self::Takeover => "takeover",
             Self::Scale => "scale",
             Self::Arp => "arp",
+            Self::Service => "service",
+            Self::Start => "start",
         }
     }
 }
@@ -68,11 +81,16 @@ impl Bench {
         let mut report = Report::new(self)?;
         for suite in suites {
             progress(&format!("== {}", suite.name()));
+            let started = Instant::now();
             match suite {
                 Suite::Takeover => takeover::run(self, &mut report)?,
                 Suite::Scale => scale::run(self, &mut report)?,
                 Suite::Arp => arp::run(self, &mut report)?,
+                Suite::Service => service::run(self, &mut report)?,
+                Suite::Start => start::run(self, &mut report)?,
             }
+            report.took(suite.name(), started.elapsed());
+            progress(&format!("== {}: {:.0} s", suite.name(), started.elapsed().as_secs_f64()));
         }
         report.finish();
         Ok(report)

@@ -1,159 +1,94 @@
 //! Everything that was measured, what it is compared with, and what was promised.
 
+mod curves;
 mod html;
+mod machine;
 mod markdown;
 mod plot;
+mod target;
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use crate::{Bench, Figure};
+use crate::{Bench, Figure, progress};
+use machine::Machine;
+pub use target::{Outcome, Quantity, Target};
 
 /// Whom ratios are to: the daemon itself, or the kernel that answers for it.
 const BASELINES: [&str; 2] = ["keepalived", "kernel"];
-
-/// Names a quantity: suite, case, metric.
-pub type Quantity = (&'static str, String, &'static str);
 
 /// The figures of one run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     machine: Machine,
     quick: bool,
+    suites: Vec<SuiteRun>,
     figures: Vec<Figure>,
+    remarks: Vec<Remark>,
     targets: Vec<Outcome>,
 }
 
-/// Where it was measured, and what.
+/// How long a suite took.
 #[derive(Debug, Serialize)]
-struct Machine {
-    kernel: String,
-    processor: String,
-    processors: usize,
-    vrrpd: String,
-    keepalived: String,
-    /// Of the minute before the run.
-    load_before: String,
-    /// Milliseconds that a hypervisor kept the processors from running during the run, all together.
-    stolen_ms: u64,
-    #[serde(skip)]
-    stolen_before_ms: u64,
+struct SuiteRun {
+    name: &'static str,
+    seconds: f64,
 }
 
-/// A promise: a statistic of a quantity of vrrpd's, or its ratio to another's, within a bound.
-#[derive(Clone, Debug)]
-pub struct Target {
-    text: String,
-    quantity: Quantity,
-    contender: &'static str,
-    statistic: &'static str,
-    to: Option<&'static str>,
-    bound: Bound,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Bound {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
-/// What became of a promise.
-#[derive(Debug, Serialize)]
-pub struct Outcome {
-    /// What was promised, with its bound.
+/// What must be said beside the figures: what could not be measured and why, or where something was lost.
+#[derive(Clone, Debug, Serialize)]
+pub struct Remark {
+    /// That of the suite.
+    pub suite: &'static str,
+    /// The circumstances.
+    pub case: String,
+    /// Whom it is about.
+    pub contender: &'static str,
+    /// What is to be said, as a sentence without its full stop.
     pub text: String,
-    /// What was measured.
-    pub value: Option<f64>,
-    /// Whether it was kept. What was not measured was not kept.
-    pub met: bool,
-}
-
-impl Target {
-    /// A statistic (`median`, `p95`, `p99`, `max`) of vrrpd's figure is at most this.
-    #[must_use]
-    pub const fn at_most(text: String, quantity: Quantity, statistic: &'static str, limit: f64) -> Self {
-        Self { text, quantity, contender: "vrrpd", statistic, to: None, bound: Bound::AtMost(limit) }
-    }
-
-    /// The same, at least.
-    #[must_use]
-    pub const fn at_least(text: String, quantity: Quantity, statistic: &'static str, limit: f64) -> Self {
-        Self { text, quantity, contender: "vrrpd", statistic, to: None, bound: Bound::AtLeast(limit) }
-    }
-
-    /// Not the value counts, but its ratio to that of another contender.
-    #[must_use]
-    pub fn relative_to(self, contender: &'static str) -> Self {
-        Self { to: Some(contender), ..self }
-    }
-
-    /// Not vrrpd's value counts, but that of another contender, such as vrrpd in another mode.
-    #[must_use]
-    pub fn of(self, contender: &'static str) -> Self {
-        Self { contender, ..self }
-    }
 }
 
 impl Report {
     /// An empty one, with the facts of the machine.
     pub(crate) fn new(bench: &Bench) -> Result<Self> {
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-        let processor = read("/proc/cpuinfo")
-            .lines()
-            .find_map(|line| Some(line.strip_prefix("model name")?.split_once(':')?.1.trim().to_owned()))
-            .unwrap_or_default();
-        let machine = Machine {
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            processor,
-            processors: std::thread::available_parallelism()?.get(),
-            vrrpd: version(Command::new(&bench.vrrpd).arg("-V"))?,
-            keepalived: version(Command::new("keepalived").arg("--version"))?,
-            load_before: read("/proc/loadavg").split_whitespace().next().unwrap_or_default().to_owned(),
-            stolen_ms: 0,
-            stolen_before_ms: stolen_ms(),
-        };
-        Ok(Self { machine, quick: bench.quick, figures: Vec::new(), targets: Vec::new() })
+        Ok(Self::with(Machine::look(bench)?, bench.quick))
+    }
+
+    fn with(machine: Machine, quick: bool) -> Self {
+        let (suites, figures, remarks, targets) = Default::default();
+        Self { machine, quick, suites, figures, remarks, targets }
     }
 
     /// Says what the machine was kept from during the run.
     pub(crate) fn finish(&mut self) {
-        self.machine.stolen_ms = stolen_ms().saturating_sub(self.machine.stolen_before_ms);
+        self.machine.finish();
     }
 
     pub(crate) fn add(&mut self, figure: Figure) {
         self.figures.push(figure);
     }
 
-    /// Holds what was measured against a promise.
-    pub(crate) fn expect(&mut self, target: &Target) {
-        let statistic = |contender| {
-            self.figure(&target.quantity, contender).and_then(|figure| match target.statistic {
-                "median" => Some(figure.median),
-                "p95" => Some(figure.p95),
-                "p99" => Some(figure.p99),
-                "max" => Some(figure.max),
-                _ => None,
-            })
-        };
-        let value = match target.to {
-            None => statistic(target.contender),
-            Some(other) => statistic(target.contender).zip(statistic(other)).map(|(own, other)| own / other),
-        };
-        let (sign, met) = match target.bound {
-            Bound::AtMost(limit) => (format!("≤ {limit}"), value.is_some_and(|value| value <= limit)),
-            Bound::AtLeast(limit) => (format!("≥ {limit}"), value.is_some_and(|value| value >= limit)),
-        };
-        let to = target.to.map(|other| format!(", as a ratio to {other}")).unwrap_or_default();
-        self.targets.push(Outcome { text: format!("{}{to} {sign}", target.text), value, met });
+    /// Says something beside the figures, at once and in the report.
+    pub(crate) fn remark(&mut self, suite: &'static str, case: &str, contender: &'static str, text: String) {
+        progress(&format!("{contender:10} {case}: {text}"));
+        self.remarks.push(Remark { suite, case: case.to_owned(), contender, text });
     }
 
-    fn figure(&self, quantity: &Quantity, contender: &str) -> Option<&Figure> {
-        self.figures.iter().find(|figure| {
-            (figure.suite, &figure.case, figure.metric) == (quantity.0, &quantity.1, quantity.2)
-                && figure.contender == contender
-        })
+    /// Holds what was measured against a promise.
+    pub(crate) fn expect(&mut self, target: &Target) {
+        self.targets.push(target.judge(&self.figures));
+    }
+
+    /// Says how long a suite took.
+    pub(crate) fn took(&mut self, name: &'static str, time: Duration) {
+        self.suites.push(SuiteRun { name, seconds: time.as_secs_f64() });
+    }
+
+    /// How long all suites took.
+    fn seconds(&self) -> f64 {
+        self.suites.iter().map(|suite| suite.seconds).sum()
     }
 
     /// The figure that another is compared with: that of the baseline in the same case.
@@ -174,23 +109,27 @@ impl Report {
         &self.targets
     }
 
-    /// Writes `report.json` and `report.html` into a directory, which is made.
-    ///
-    /// # Errors
-    /// If they cannot be written.
-    pub fn write(&self, directory: &Path) -> Result<()> {
-        fs::create_dir_all(directory)?;
+    fn json(&self) -> Result<serde_json::Value> {
         let mut json = serde_json::to_value(self)?;
         if let Some(figures) = json["figures"].as_array_mut() {
             for (value, figure) in figures.iter_mut().zip(&self.figures) {
                 value["ratio_to_baseline"] = serde_json::json!(self.ratio(figure));
             }
         }
+        Ok(json)
+    }
+
+    /// Writes `report.json` and `report.html` into a directory, which is made.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write(&self, directory: &Path) -> Result<()> {
+        fs::create_dir_all(directory)?;
         let write = |name: &str, text: String| {
             let path = directory.join(name);
             fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
         };
-        write("report.json", serde_json::to_string_pretty(&json)?)?;
+        write("report.json", serde_json::to_string_pretty(&self.json()?)?)?;
         write("report.html", html::page(self))
     }
 
@@ -205,21 +144,6 @@ impl Report {
     pub fn headlines(&self) -> String {
         markdown::tables(self, |figure| figure.headline)
     }
-}
-
-/// Since boot, from the first line of `/proc/stat`, which has ticks of 10 ms.
-fn stolen_ms() -> u64 {
-    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks = text.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse::<u64>().ok());
-    ticks.unwrap_or(0) * 10
-}
-
-fn version(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("starting {command:?}"))?;
-    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    // keepalived uses standard error, and a second clause with a date.
-    let line = text.iter().flat_map(|text| text.lines()).find(|line| !line.trim().is_empty());
-    Ok(line.and_then(|line| line.split(" (").next()).unwrap_or_default().to_owned())
 }
 
 /// Three significant digits.
@@ -251,7 +175,7 @@ fn summary(figure: &Figure) -> String {
 mod tests {
     use super::*;
 
-    /// Two contenders, one quantity, two promises.
+    /// Two contenders, one quantity, two promises, a remark.
     pub(super) fn example() -> Report {
         let machine = Machine {
             kernel: "6.18".to_owned(),
@@ -263,26 +187,47 @@ mod tests {
             stolen_ms: 0,
             stolen_before_ms: 0,
         };
-        let mut report = Report { machine, quick: true, figures: Vec::new(), targets: Vec::new() };
+        let mut report = Report::with(machine, true);
         let key = ("takeover", "SIGKILL", "lateness", "ms");
         report.add(Figure::new(key, "vrrpd", &[1.0, 2.0, 3.0]).unwrap());
         report.add(Figure::new(key, "keepalived", &[4.0, 4.0]).unwrap());
-        let target = || {
+        report.remark("takeover", "SIGKILL", "keepalived", "left <out>".to_owned());
+        report.took("takeover", Duration::from_secs(90));
+        let target = |limit| {
             let quantity = ("takeover", "SIGKILL".to_owned(), "lateness");
-            Target::at_most("late: median".to_owned(), quantity, "median", 1.0)
+            Target::at_most("late: median".to_owned(), quantity, "median", limit)
         };
-        report.expect(&target());
-        report.expect(&Target { bound: Bound::AtMost(0.5), ..target().relative_to("keepalived") });
+        report.expect(&target(1.0));
+        report.expect(&target(0.5).relative_to("keepalived"));
         report
     }
 
     #[test]
-    fn what_was_not_measured_is_not_kept() {
+    fn the_ratio_is_to_the_baseline_of_the_same_quantity() {
         let mut report = example();
-        let quantity = ("arp", "flood".to_owned(), "answers");
-        report.expect(&Target::at_least("answers".to_owned(), quantity, "median", 1.0));
-        let last = report.targets.last().unwrap();
-        assert!(!last.met && last.value.is_none());
+        let ratios: Vec<_> = report.figures.iter().map(|figure| report.ratio(figure)).collect();
+        assert_eq!(ratios, [Some(0.5), None]);
+        report.figures[1].case = "another".to_owned();
+        assert_eq!(report.ratio(&report.figures[0]), None);
+    }
+
+    #[test]
+    fn there_is_no_ratio_to_nothing() {
+        let mut report = example();
+        report.figures[1].median = 0.0;
+        assert_eq!(report.ratio(&report.figures[0]), None);
+    }
+
+    #[test]
+    fn the_json_has_everything_of_every_figure() {
+        let json = example().json().unwrap();
+        for key in ["n", "median", "p95", "p99", "max", "unit", "contender"] {
+            assert!(!json["figures"][0][key].is_null(), "{key}");
+        }
+        assert_eq!(json["figures"][0]["ratio_to_baseline"], 0.5);
+        assert_eq!(json["remarks"][0]["text"], "left <out>");
+        assert_eq!(json["suites"][0]["seconds"], 90.0);
+        assert_eq!(json["targets"][1]["met"], true);
     }
 
     #[test]

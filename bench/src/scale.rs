@@ -1,52 +1,113 @@
-//! Many routers: what they cost, and whether they keep time.
+//! Many routers: what they cost, whether they keep time, and how long all of them together take to come over.
 //!
-//! Two hosts on one cable, without a switch: r1 is master of all routers, r2 backup of all. Contenders take turns.
-//! What the kernel does for a frame that is sent to the other end runs on the sender's account, for both contenders
-//! alike.
+//! r1 is master of all routers, r2 backup of all, on a [`Field`]. Contenders take turns. What one of them cannot
+//! carry is a remark with its reason.
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc, thread, time::Duration};
+mod measure;
 
-use anyhow::{Context as _, Result, ensure};
-use rustix::process::Pid;
-use tests::{Capture, Lab, Namespace, Stamp, Timeline, lab::INTERFACE, netns};
+use std::time::Duration;
+
+use anyhow::Result;
 
 use crate::{
     Bench, Figure, Report, Target,
-    contender::{Contender, Node},
-    process::{memory_kib, ran_ns},
+    contender::Contender,
+    field::{Field, Routers},
     progress,
 };
+use measure::{Measured, measure};
 
 const SUITE: &str = "scale";
-const ADVERT_INT: Duration = Duration::from_millis(10);
-/// Over which processor time is taken once.
-const SAMPLE: Duration = Duration::from_secs(1);
-/// For all routers of a host to become masters.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The second burst of gratuitous ARP comes after 5 s.
-const SETTLE: Duration = Duration::from_secs(6);
-/// Of the adverts whose distances are measured.
-const JITTER: Duration = Duration::from_secs(2);
 
-/// How many routers, and for how many seconds.
-fn cases(quick: bool) -> &'static [(u8, usize)] {
-    if quick { &[(1, 5), (250, 10)] } else { &[(1, 10), (50, 10), (250, 60)] }
+/// How many routers at which interval, and for how many seconds processor time is taken. The longest interval of a
+/// count comes first: it says what the shorter ones will need.
+fn cases(quick: bool) -> Vec<(Routers, usize)> {
+    let case = |count, ms, seconds| (Routers { count, advert_int: Duration::from_millis(ms) }, seconds);
+    if quick {
+        return vec![case(1, 10, 2), case(250, 10, 4), case(1000, 100, 2)];
+    }
+    let mut cases = Vec::new();
+    for count in [1, 50, 250, 1000, 4000] {
+        cases.extend([1000, 100].map(|ms| case(count, ms, 3)));
+        cases.push(case(count, 10, if count == 250 { 20 } else { 4 }));
+    }
+    cases
 }
+
+/// What is known of a contender from the next longer interval.
+type Precedent = Option<(Routers, Result<f64, String>)>;
 
 /// Runs the suite.
 pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
+    let mut precedents: [Precedent; Contender::ALL.len()] = Default::default();
     for (routers, seconds) in cases(bench.quick) {
-        for contender in Contender::ALL {
-            let measured = measure(bench, contender, *routers, *seconds)
-                .with_context(|| format!("{}, {routers} routers", contender.name()))?;
-            for figure in measured.figures(contender, &name(*routers)) {
-                let headline = *routers == 250 && !figure.metric.ends_with("(RSS)");
-                report.add(figure.headline(headline));
+        for (contender, precedent) in Contender::ALL.into_iter().zip(&mut precedents) {
+            let outcome = match obstacle(precedent, routers) {
+                Some(reason) => Err(reason),
+                None => {
+                    let field = Field::new(routers)?;
+                    measure(bench, &field, contender, routers, seconds).map_err(|error| first_line(&error))
+                }
+            };
+            *precedent = Some((routers, outcome.as_ref().map(Measured::master_busy).map_err(Clone::clone)));
+            match outcome {
+                Ok(measured) => add(report, contender, routers, &measured),
+                Err(reason) => {
+                    let text = format!("not measured: {reason}");
+                    report.remark(SUITE, &routers.name(), contender.name(), text);
+                }
             }
         }
     }
+    if bench.quick {
+        let text =
+            "a quick run measures three of the fifteen combinations of routers and intervals".to_owned();
+        report.remark(SUITE, "all others", "both", text);
+    }
     targets(report);
     Ok(())
+}
+
+/// Why a combination cannot work, from what the same routers needed at a longer interval: adverts are sent by one
+/// thread, which has one processor at most.
+fn obstacle(precedent: &Precedent, routers: Routers) -> Option<String> {
+    let (before, outcome) = precedent.as_ref()?;
+    if before.count != routers.count || before.advert_int <= routers.advert_int {
+        return None;
+    }
+    let from = before.advert_int.as_millis();
+    match outcome {
+        Err(_) => Some(format!("it did not carry {} at {from} ms", routers.count)),
+        Ok(busy) => {
+            let needed = busy * before.advert_int.as_secs_f64() / routers.advert_int.as_secs_f64();
+            let text = format!(
+                "at {from} ms its master took {busy:.1} % of a core, so here it would need {needed:.0} % for the one \
+                 thread that sends"
+            );
+            (needed > 100.0).then_some(text)
+        }
+    }
+}
+
+/// An error in a line: the rest is logs.
+fn first_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").lines().next().unwrap_or_default().trim_end_matches(['.', ':']).to_owned()
+}
+
+fn add(report: &mut Report, contender: Contender, routers: Routers, measured: &Measured) {
+    progress(&format!("{:10} {:30} {}", contender.name(), routers.name(), measured.summary()));
+    for text in &measured.remarks {
+        report.remark(SUITE, &routers.name(), contender.name(), text.clone());
+    }
+    let short = [(1, 10), (250, 10), (1000, 100), (4000, 1000)];
+    let in_short_table = short.contains(&(routers.count, routers.advert_int.as_millis()));
+    let detailed = routers == TWO_HUNDRED_FIFTY;
+    for figure in measured.figures(contender, &routers.name()) {
+        let always = [MASTER, BACKUP, FALSE_TAKEOVERS, ALL_LATE].contains(&figure.metric);
+        let headline = (in_short_table && always) || (detailed && !figure.metric.ends_with("(RSS)"));
+        let group = format!("{} ms adverts", routers.advert_int.as_millis());
+        report.add(figure.headline(headline).along("routers", routers.count as f64, group));
+    }
 }
 
 const MASTER: &str = "master's processor time";
@@ -54,9 +115,13 @@ const BACKUP: &str = "backup's processor time";
 const MASTER_PSS: &str = "master's memory (PSS)";
 const BACKUP_PSS: &str = "backup's memory (PSS)";
 const FALSE_TAKEOVERS: &str = "false takeovers";
+const ALL_LATE: &str = "takeover of all: lateness of the answers";
+const ALL_AFTER: &str = "takeover of all: SIGKILL to the answers";
+
+const TWO_HUNDRED_FIFTY: Routers = Routers { count: 250, advert_int: Duration::from_millis(10) };
 
 fn targets(report: &mut Report) {
-    let of = |metric| (SUITE, name(250), metric);
+    let of = |metric| (SUITE, TWO_HUNDRED_FIFTY.name(), metric);
     for (metric, statistic, limit) in [
         (MASTER, "median", 0.30),
         (BACKUP, "median", 0.05),
@@ -70,38 +135,25 @@ fn targets(report: &mut Report) {
     report.expect(&Target::at_most(text, of(FALSE_TAKEOVERS), "max", 0.0));
 }
 
-fn name(routers: u8) -> String {
-    let plural = if routers == 1 { "" } else { "s" };
-    format!("{routers} router{plural}, {} ms adverts", ADVERT_INT.as_millis())
-}
-
-/// What one contender came to.
-#[derive(Debug, Default)]
-struct Measured {
-    /// In percent of one processor: master, backup.
-    busy: [Vec<f64>; 2],
-    /// In MiB: PSS and RSS, of master and backup.
-    memory: [[f64; 2]; 2],
-    false_takeovers: usize,
-    /// How far the distances of adverts are from the interval, in ms.
-    jitter: Vec<f64>,
-}
-
 impl Measured {
     fn figures(&self, contender: Contender, case: &str) -> Vec<Figure> {
         let figure = |metric, unit, samples: &[f64]| {
             Figure::new((SUITE, case, metric, unit), contender.name(), samples)
         };
-        let [[master_pss, master_rss], [backup_pss, backup_rss]] = self.memory;
+        let bounds = |figure: Figure| figure.open_ended(self.unanswered > 0);
+        let [[master_pss, master_rss], [backup_pss, backup_rss]] = &self.memory;
         [
+            figure("start: all answer after", "ms", &[self.start_ms]),
             figure(MASTER, "% of a core", &self.busy[0]),
             figure(BACKUP, "% of a core", &self.busy[1]),
-            figure(MASTER_PSS, "MiB", &[master_pss]),
-            figure(BACKUP_PSS, "MiB", &[backup_pss]),
-            figure("master's memory (RSS)", "MiB", &[master_rss]),
-            figure("backup's memory (RSS)", "MiB", &[backup_rss]),
+            figure(MASTER_PSS, "MiB", master_pss),
+            figure(BACKUP_PSS, "MiB", backup_pss),
+            figure("master's memory (RSS)", "MiB", master_rss),
+            figure("backup's memory (RSS)", "MiB", backup_rss),
             figure(FALSE_TAKEOVERS, "in all", &[self.false_takeovers as f64]),
             figure("advert jitter", "ms", &self.jitter),
+            figure(ALL_LATE, "ms", &self.late_ms).map(bounds),
+            figure(ALL_AFTER, "ms", &self.after_ms).map(bounds),
         ]
         .into_iter()
         .flatten()
@@ -109,151 +161,38 @@ impl Measured {
     }
 }
 
-fn measure(bench: &Bench, contender: Contender, routers: u8, seconds: usize) -> Result<Measured> {
-    let cable = Cable::new()?;
-    let scratch = cable.lab.scratch();
-    let start = |host: &Arc<Namespace>, priority| {
-        let text = configuration(contender, routers, priority);
-        Node::start_with(contender, &bench.vrrpd, (host, &scratch), &text)
-    };
-    let mut master = start(&cable.r1, 100)?;
-    cable.until_masters(routers).with_context(|| format!("the log of r1:\n{}", master.log()))?;
-    thread::sleep(SETTLE);
-    let mut backup = start(&cable.r2, 90)?;
-    backup.until_backup(usize::from(routers))?;
-    thread::sleep(SETTLE);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    let pids = [master.pids()?, backup.pids()?];
-    // At r1 only what r2 sends is heard, so it costs nothing while all is well.
-    let from_backup = Capture::start(&cable.r1, false)?;
-    let mut measured = Measured { busy: busy(&pids, seconds)?, ..Measured::default() };
-    for (memory, pids) in measured.memory.iter_mut().zip(&pids) {
-        *memory = [mebibytes(pids, "Pss")?, mebibytes(pids, "Rss")?];
+    fn routers(ms: u64) -> Routers {
+        Routers { count: 4000, advert_int: Duration::from_millis(ms) }
     }
-    let at_backup = Capture::start(&cable.r2, false)?;
-    thread::sleep(JITTER);
-    at_backup.settle();
-    measured.jitter = at_backup.look(tests::wait::Mark::default(), jitter);
-    from_backup.settle();
-    measured.false_takeovers = from_backup.look(tests::wait::Mark::default(), takeovers);
-    ensure!(at_backup.lost() == 0, "the capture lost frames: the machine is too busy");
-    let median = |samples: &[f64]| {
-        let mut sorted = samples.to_vec();
-        sorted.sort_by(f64::total_cmp);
-        sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    let [master, backup] = [0, 1].map(|index: usize| median(&measured.busy[index]));
-    progress(&format!(
-        "{:10} {:30} master {master:.2} %, backup {backup:.2} %, {} false takeovers",
-        contender.name(),
-        name(routers),
-        measured.false_takeovers,
-    ));
-    Ok(measured)
-}
 
-/// Percent of a processor, once a second, of two sets of processes.
-fn busy(pids: &[Vec<Pid>; 2], seconds: usize) -> Result<[Vec<f64>; 2]> {
-    let look = || anyhow::Ok((Stamp::now(), [ran_ns(&pids[0])?, ran_ns(&pids[1])?]));
-    let mut samples: [Vec<f64>; 2] = Default::default();
-    let (mut at, mut before) = look()?;
-    for _ in 0..seconds {
-        thread::sleep(SAMPLE);
-        let (now, after) = look()?;
-        for ((samples, before), after) in samples.iter_mut().zip(before).zip(after) {
-            samples.push(after.saturating_sub(before) as f64 / (now - at).as_nanos() as f64 * 100.0);
-        }
-        (at, before) = (now, after);
+    #[test]
+    fn what_would_need_more_than_a_processor_is_not_tried() {
+        let at = |busy| Some((routers(1000), Ok(busy)));
+        assert_eq!(obstacle(&None, routers(100)), None);
+        assert_eq!(obstacle(&at(9.9), routers(100)), None);
+        let reason = obstacle(&at(15.0), routers(100)).unwrap();
+        assert!(reason.contains("15.0 %") && reason.contains("150 %"), "{reason}");
     }
-    Ok(samples)
-}
 
-fn mebibytes(pids: &[Pid], field: &str) -> Result<f64> {
-    Ok(memory_kib(pids, field)? as f64 / 1024.0)
-}
+    #[test]
+    fn what_failed_at_a_longer_interval_is_not_tried_at_a_shorter_one() {
+        let failed = Some((routers(100), Err("no".to_owned())));
+        assert!(obstacle(&failed, routers(10)).unwrap().contains("4000 at 100 ms"));
+        // Fewer or more routers, or a longer interval, are another matter.
+        assert_eq!(obstacle(&failed, Routers { count: 1, ..routers(10) }), None);
+        assert_eq!(obstacle(&failed, routers(1000)), None);
+    }
 
-/// How far every advert's distance from the one before is from the interval.
-fn jitter(timeline: Timeline<'_>) -> Vec<f64> {
-    let mut last: HashMap<u8, Stamp> = HashMap::new();
-    let mut distances = Vec::new();
-    for (frame, advert) in timeline.0.iter().filter_map(|frame| Some((frame, frame.advert()?))) {
-        if let Some(before) = last.insert(advert.vrid, frame.at) {
-            distances.push(frame.at.ms_since(before + ADVERT_INT).abs());
+    #[test]
+    fn a_whole_run_has_every_combination_and_longer_intervals_first() {
+        let cases = cases(false);
+        assert_eq!(cases.len(), 15);
+        for pair in cases.windows(2).filter(|pair| pair[0].0.count == pair[1].0.count) {
+            assert!(pair[0].0.advert_int > pair[1].0.advert_int);
         }
     }
-    distances
-}
-
-/// How often a router began to speak.
-fn takeovers(timeline: Timeline<'_>) -> usize {
-    let mut last: HashMap<u8, Stamp> = HashMap::new();
-    let adverts = timeline.0.iter().filter_map(|frame| Some((frame.at, frame.advert()?)));
-    adverts
-        .filter(|(_, advert)| advert.priority > 0)
-        .filter(|(at, advert)| {
-            last.insert(advert.vrid, *at).is_none_or(|before| *at - before > 3 * ADVERT_INT)
-        })
-        .count()
-}
-
-/// Two hosts with an `eth0` each, which are the ends of one cable.
-#[derive(Debug)]
-struct Cable {
-    r1: Arc<Namespace>,
-    r2: Arc<Namespace>,
-    /// Held for its lock and its files; its switch stays empty. Goes last.
-    lab: Lab,
-}
-
-impl Cable {
-    fn new() -> Result<Self> {
-        let lab = Lab::empty()?;
-        let prefix = netns::unique_prefix();
-        let (r1, r2) = (Namespace::new(&prefix, "r1")?, Namespace::new(&prefix, "r2")?);
-        netns::ip(&format!(
-            "link add {INTERFACE} netns {} type veth peer name {INTERFACE} netns {}",
-            r1.name(),
-            r2.name()
-        ))?;
-        for (host, number) in [(&r1, 1), (&r2, 2)] {
-            host.ip(&format!("address add 192.0.2.{number}/24 dev {INTERFACE}"))?;
-            host.ip(&format!("link set {INTERFACE} up"))?;
-        }
-        Ok(Self { r1, r2, lab })
-    }
-
-    /// Waits until r2 has heard all routers of r1.
-    fn until_masters(&self, routers: u8) -> Result<()> {
-        let capture = Capture::start(&self.r2, false)?;
-        let mark = capture.mark();
-        capture.until("all routers are masters", mark, PATIENCE, |timeline| {
-            let speaking: std::collections::BTreeSet<u8> =
-                timeline.0.iter().filter_map(|frame| Some(frame.advert()?.vrid)).collect();
-            (speaking.len() == usize::from(routers)).then_some(())
-        })
-    }
-}
-
-/// Routers with the VRIDs from 1 on, each with an address of its own.
-fn configuration(contender: Contender, routers: u8, priority: u8) -> String {
-    let mut text = match contender {
-        Contender::Vrrpd => "router_id = \"bench\"\n".to_owned(),
-        Contender::Keepalived => "global_defs {\n  vrrp_garp_master_refresh 0\n}\n".to_owned(),
-    };
-    for vrid in 1..=routers {
-        let _ = match contender {
-            Contender::Vrrpd => write!(
-                text,
-                "\n[vrrp_instance.VI_{vrid}]\ninterface = \"{INTERFACE}\"\nvirtual_router_id = {vrid}\nversion = 3\n\
-                 priority = {priority}\nadvert_int = \"10ms\"\nvirtual_ipaddress = [\"198.51.100.{vrid}/32\"]\n"
-            ),
-            Contender::Keepalived => write!(
-                text,
-                "vrrp_instance VI_{vrid} {{\n  state BACKUP\n  interface {INTERFACE}\n  version 3\n  \
-                 virtual_router_id {vrid}\n  priority {priority}\n  advert_int 0.01\n  virtual_ipaddress {{\n    \
-                 198.51.100.{vrid}/32\n  }}\n}}\n"
-            ),
-        };
-    }
-    text
 }

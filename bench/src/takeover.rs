@@ -1,22 +1,22 @@
 //! The master fails, and the wire shows when its successor speaks, who answers, and who does not.
 //!
-//! Two routers of one contender with priorities 100 and 90 and without preemption, so that roles alternate: the
-//! successor of one round is the victim of the next. The contenders take turns on the same laboratory.
+//! Every failure at every interval under every load, on a [`Pair`]. The contenders take turns on the same laboratory.
 
-use std::{thread, time::Duration};
+use std::{collections::HashMap, thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use tests::{
     Answers, Ask, Asker, Lab, Timeline,
     daemons::Router,
-    scenario::{PATIENCE, VIP, VRID, until_master},
+    scenario::{VIP, VRID, until_master},
 };
 
 use crate::{
     Bench, Figure, Report, Target,
-    contender::{Contender, Node, forget_addresses},
+    contender::Contender,
     floor::lateness_ms,
-    hogs::Hogs,
+    load::Load,
+    pair::{self, Failure, HOSTS, Pair},
     progress,
 };
 
@@ -25,41 +25,19 @@ const SUITE: &str = "takeover";
 const PER_SECOND: u32 = 2000;
 /// How long the wire is watched after a takeover, at least.
 const HOLD: Duration = Duration::from_millis(100);
+/// And at most: longer than that two answering hosts are two for ever.
+const LONGEST_HOLD: Duration = Duration::from_millis(300);
 /// For load to set in, and for a started daemon to calm down.
 const SETTLE: Duration = Duration::from_millis(100);
-/// Turns that the rounds of a case are split into.
+/// Turns that the rounds of an interval are split into.
 const TURNS: usize = 2;
-
-/// What befalls the master.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// SIGKILL.
-    Kill,
-    /// SIGSTOP.
-    Freeze,
-    /// SIGTERM.
-    Terminate,
-    /// Its carrier is lost.
-    Cut,
-}
-
-impl Failure {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "SIGKILL",
-            Self::Freeze => "SIGSTOP",
-            Self::Terminate => "SIGTERM",
-            Self::Cut => "link cut",
-        }
-    }
-}
 
 /// So many rounds under one set of circumstances.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     failure: Failure,
     advert_int: Duration,
-    hogs: bool,
+    load: Load,
     rounds: usize,
 }
 
@@ -68,14 +46,22 @@ impl Case {
     fn headlines(&self) -> &'static [&'static str] {
         match self.failure {
             Failure::Kill if self.advert_int == MS_10 => &[LATENESS, UNANSWERED, TWO],
-            Failure::Terminate | Failure::Cut if self.advert_int == MS_10 && !self.hogs => &[UNANSWERED],
+            Failure::Terminate | Failure::Cut if self.advert_int == MS_10 && self.load == Load::Idle => {
+                &[UNANSWERED]
+            }
             Failure::Kill | Failure::Freeze | Failure::Terminate | Failure::Cut => &[],
         }
     }
 
     fn name(&self) -> String {
-        let load = if self.hogs { "8 CPU hogs" } else { "idle" };
-        format!("{}, {} ms adverts, {load}", self.failure.name(), self.advert_int.as_millis())
+        let (failure, load) = (self.failure.name(), self.load.name());
+        format!("{failure}, {} ms adverts, {load}", self.advert_int.as_millis())
+    }
+
+    /// How many of the rounds are done in a turn.
+    fn in_turn(&self, turn: usize) -> usize {
+        let each = self.rounds.div_ceil(TURNS);
+        each.min(self.rounds.saturating_sub(turn * each))
     }
 }
 
@@ -83,56 +69,45 @@ const MS_10: Duration = Duration::from_millis(10);
 const MS_100: Duration = Duration::from_millis(100);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Rounds per contender: the most where the figures are promised.
-fn cases(quick: bool) -> Vec<Case> {
-    use Failure::{Cut, Freeze, Kill, Terminate};
-    let case = |failure, advert_int, hogs, rounds| Case { failure, advert_int, hogs, rounds };
-    if quick {
-        return vec![
-            case(Kill, MS_10, false, 20),
-            case(Kill, MS_10, true, 14),
-            case(Freeze, MS_10, false, 4),
-            case(Terminate, MS_10, false, 4),
-            case(Cut, MS_10, false, 4),
-            case(Kill, MS_100, false, 4),
-        ];
-    }
-    let mut cases = vec![case(Kill, MS_10, false, 60), case(Kill, MS_10, true, 40)];
-    for failure in [Freeze, Terminate, Cut] {
-        cases.extend([case(failure, MS_10, false, 16), case(failure, MS_10, true, 10)]);
-    }
-    cases.extend([case(Kill, MS_100, false, 16), case(Kill, MS_100, true, 10)]);
-    cases.extend([Freeze, Terminate, Cut].map(|failure| case(failure, MS_100, false, 6)));
-    cases.extend([case(Kill, SECOND, false, 6), case(Kill, SECOND, true, 4)]);
-    cases.extend([Freeze, Terminate, Cut].map(|failure| case(failure, SECOND, false, 2)));
-    cases
+/// Rounds per contender: the most where the figures are promised, the fewest where each takes seconds.
+fn rounds(quick: bool, failure: Failure, advert_int: Duration, load: Load) -> usize {
+    let table: [[usize; 3]; 6] = if quick {
+        // A kill, then any other failure; each idle, with hogs, with a flood.
+        [[14, 8, 6], [2, 1, 1], [1, 1, 1], [1, 0, 0], [1, 0, 0], [0, 0, 0]]
+    } else {
+        [[60, 40, 30], [10, 6, 6], [10, 6, 6], [4, 3, 3], [3, 2, 2], [2, 1, 1]]
+    };
+    let row = match advert_int {
+        MS_10 => 0,
+        MS_100 => 2,
+        _ => 4,
+    } + usize::from(failure != Failure::Kill);
+    let column = match load {
+        Load::Idle => 0,
+        Load::Hogs => 1,
+        Load::Flood => 2,
+    };
+    table[row][column]
+}
+
+/// All cases that share an interval.
+fn cases(quick: bool, advert_int: Duration) -> Vec<Case> {
+    let of_load = |load| {
+        Failure::ALL.map(|failure| Case {
+            failure,
+            advert_int,
+            load,
+            rounds: rounds(quick, failure, advert_int, load),
+        })
+    };
+    Load::ALL.into_iter().flat_map(of_load).collect()
 }
 
 /// Runs the suite.
 pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     let mut flips = Vec::new();
-    for case in cases(bench.quick) {
-        let lab = Lab::with_routers(2)?;
-        let mut rounds: [Vec<Round>; Contender::ALL.len()] = Default::default();
-        let mut floor = Vec::new();
-        for turn in 0..TURNS {
-            for (contender, rounds) in Contender::ALL.into_iter().zip(&mut rounds) {
-                let count = case.rounds.div_ceil(TURNS).min(case.rounds - turn * case.rounds.div_ceil(TURNS));
-                turn_of(bench, &lab, &case, contender, count, rounds)
-                    .with_context(|| format!("{}, {}", contender.name(), case.name()))?;
-                floor.extend(lateness_ms(case.hogs)?);
-            }
-        }
-        for (contender, rounds) in Contender::ALL.into_iter().zip(&rounds) {
-            flips.extend(rounds.iter().filter_map(|round| round.flip_us));
-            for figure in figures(&case, contender, rounds) {
-                report.add(figure);
-            }
-        }
-        let key = (SUITE, &*case.name(), LATENESS, "ms");
-        if let Some(figure) = Figure::new(key, "bare timer", &floor) {
-            report.add(figure.headline(case.headlines().contains(&LATENESS)));
-        }
+    for advert_int in [MS_10, MS_100, SECOND] {
+        interval(bench, report, advert_int, &mut flips)?;
     }
     let key = (SUITE, "all of the above", "decision to flag", "µs");
     if let Some(figure) = Figure::new(key, Contender::Vrrpd.name(), &flips) {
@@ -142,21 +117,81 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn targets(report: &mut Report) {
-    let of = |case: &Case, metric| (SUITE, case.name(), metric);
-    let kill = |hogs| Case { failure: Failure::Kill, advert_int: MS_10, hogs, rounds: 0 };
-    let (idle, loaded) = (kill(false), kill(true));
-    for (case, statistic, limit) in [(&idle, "median", 0.10), (&idle, "p95", 0.25), (&loaded, "p95", 0.5)] {
-        let text = format!(
-            "takeover at 10 ms adverts, {}: {statistic}",
-            if case.hogs { "8 CPU hogs" } else { "idle" }
-        );
-        report.expect(&Target::at_most(text, of(case, LATENESS), statistic, limit));
+/// All cases of an interval: a pair of each contender in every turn does its share of all rounds.
+fn interval(bench: &Bench, report: &mut Report, advert_int: Duration, flips: &mut Vec<f64>) -> Result<()> {
+    let cases = cases(bench.quick, advert_int);
+    let lab = Lab::with_routers(2)?;
+    let mut rounds: HashMap<(usize, usize), Vec<Round>> = HashMap::new();
+    let mut floors: HashMap<&str, Vec<f64>> = HashMap::new();
+    for turn in 0..TURNS {
+        for (index, contender) in Contender::ALL.into_iter().enumerate() {
+            let done = turn_of(bench, &lab, &cases, contender, turn)?;
+            for (case, done) in done.into_iter().enumerate() {
+                rounds.entry((case, index)).or_default().extend(done);
+            }
+        }
+        for load in Load::ALL.into_iter().filter(|load| uses(&cases, *load)) {
+            floors.entry(load.name()).or_default().extend(lateness_ms(&lab, load)?);
+        }
     }
-    for case in [&idle, &loaded] {
-        let text =
-            format!("two answering hosts after SIGKILL, {}", if case.hogs { "8 CPU hogs" } else { "idle" });
-        report.expect(&Target::at_most(text, of(case, TWO), "max", 0.0));
+    let left_out = cases.iter().filter(|case| case.rounds == 0).count();
+    if left_out > 0 {
+        let text = format!("a quick run leaves out {left_out} of {} failures and loads", cases.len());
+        report.remark(SUITE, &format!("{} ms adverts", advert_int.as_millis()), "both", text);
+    }
+    for (number, case) in cases.iter().enumerate() {
+        for (index, contender) in Contender::ALL.into_iter().enumerate() {
+            let rounds = rounds.remove(&(number, index)).unwrap_or_default();
+            flips.extend(rounds.iter().filter_map(|round| round.flip_us));
+            add(report, case, contender, &rounds);
+        }
+        let key = (SUITE, &*case.name(), LATENESS, "ms");
+        let floor = floors.get(case.load.name()).filter(|_| case.rounds > 0);
+        if let Some(figure) = floor.and_then(|floor| Figure::new(key, "bare timer", floor)) {
+            report.add(figure.headline(case.headlines().contains(&LATENESS)));
+        }
+    }
+    Ok(())
+}
+
+fn uses(cases: &[Case], load: Load) -> bool {
+    cases.iter().any(|case| case.load == load && case.rounds > 0)
+}
+
+/// What became of a case.
+fn add(report: &mut Report, case: &Case, contender: Contender, rounds: &[Round]) {
+    if rounds.is_empty() {
+        return;
+    }
+    let mut late: Vec<f64> = rounds.iter().map(|round| round.late_ms).collect();
+    late.sort_by(f64::total_cmp);
+    progress(&format!(
+        "{:10} {:34} {:3} rounds, late {:.3} ms in the median, {:.3} at most",
+        contender.name(),
+        case.name(),
+        late.len(),
+        late[late.len() / 2],
+        late[late.len() - 1]
+    ));
+    for figure in figures(case, contender, rounds) {
+        report.add(figure);
+    }
+}
+
+fn targets(report: &mut Report) {
+    let of = |load, metric| {
+        let case = Case { failure: Failure::Kill, advert_int: MS_10, load, rounds: 0 };
+        (SUITE, case.name(), metric)
+    };
+    for (load, statistic, limit) in
+        [(Load::Idle, "median", 0.10), (Load::Idle, "p95", 0.25), (Load::Hogs, "p95", 0.5)]
+    {
+        let text = format!("takeover at 10 ms adverts, {}: {statistic}", load.name());
+        report.expect(&Target::at_most(text, of(load, LATENESS), statistic, limit));
+    }
+    for load in Load::ALL {
+        let text = format!("two answering hosts after SIGKILL, {}", load.name());
+        report.expect(&Target::at_most(text, of(load, TWO), "max", 0.0));
     }
     let flips = (SUITE, "all of the above".to_owned(), "decision to flag");
     report.expect(&Target::at_most("decision to flag: p99".to_owned(), flips, "p99", 50.0));
@@ -173,6 +208,8 @@ struct Round {
     flip_us: Option<f64>,
     /// Before the failure the other one had taken over without one.
     by_itself: bool,
+    /// Packets of a flood, a second.
+    flood: Option<f64>,
 }
 
 const LATENESS: &str = "lateness";
@@ -187,12 +224,14 @@ fn figures(case: &Case, contender: Contender, rounds: &[Round]) -> Vec<Figure> {
         Figure::new((SUITE, &name, metric, "ms"), contender.name(), &samples)
     };
     let open_ended = rounds.iter().any(|round| round.two_to_the_end);
+    let floods: Vec<f64> = rounds.iter().filter_map(|round| round.flood).collect();
     let by_itself = rounds.iter().filter(|round| round.by_itself).count() as f64;
     [
         figure(LATENESS, |round| round.late_ms),
         figure(UNANSWERED, |round| round.unanswered_ms),
         figure(TWO, |round| round.two_ms).map(|figure| figure.open_ended(open_ended)),
         Figure::new((SUITE, &name, BY_ITSELF, "in all rounds"), contender.name(), &[by_itself]),
+        Figure::new((SUITE, &name, "flood", "packets/s"), contender.name(), &floods),
     ]
     .into_iter()
     .flatten()
@@ -203,139 +242,57 @@ fn figures(case: &Case, contender: Contender, rounds: &[Round]) -> Vec<Figure> {
     .collect()
 }
 
-/// One contender's pair: its rounds, then its end.
+/// One contender's pair: its rounds of every case, then its end.
 fn turn_of(
     bench: &Bench,
     lab: &Lab,
-    case: &Case,
+    cases: &[Case],
     contender: Contender,
-    count: usize,
-    rounds: &mut Vec<Round>,
-) -> Result<()> {
-    let mut pair = Pair::start(bench, lab, contender, case.advert_int)?;
-    for number in 0..count {
-        rounds.push(pair.round(case, number).with_context(|| format!("round {number}"))?);
+    turn: usize,
+) -> Result<Vec<Vec<Round>>> {
+    let advert_int = cases.first().context("no cases")?.advert_int;
+    if cases.iter().all(|case| case.in_turn(turn) == 0) {
+        return Ok(Vec::new());
     }
-    let mut late: Vec<f64> = rounds.iter().map(|round| round.late_ms).collect();
-    late.sort_by(f64::total_cmp);
-    let (median, most) = (late.get(late.len() / 2), late.last());
-    progress(&format!(
-        "{:10} {:34} {:3} rounds, late {:.3} ms in the median, {:.3} at most",
-        contender.name(),
-        case.name(),
-        late.len(),
-        median.unwrap_or(&f64::NAN),
-        most.unwrap_or(&f64::NAN)
-    ));
+    let mut pair = Pair::start(bench, lab, contender, pair::routers(advert_int))?;
+    let mut done = Vec::new();
+    for case in cases {
+        let rounds = (0..case.in_turn(turn)).map(|number| {
+            round(lab, &mut pair, case, number)
+                .with_context(|| format!("{}, {}, round {number}", contender.name(), case.name()))
+        });
+        done.push(rounds.collect::<Result<_>>()?);
+    }
     pair.leave();
-    Ok(())
+    Ok(done)
 }
 
-/// Two routers of one contender. The first of `nodes` is on r1; `master` is the index of the present master.
-#[derive(Debug)]
-struct Pair<'a> {
-    bench: &'a Bench,
-    lab: &'a Lab,
-    contender: Contender,
-    routers: [Router; 2],
-    nodes: [Node; 2],
-    master: usize,
-}
-
-const HOSTS: [&str; 2] = ["r1", "r2"];
-
-impl<'a> Pair<'a> {
-    fn start(bench: &'a Bench, lab: &'a Lab, contender: Contender, advert_int: Duration) -> Result<Self> {
-        let routers =
-            [100, 90].map(|priority| Router { advert_int, priority, preempt: false, ..Router::default() });
-        let start = |index: usize| Node::start(contender, &bench.vrrpd, lab, HOSTS[index], &routers[index]);
-        let mark = lab.wire().mark();
-        let first = start(0)?;
-        until_master(lab, HOSTS[0], mark).with_context(|| format!("the log of r1:\n{}", first.log()))?;
-        let second = start(1)?;
-        second.until_backup(1)?;
-        Ok(Self { bench, lab, contender, nodes: [first, second], routers, master: 0 })
-    }
-
-    /// The present master, by its adverts. Another one than there should be has come by itself.
-    fn find_master(&mut self) -> Result<bool> {
-        let mark = self.lab.wire().mark();
-        let host = self.lab.wire().until("a master", mark, PATIENCE, |timeline| {
-            let adverts = || timeline.adverts(VRID).filter(|(_, advert)| advert.priority > 0);
-            let (last, _) = adverts().next_back()?;
-            // One alone, twice.
-            let settled = adverts().rev().take_while(|(frame, _)| frame.host == last.host).count() > 1;
-            settled.then(|| HOSTS.iter().position(|host| **host == *last.host)).flatten()
-        })?;
-        let by_itself = host != self.master;
-        self.master = host;
-        Ok(by_itself)
-    }
-
-    /// Fails the master, reads the wire, and makes it a backup again.
-    fn round(&mut self, case: &Case, number: usize) -> Result<Round> {
-        let hogs = case.hogs.then(Hogs::start);
-        thread::sleep(SETTLE);
-        let mark = self.lab.wire().mark();
-        let asker = ask(self.lab)?;
-        let by_itself = self.find_master()?;
-        let (old, new) = (self.master, 1 - self.master);
-        // Anywhere between two adverts, evenly.
-        thread::sleep(case.advert_int.mul_f64((number as f64 * 0.618).fract()));
-        let failed = self.lab.wire().mark();
-        self.fail(case.failure, old)?;
-        until_master(self.lab, HOSTS[new], failed)?;
-        thread::sleep(HOLD.max(case.advert_int));
-        let answers = asker.finish();
-        drop(hogs);
-        self.lab.wire().settle();
-        ensure!(self.lab.wire().lost() == 0, "the capture lost frames: the machine is too busy");
-        let late_ms = self
-            .lab
-            .wire()
-            .look(mark, |timeline| lateness(timeline, HOSTS[old], HOSTS[new], &self.routers[new]))
-            .context("no takeover on the wire")?;
-        let flip_us = self.nodes[new].flip_us();
-        self.recover(case.failure, old)?;
-        self.master = new;
-        Ok(read(&answers, late_ms, flip_us, by_itself))
-    }
-
-    fn fail(&mut self, failure: Failure, index: usize) -> Result<()> {
-        let daemon = self.nodes[index].daemon();
-        match failure {
-            Failure::Kill => daemon.kill(),
-            Failure::Freeze => daemon.freeze(),
-            Failure::Terminate => daemon.terminate(),
-            Failure::Cut => self.lab.cut(HOSTS[index]),
-        }
-    }
-
-    /// A new process on a clean host, whatever happened to the old one.
-    fn recover(&mut self, failure: Failure, index: usize) -> Result<()> {
-        if matches!(failure, Failure::Freeze | Failure::Cut) {
-            self.nodes[index].daemon().kill()?;
-        }
-        let namespace = &self.lab.host(HOSTS[index])?.namespace;
-        forget_addresses(namespace, &self.routers[index]);
-        if failure == Failure::Cut {
-            self.lab.restore(HOSTS[index])?;
-        }
-        let router = &self.routers[index];
-        self.nodes[index] = Node::start(self.contender, &self.bench.vrrpd, self.lab, HOSTS[index], router)?;
-        self.nodes[index].until_backup(1)
-    }
-
-    /// Ends both, and takes away what they leave.
-    fn leave(mut self) {
-        for (node, host) in self.nodes.iter_mut().zip(HOSTS) {
-            // Ended already, or killed on drop.
-            let _ = node.daemon().terminate();
-            if let Ok(host) = self.lab.host(host) {
-                forget_addresses(&host.namespace, &self.routers[0]);
-            }
-        }
-    }
+/// Fails the master, reads the wire, and makes it a backup again.
+fn round(lab: &Lab, pair: &mut Pair<'_>, case: &Case, number: usize) -> Result<Round> {
+    let load = case.load.start(lab)?;
+    thread::sleep(SETTLE);
+    let mark = lab.wire().mark();
+    let asker = ask(lab)?;
+    let by_itself = pair.find_master()?;
+    // Anywhere between two adverts, evenly.
+    thread::sleep(case.advert_int.mul_f64((number as f64 * 0.618).fract()));
+    let failed = lab.wire().mark();
+    let old = pair.fail(case.failure)?;
+    let new = pair.master;
+    until_master(lab, HOSTS[new], failed)?;
+    thread::sleep(case.advert_int.clamp(HOLD, LONGEST_HOLD));
+    let answers = asker.finish();
+    let flood = load.rate();
+    drop(load);
+    lab.wire().settle();
+    ensure!(lab.wire().lost() == 0, "the capture lost frames: the machine is too busy");
+    let late_ms = lab
+        .wire()
+        .look(mark, |timeline| lateness(timeline, HOSTS[old], HOSTS[new], &pair.routers[new]))
+        .context("no takeover on the wire")?;
+    let flip_us = pair.nodes[new].flip_us();
+    pair.recover(case.failure, old)?;
+    Ok(read(&answers, late_ms, flip_us, by_itself, flood))
 }
 
 /// From when the successor might speak to when it did, in ms.
@@ -349,7 +306,7 @@ fn lateness(timeline: Timeline<'_>, old: &str, new: &str, successor: &Router) ->
     Some(first.at.ms_since(last.at + granted))
 }
 
-fn read(answers: &Answers, late_ms: f64, flip_us: Option<f64>, by_itself: bool) -> Round {
+fn read(answers: &Answers, late_ms: f64, flip_us: Option<f64>, by_itself: bool, flood: Option<f64>) -> Round {
     let (two, unanswered) = (answers.answered_by_two(), answers.unanswered());
     let ms = |span: Duration| span.as_secs_f64() * 1e3;
     let two_to_the_end = answers.requests.iter().rev().take(3).any(|request| request.hosts().len() > 1);
@@ -360,6 +317,7 @@ fn read(answers: &Answers, late_ms: f64, flip_us: Option<f64>, by_itself: bool) 
         two_to_the_end,
         flip_us,
         by_itself,
+        flood,
     }
 }
 
@@ -373,4 +331,33 @@ fn ask(lab: &Lab) -> Result<Asker> {
         });
         asker.join().map_err(|_| anyhow::anyhow!("the asker's maker died"))?
     })
+}
+
+#[cfg(test)]
+mod plan {
+    use super::*;
+
+    #[test]
+    fn a_whole_run_has_every_failure_at_every_interval_under_every_load() {
+        for advert_int in [MS_10, MS_100, SECOND] {
+            let cases = cases(false, advert_int);
+            assert_eq!(cases.len(), Failure::ALL.len() * Load::ALL.len());
+            assert!(cases.iter().all(|case| case.rounds > 0), "{cases:?}");
+        }
+    }
+
+    #[test]
+    fn the_turns_of_a_case_are_its_rounds() {
+        for rounds in 0..9 {
+            let case = Case { failure: Failure::Kill, advert_int: MS_10, load: Load::Idle, rounds };
+            assert_eq!((0..TURNS).map(|turn| case.in_turn(turn)).sum::<usize>(), rounds);
+        }
+    }
+
+    #[test]
+    fn what_is_promised_is_measured_in_a_quick_run_too() {
+        for load in Load::ALL {
+            assert!(rounds(true, Failure::Kill, MS_10, load) > 0);
+        }
+    }
 }

@@ -29,12 +29,16 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum SuiteName {
-    /// The master fails: lateness of the successor, time without an answer and with two.
+    /// The master fails, under load or not: lateness of the successor, time without an answer and with two.
     Takeover,
-    /// Many routers: processor time, memory, jitter.
+    /// Many routers: processor time, memory, jitter, false takeovers, takeover of all at once.
     Scale,
     /// A flood of ARP requests: answers per second and losses, time per frame.
     Arp,
+    /// HTTP behind the virtual address: requests lost across a takeover, and what the XDP program costs.
+    Service,
+    /// From the start of a daemon to its first answer: one router, and a thousand.
+    Start,
 }
 
 impl From<SuiteName> for Suite {
@@ -43,6 +47,8 @@ impl From<SuiteName> for Suite {
             SuiteName::Takeover => Self::Takeover,
             SuiteName::Scale => Self::Scale,
             SuiteName::Arp => Self::Arp,
+            SuiteName::Service => Self::Service,
+            SuiteName::Start => Self::Start,
         }
     }
 }

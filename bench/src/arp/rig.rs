@@ -17,6 +17,7 @@ use tests::{
     wire::{Arp, arp_frame},
 };
 
+use super::path::Counts;
 use crate::{
     Bench,
     bpf::{Counters, Link, Mode, Program, programs},
@@ -70,11 +71,13 @@ impl Answerer {
 }
 
 /// What one flood came to.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Flood {
     pub(super) answers_per_second: f64,
     /// The part of the requests that was not answered.
     pub(super) lost: f64,
+    /// Where they were lost, if they were.
+    pub(super) explanation: Option<String>,
 }
 
 /// A client that floods, and an answerer.
@@ -85,14 +88,14 @@ pub(super) struct Rig {
     counters: Counters,
     client_index: u32,
     // Held, in the order of the removal.
-    _on_router: OnRouter,
+    on_router: OnRouter,
     _sink: Link,
     cable: Cable,
 }
 
 #[derive(Debug)]
 enum OnRouter {
-    Daemon(#[expect(dead_code, reason = "held: it ends on drop")] Vrrpd),
+    Daemon(Vrrpd),
     Program(#[expect(dead_code, reason = "held: it is detached on drop")] Link),
     Kernel,
 }
@@ -126,13 +129,13 @@ impl Rig {
                 OnRouter::Kernel
             }
         };
-        Ok(Self { answerer, generator, counters, client_index, _on_router: on_router, _sink: sink, cable })
+        Ok(Self { answerer, generator, counters, client_index, on_router, _sink: sink, cable })
     }
 
     /// Sends so many requests as fast as it goes.
     pub(super) fn flood(&self, frames: u32) -> Result<Flood> {
         let operation = self.answerer.operation();
-        let before = self.counters.read(operation)?;
+        let (counted, before) = (self.counts()?, self.counters.read(operation)?);
         let took = self.cable.client.run(|| {
             stay_on_one_processor()?;
             let started = Instant::now();
@@ -141,12 +144,23 @@ impl Rig {
             thread::sleep(DRAIN);
             Ok(took)
         })?;
-        let answers = (self.counters.read(operation)? - before) as f64;
-        ensure!(answers > 0.0, "not one answer");
+        let answers = self.counters.read(operation)? - before;
+        let counted = self.counts()?.since(&counted);
+        let explain = || counted.explain(frames.into(), answers);
+        ensure!(answers > 0, "not one answer: {}", explain());
         Ok(Flood {
-            answers_per_second: answers / took.as_secs_f64(),
-            lost: 1.0 - answers / f64::from(frames),
+            answers_per_second: answers as f64 / took.as_secs_f64(),
+            lost: 1.0 - answers as f64 / f64::from(frames),
+            explanation: (answers != u64::from(frames)).then(explain),
         })
+    }
+
+    fn counts(&self) -> Result<Counts> {
+        let daemon = match &self.on_router {
+            OnRouter::Daemon(daemon) => Some(daemon),
+            OnRouter::Program(_) | OnRouter::Kernel => None,
+        };
+        Counts::read(&self.cable.client, &self.cable.router, daemon, &self.counters)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::{Report, number, plot, summary};
+use super::{Report, curves, number, plot, summary};
 use crate::Figure;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;color:#222}\
     table{border-collapse:collapse;margin:.5em 0}td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:left}\
     .plots{display:flex;flex-wrap:wrap;gap:1.5em}figure{margin:0;width:28em}figcaption{font-weight:600}\
     svg{width:100%}svg text{font-size:9px;fill:#555}svg .grid{stroke:#ddd}polyline{fill:none;stroke-width:1.6}\
-    .key{margin:0;font-size:13px}.missed{color:#b00020;font-weight:600}";
+    .key{margin:0;font-size:13px}svg.key{width:24px;height:8px}.missed{color:#b00020;font-weight:600}";
 
 /// The page.
 pub(super) fn page(report: &Report) -> String {
@@ -18,7 +18,8 @@ pub(super) fn page(report: &Report) -> String {
     let _ = write!(page, "<title>vrrpd, measured</title><style>{STYLE}</style><h1>vrrpd, measured</h1>");
     let _ = write!(
         page,
-        "<p>{} and {} on {} × {}, Linux {}; load before the run {}; the hypervisor took {} ms.{}</p>",
+        "<p>{} and {} on {} × {}, Linux {}; load before the run {}; the hypervisor took {} ms; the run \
+         took {:.0} s.{}</p>",
         escaped(&machine.vrrpd),
         escaped(&machine.keepalived),
         machine.processors,
@@ -26,26 +27,64 @@ pub(super) fn page(report: &Report) -> String {
         escaped(&machine.kernel),
         escaped(&machine.load_before),
         machine.stolen_ms,
+        report.seconds(),
         if report.quick { " A quick run: few samples." } else { "" },
     );
     targets(report, &mut page);
-    let mut done: Vec<&Figure> = Vec::new();
-    let mut suite = "";
-    for figure in &report.figures {
-        if done.iter().any(|other| other.is_beside(figure)) {
-            continue;
+    let mut suites: Vec<&str> = report.figures.iter().map(|figure| figure.suite).collect();
+    suites.extend(report.remarks.iter().map(|remark| remark.suite));
+    let mut done: Vec<&str> = Vec::new();
+    for name in suites {
+        if !done.contains(&name) {
+            done.push(name);
+            suite(report, name, &mut page);
         }
-        done.push(figure);
-        if figure.suite != suite {
-            let end = if suite.is_empty() { "" } else { "</div>" };
-            suite = figure.suite;
-            let _ = write!(page, "{end}<h2>{suite}</h2><div class=\"plots\">");
-        }
-        let beside: Vec<&Figure> = report.figures.iter().filter(|other| other.is_beside(figure)).collect();
-        quantity(report, &beside, &mut page);
     }
-    page.push_str("</div></html>\n");
+    page.push_str("</html>\n");
     page
+}
+
+fn suite(report: &Report, suite: &str, page: &mut String) {
+    let seconds = report.suites.iter().find(|run| run.name == suite).map_or(0.0, |run| run.seconds);
+    let _ = write!(page, "<h2>{suite}</h2><p>It took {seconds:.0} s.</p>");
+    remarks(report, suite, page);
+    let curves = curves::all(&report.figures, suite);
+    if !curves.is_empty() {
+        let _ = write!(page, "<div class=\"plots\">{curves}</div>");
+    }
+    let figures = || report.figures.iter().filter(|figure| figure.suite == suite);
+    let mut cases: Vec<&str> = Vec::new();
+    for figure in figures() {
+        if !cases.contains(&&*figure.case) {
+            cases.push(&figure.case);
+        }
+    }
+    for case in cases {
+        let _ = write!(page, "<h3>{}</h3><div class=\"plots\">", escaped(case));
+        let of_case: Vec<&Figure> = figures().filter(|figure| figure.case == case).collect();
+        for (index, figure) in of_case.iter().enumerate() {
+            if !of_case[..index].iter().any(|other| other.is_beside(figure)) {
+                let beside: Vec<&Figure> =
+                    of_case.iter().filter(|other| other.is_beside(figure)).copied().collect();
+                quantity(report, &beside, page);
+            }
+        }
+        page.push_str("</div>");
+    }
+}
+
+/// What was left out, and what was lost.
+fn remarks(report: &Report, suite: &str, page: &mut String) {
+    let remarks: Vec<_> = report.remarks.iter().filter(|remark| remark.suite == suite).collect();
+    if remarks.is_empty() {
+        return;
+    }
+    page.push_str("<ul>");
+    for remark in remarks {
+        let [case, contender, text] = [&*remark.case, remark.contender, &remark.text].map(escaped);
+        let _ = write!(page, "<li><b>{case}, {contender}:</b> {text}.</li>");
+    }
+    page.push_str("</ul>");
 }
 
 fn targets(report: &Report, page: &mut String) {
@@ -61,7 +100,7 @@ fn targets(report: &Report, page: &mut String) {
 
 fn quantity(report: &Report, figures: &[&Figure], page: &mut String) {
     let Some(first) = figures.first() else { return };
-    let caption = escaped(&format!("{}: {}, {}", first.case, first.metric, first.unit));
+    let caption = escaped(&format!("{}, {}", first.metric, first.unit));
     let _ = write!(page, "<figure><figcaption>{caption}</figcaption>");
     if figures.iter().any(|figure| figure.n > 2 && figure.min < figure.max) {
         page.push_str(&plot::distribution(figures));
@@ -75,7 +114,7 @@ fn quantity(report: &Report, figures: &[&Figure], page: &mut String) {
     page.push_str("</table></figure>");
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
@@ -90,5 +129,12 @@ mod tests {
         assert!(page.contains("some &lt;processor&gt;") && page.contains("<polyline"));
         assert_eq!(page.matches("<figure>").count(), page.matches("</figure>").count());
         assert!(!page.contains("NaN"), "{page}");
+        assert!(page.contains("left &lt;out&gt;.") && page.contains("It took 90 s."), "{page}");
+    }
+
+    #[test]
+    fn the_page_asks_for_nothing_from_elsewhere() {
+        let page = super::page(&example());
+        assert!(!["http:", "https:", "src=", "href=", "@import"].iter().any(|word| page.contains(word)));
     }
 }

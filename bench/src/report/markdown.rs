@@ -11,13 +11,14 @@ pub(super) fn tables(report: &Report, chosen: impl Fn(&Figure) -> bool) -> Strin
     let machine = &report.machine;
     let _ = writeln!(
         text,
-        "{} and {} on {} × {}, Linux {}; the hypervisor took {} ms. Cells: median / p95 / max.",
+        "{} and {} on {} × {}, Linux {}; the hypervisor took {} ms{}. Cells: median / p95 / max.",
         machine.vrrpd,
         machine.keepalived,
         machine.processors,
         machine.processor,
         machine.kernel,
-        machine.stolen_ms
+        machine.stolen_ms,
+        took(report)
     );
     let mut suites: Vec<&str> = Vec::new();
     for figure in report.figures.iter().filter(|figure| chosen(figure)) {
@@ -30,6 +31,7 @@ pub(super) fn tables(report: &Report, chosen: impl Fn(&Figure) -> bool) -> Strin
             report.figures.iter().filter(|figure| figure.suite == suite && chosen(figure)).collect();
         suite_table(report, suite, &figures, &mut text);
     }
+    remarks(report, &mut text);
     if !report.targets.is_empty() {
         let _ = writeln!(text, "\n| promised | measured | |\n|---|---|---|");
     }
@@ -39,6 +41,29 @@ pub(super) fn tables(report: &Report, chosen: impl Fn(&Figure) -> bool) -> Strin
             writeln!(text, "| {} | {value} | {} |", target.text, if target.met { "kept" } else { "MISSED" });
     }
     text
+}
+
+fn took(report: &Report) -> String {
+    let suites: Vec<String> =
+        report.suites.iter().map(|suite| format!("{} {:.0} s", suite.name, suite.seconds)).collect();
+    if suites.is_empty() { String::new() } else { format!("; it took {}", suites.join(", ")) }
+}
+
+/// What was left out, and what was lost: a line each, so that nothing is missing without a reason.
+fn remarks(report: &Report, text: &mut String) {
+    if !report.remarks.is_empty() {
+        let _ = writeln!(text);
+    }
+    for remark in &report.remarks {
+        let _ = writeln!(text, "- {}: {}, {}: {}.", remark.suite, remark.case, remark.contender, remark.text);
+    }
+}
+
+/// How many samples: one number if it is the same for all.
+fn counts(beside: &[&Figure]) -> String {
+    let mut counts: Vec<String> = beside.iter().map(|figure| figure.n.to_string()).collect();
+    counts.dedup();
+    counts.join(", ")
 }
 
 fn suite_table(report: &Report, suite: &str, figures: &[&Figure], text: &mut String) {
@@ -71,7 +96,7 @@ fn suite_table(report: &Report, suite: &str, figures: &[&Figure], text: &mut Str
             figure.case,
             figure.metric,
             figure.unit,
-            figure.n,
+            counts(&beside),
             cells.join(" | ")
         );
     }
@@ -86,10 +111,18 @@ mod tests {
         let table = super::tables(&example(), |_| true);
         assert!(table.contains("| takeover | n | vrrpd | keepalived | ratio |"), "{table}");
         assert!(
-            table.contains("| SIGKILL: lateness, ms | 3 | 2.00 / 3.00 / 3.00 | 4.00 always | 0.500 |"),
+            table.contains("| SIGKILL: lateness, ms | 3, 2 | 2.00 / 3.00 / 3.00 | 4.00 always | 0.500 |"),
             "{table}"
         );
         assert!(table.contains("| late: median ≤ 1 | 2.00 | MISSED |"), "{table}");
         assert!(table.contains("| late: median, as a ratio to keepalived ≤ 0.5 | 0.500 | kept |"), "{table}");
+    }
+
+    #[test]
+    fn what_was_left_out_is_said_even_in_the_short_table() {
+        let table = super::tables(&example(), |_| false);
+        assert!(table.contains("- takeover: SIGKILL, keepalived: left <out>."), "{table}");
+        assert!(!table.contains("lateness, ms"), "{table}");
+        assert!(table.contains("it took takeover 90 s"), "{table}");
     }
 }

@@ -9,7 +9,7 @@ const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 150.0;
 const LEFT: f64 = 34.0;
 const BOTTOM: f64 = 20.0;
-const COLOURS: [&str; 5] = ["#0b6e4f", "#c8553d", "#3d5a98", "#8a6d3b", "#6b6b6b"];
+pub(super) const COLOURS: [&str; 5] = ["#0b6e4f", "#c8553d", "#3d5a98", "#8a6d3b", "#6b6b6b"];
 
 /// An SVG with one stepped line per contender, on one scale. Logarithmic when the values span more than a factor of
 /// fifty and all are positive.

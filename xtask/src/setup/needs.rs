@@ -50,7 +50,7 @@ pub(crate) const SERVICES: [(&str, &str); 3] =
     [("keepalived", "keepalived.service"), ("frr", "frr.service"), ("nginx-light", "nginx.service")];
 
 /// In the order in which they are reported and installed.
-pub(crate) const NEEDS: [Need; 13] = [
+pub(crate) const NEEDS: [Need; 14] = [
     Need {
         name: "eBPF compiler",
         why: "compiles the XDP program; it must have the sources of `core`",
@@ -84,6 +84,7 @@ pub(crate) const NEEDS: [Need; 13] = [
         &["/usr/lib/frr/vrrpd", "/usr/libexec/frr/vrrpd"],
     ),
     program("nginx-light", "the service behind the virtual address", Scope::Test, &["nginx"]),
+    program("wrk", "the client of that service, for the benchmark", Scope::Test, &["wrk"]),
     program("tcpdump", "reads the wire independently of the daemon", Scope::Test, &["tcpdump"]),
     program(
         "bpftool",

@@ -164,8 +164,8 @@ mod tests {
         assert_eq!(names(components), "rustfmt clippy");
         assert_eq!(
             names(packages),
-            "llvm-22-dev libpolly-22-dev libzstd-dev zlib1g-dev iproute2 keepalived frr nginx-light tcpdump bpftool \
-             stress-ng iputils-ping ethtool"
+            "llvm-22-dev libpolly-22-dev libzstd-dev zlib1g-dev iproute2 keepalived frr nginx-light wrk tcpdump \
+             bpftool stress-ng iputils-ping ethtool"
         );
         assert_eq!(obstacle(&bare_machine(), &steps), None);
     }
