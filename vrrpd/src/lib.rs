@@ -4,6 +4,7 @@
 //! tables, the packet socket and the elections together; the [`supervisor`] is the only one that sees netlink,
 //! signals and the control socket.
 
+mod belongings;
 pub mod cli;
 mod clock;
 pub mod config;

@@ -4,9 +4,11 @@
 //! what the machine is like, and does what that asks for.
 
 mod addresses;
+mod routing;
+mod signals;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     future::pending,
     io,
     net::IpAddr,
@@ -21,17 +23,17 @@ use futures_util::{FutureExt, StreamExt};
 use sd_notify::NotifyState;
 use tokio::{
     net::UnixListener,
-    signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, oneshot},
 };
 
-use self::addresses::Holder;
+use self::{addresses::Holder, routing::Wanted, signals::Signals};
 use crate::{
+    belongings::Belongings,
     config::{self, Config, VirtualAddress, XdpMode},
     control,
     dataplane::{self, AttachError, Attachment, DataPlane, Target},
     failure::Failure,
-    netlink::{Changes, Netlink},
+    netlink::{Changed, Changes, Netlink},
     packet::PacketSocket,
     protocol::{self, Command, Link, Port, Request},
     realtime,
@@ -76,11 +78,13 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
             wanted: BTreeMap::new(),
-            handled: configured_places(config),
+            handled: HashSet::new(),
+            routing: Wanted::default(),
             commands: protocol.commands,
             options: options.clone(),
             stops: 0,
         };
+        supervisor.handle(config);
         let mut result = supervisor.refresh(true).await;
         if result.is_ok() {
             tell_service_manager(NotifyState::Ready);
@@ -128,41 +132,6 @@ fn modes(config: &Config) -> BTreeMap<String, XdpMode> {
     modes
 }
 
-fn configured_places(config: &Config) -> BTreeSet<(String, IpAddr)> {
-    let of_router = |router: &config::Router| {
-        let interface = router.interface.clone();
-        let vips = router.addresses.clone().into_iter();
-        vips.map(move |vip| (vip.dev.unwrap_or_else(|| interface.clone()), vip.address))
-    };
-    config.routers.iter().flat_map(of_router).collect()
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    replace: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            replace: signal(SignalKind::user_defined2())?,
-        })
-    }
-
-    /// Waits for one that stops.
-    async fn stop(terminate: &mut Signal, interrupt: &mut Signal) {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    }
-}
-
 struct Plane {
     index: u32,
     plane: DataPlane,
@@ -179,7 +148,9 @@ struct Supervisor {
     /// Addresses that shall be there, with the router that wants them.
     wanted: BTreeMap<(String, IpAddr), (Holder, VirtualAddress)>,
     /// All addresses that were ever in the configuration: none of them stays behind.
-    handled: BTreeSet<(String, IpAddr)>,
+    handled: HashSet<(String, IpAddr)>,
+    /// Routes and rules.
+    routing: Wanted,
     commands: mpsc::Sender<Command>,
     options: Options,
     stops: u32,
@@ -203,9 +174,13 @@ impl Supervisor {
                     None => return Ok(()),
                 },
                 change = changes.next() => {
-                    change.context("the connection to rtnetlink is lost")?;
-                    while changes.next().now_or_never().flatten().is_some() {}
-                    self.refresh(false).await?;
+                    let mut concerned = self.concerned(change.context("the connection to rtnetlink is lost")?);
+                    while let Some(Some(next)) = changes.next().now_or_never() {
+                        concerned |= self.concerned(next);
+                    }
+                    if concerned {
+                        self.refresh(false).await?;
+                    }
                 }
                 () = retry => self.refresh(false).await?,
                 () = Signals::stop(&mut terminate, &mut interrupt) => self.stop().await,
@@ -253,6 +228,23 @@ impl Supervisor {
         });
     }
 
+    /// Takes note of all that may come and go.
+    fn handle(&mut self, config: &Config) {
+        for belongings in config.routers.iter().map(Belongings::of) {
+            let places = belongings.places.into_iter().map(|place| (place.interface, place.address.address));
+            self.handled.extend(places);
+            self.routing.handle(&belongings.routing);
+        }
+    }
+
+    /// Whether what has changed may be ours. A table that a routing daemon fills is not.
+    fn concerned(&self, changed: Changed) -> bool {
+        match changed {
+            Changed::Link | Changed::Unknown => true,
+            Changed::RouteGone(protocol) => self.routing.has_protocol(protocol),
+        }
+    }
+
     fn unattached(&self) -> bool {
         let ready = |name: &String| self.links.get(name).is_some_and(Option::is_some);
         self.modes.keys().any(|name| ready(name) && !self.planes.contains_key(name))
@@ -262,7 +254,7 @@ impl Supervisor {
     /// be attached is fatal; later it is tried again.
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
         let carriers = self.handled.iter().map(|(name, _)| name);
-        let names = self.modes.keys().chain(carriers).cloned().collect();
+        let names = self.modes.keys().chain(carriers).chain(self.routing.interfaces()).cloned().collect();
         let found = self.netlink.links(&names).await.context("cannot list the interfaces")?;
         self.indexes = found.iter().map(|(name, link)| (name.clone(), link.index)).collect();
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
@@ -286,6 +278,7 @@ impl Supervisor {
             }
         }
         self.restore_addresses(&found).await;
+        self.settle_routing(None).await;
         Ok(())
     }
 
@@ -335,11 +328,11 @@ impl Supervisor {
     }
 
     async fn reload(&mut self) -> Result<(), Failure> {
-        let Some(path) = &self.options.config else {
+        let Some(path) = self.options.config.clone() else {
             tracing::warn!("nothing to reload: vrrpd runs on its built-in configuration");
             return Ok(());
         };
-        match config::load(path) {
+        match config::load(&path) {
             Err(error) => tracing::error!("the configuration stays as it was:\n{}", error.render(false)),
             Ok(config) => {
                 let modes = modes(&config);
@@ -349,7 +342,7 @@ impl Supervisor {
                     }
                 }
                 self.modes = modes;
-                self.handled.extend(configured_places(&config));
+                self.handle(&config);
                 tracing::info!(path = %path.display(), "configuration reloaded");
                 self.send(Command::Reload(Box::new(config))).await;
                 self.refresh(false).await?;
@@ -374,6 +367,7 @@ impl Supervisor {
 
     /// The doors are closed. Addresses first; the data plane keeps the host silent until they are gone.
     async fn leave(&mut self) {
+        self.remove_all_routing().await;
         self.wanted.clear();
         let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();
         if !self.remove(&handled, &HashSet::new()).await {

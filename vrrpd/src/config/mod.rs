@@ -121,7 +121,7 @@ pub struct Router {
 }
 
 /// One entry of `virtual_ipaddress`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VirtualAddress {
     /// The address that moves.
     pub address: IpAddr,

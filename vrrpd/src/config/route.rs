@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// An address and how many of its bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Prefix {
     /// Bits behind `length` are 0.
     pub address: IpAddr,
@@ -12,7 +12,7 @@ pub struct Prefix {
 }
 
 /// One entry of `virtual_routes`, in the words of `ip route`: `"10.0.0.0/8 via 192.0.2.1 dev eth1 metric 10"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VirtualRoute {
     /// `unicast`, `blackhole`, `unreachable` or `prohibit`.
     pub kind: RouteKind,
@@ -39,7 +39,7 @@ pub struct VirtualRoute {
 }
 
 /// What a route does with packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RouteKind {
     /// Hands them on.
     Unicast,
@@ -52,7 +52,7 @@ pub enum RouteKind {
 }
 
 /// One entry of `virtual_rules`, in the words of `ip rule`: `"from 192.0.2.0/24 table 100 priority 1000"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VirtualRule {
     /// `not`: for what does not match.
     pub not: bool,
@@ -75,7 +75,7 @@ pub struct VirtualRule {
 }
 
 /// What a rule does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuleAction {
     /// `table` or `lookup`.
     Table(u32),

@@ -164,7 +164,7 @@ impl Tables {
     ///
     /// `E2BIG`: more than [`abi::MAX_VIPS`] addresses on the interface. Some may have been added.
     pub fn set_vips(&mut self, slot: u32, vips: &[IpAddr]) -> io::Result<()> {
-        let wanted: Vec<[u8; 16]> = vips.iter().map(|&vip| Vip::new(vip).address).collect();
+        let wanted: HashSet<[u8; 16]> = vips.iter().map(|&vip| Vip::new(vip).address).collect();
         for &address in &wanted {
             if self.owners.get(&address) != Some(&slot) {
                 self.vips.insert(address, slot, 0).map_err(map_error)?;

@@ -16,12 +16,16 @@ use vrrp_common::{
 };
 
 use super::{
-    Place, Request, RouterKey,
+    Request, RouterKey,
     router::{Reacted, Router},
     run::Loop,
     statistics::micros,
 };
-use crate::{clock::now, packet::BATCH};
+use crate::{
+    belongings::{Belongings, Place},
+    clock::now,
+    packet::BATCH,
+};
 
 /// Gratuitous ARP frames sent in one turn of the loop, so that adverts never wait for more.
 const ANNOUNCEMENTS_PER_TURN: usize = 256;
@@ -187,23 +191,22 @@ impl Loop {
                 router.prepare_advert(router.config.priority);
             }
             router.remember(reacted);
-            let places = places(router);
-            self.request_addresses(index, places, master);
+            let belongings = Arc::clone(&router.belongings);
+            self.request_belongings(index, belongings, master);
         }
         self.transitioned = transitioned;
     }
 
-    pub(super) fn request_addresses(&mut self, index: usize, places: Arc<[Place]>, wanted: bool) {
+    pub(super) fn request_belongings(&mut self, index: usize, belongings: Arc<Belongings>, wanted: bool) {
         let Some(router) = self.routers.get_mut(index) else { return };
         router.removals += u32::from(!wanted);
-        let request =
-            Request::Addresses { router: router.key(), name: router.config.name.clone(), places, wanted };
-        self.request(request);
+        let (router, name) = (router.key(), router.config.name.clone());
+        self.request(Request::Belongings { router, name, belongings, wanted });
     }
 
     pub(super) fn request(&self, request: Request) {
         if let Err(error) = self.requests.try_send(request) {
-            tracing::error!(%error, "the supervisor does not keep up; a change of addresses is lost");
+            tracing::error!(%error, "the supervisor does not keep up; a request is lost");
         }
     }
 
@@ -232,7 +235,7 @@ impl Loop {
             IpAddr::V4(address) => Some((key, on(place), address)),
             IpAddr::V6(_) => None,
         };
-        let round: Vec<_> = places(router).iter().filter_map(v4).collect();
+        let round: Vec<_> = router.belongings.places.iter().filter_map(v4).collect();
         for _ in 0..repeat {
             self.announcements.extend(&round);
         }
@@ -252,13 +255,6 @@ impl Loop {
             router.statistics.announcements_sent += 1;
         }
     }
-}
-
-/// The addresses of a router with the interfaces that carry them.
-pub(super) fn places(router: &Router) -> Arc<[Place]> {
-    let on = |dev: Option<&String>| dev.unwrap_or(&router.config.interface).clone();
-    let addresses = router.config.addresses.iter();
-    addresses.map(|vip| Place { interface: on(vip.dev.as_ref()), address: vip.clone() }).collect()
 }
 
 fn log_transition(router: &Router, reacted: &Reacted) {

@@ -2,9 +2,9 @@
 //! router too, as a guest, in the slot of its VRID, and its door there opens and closes with the one at home. So the
 //! kernel there is as silent when this host is not master (I3), and the virtual MAC is the same (I8).
 
-use std::io;
+use std::{io, sync::Arc};
 
-use super::{RouterKey, effects::places, run::Loop};
+use super::{RouterKey, run::Loop};
 
 impl Loop {
     /// Finds out on which other interfaces the router has addresses, or may still have some that are no longer
@@ -13,7 +13,8 @@ impl Loop {
         let Some(router) = self.routers.get(index) else { return };
         let home = router.interface;
         let mut guests = if router.lingering.is_empty() { Vec::new() } else { router.guests.clone() };
-        for place in places(router).iter().filter(|place| place.interface != "lo") {
+        let belongings = Arc::clone(&router.belongings);
+        for place in belongings.places.iter().filter(|place| place.interface != "lo") {
             let position = self.position_of(&place.interface);
             if position != home && !guests.contains(&position) {
                 guests.push(position);

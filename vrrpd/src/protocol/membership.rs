@@ -1,7 +1,10 @@
 //! Which routers there are and which of them can take part: what changes when an interface, a data plane or the
 //! configuration does.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use vrrp_common::{
     abi,
@@ -9,13 +12,7 @@ use vrrp_common::{
     time::Time,
 };
 
-use super::{
-    Place, Request, RouterKey,
-    effects::{places, source},
-    port::Interface,
-    router::Router,
-    run::Loop,
-};
+use super::{Request, RouterKey, effects::source, port::Interface, router::Router, run::Loop};
 use crate::{
     clock::now,
     config::{self, Config},
@@ -88,7 +85,8 @@ impl Loop {
         let mut addresses: Vec<_> = port.tables.vips(key.slot).collect();
         if let Some(router) = index.and_then(|index| self.routers.get_mut(index)) {
             interface.abandoned.remove(&key.slot);
-            addresses.retain(|address| !router.addresses().contains(address));
+            let moving: HashSet<_> = router.moving().collect();
+            addresses.retain(|address| !moving.contains(address));
             if addresses.is_empty() {
                 return;
             }
@@ -188,14 +186,14 @@ impl Loop {
         if router.config == new && !router.retired {
             return;
         }
-        let before = places(router);
+        let before = Arc::clone(&router.belongings);
         let revived = std::mem::take(&mut router.retired);
         let input = router.reconfigure(new);
-        let after = places(router);
+        let after = Arc::clone(&router.belongings);
         let master = router.election.name() == StateName::Master;
-        let gone: Vec<Place> = before.iter().filter(|place| !after.contains(place)).cloned().collect();
-        router.lingering.extend(gone.iter().map(|place| place.address.address));
-        let new_addresses = after.iter().any(|place| !before.contains(place));
+        let gone = before.without(&after);
+        router.lingering.extend(gone.places.iter().map(|place| place.address.address));
+        let new_addresses = !after.without(&before).places.is_empty();
         tracing::info!(router = %router.config.name, revived, "reconfigured");
         if master && new_addresses {
             router.announcements.start(at);
@@ -204,10 +202,10 @@ impl Loop {
         self.install(index);
         self.feed(index, at, at, input, None);
         if !gone.is_empty() {
-            self.request_addresses(index, gone.into(), false);
+            self.request_belongings(index, gone.into(), false);
         }
         if master {
-            self.request_addresses(index, after, true);
+            self.request_belongings(index, after, true);
         }
         self.revisit(index);
     }

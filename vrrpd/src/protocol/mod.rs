@@ -26,11 +26,7 @@ use vrrp_common::types::Mac;
 
 pub(crate) use port::Port;
 
-use crate::{
-    config::{Config, VirtualAddress},
-    realtime,
-    status::Status,
-};
+use crate::{belongings::Belongings, config::Config, realtime, status::Status};
 
 /// Commands and requests that may be under way. The supervisor waits when it is full; the protocol thread does not,
 /// and logs what it had to drop.
@@ -88,15 +84,15 @@ pub(crate) struct Link {
 /// What the protocol thread asks of the supervisor.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// These addresses shall be on their interfaces, or shall not. That they are gone is confirmed by
+    /// These shall be on this host, or shall not. That the addresses are gone is confirmed by
     /// [`Command::AddressesGone`].
-    Addresses {
+    Belongings {
         /// Whose.
         router: RouterKey,
         /// The router's name.
         name: String,
-        /// Its addresses.
-        places: Arc<[Place]>,
+        /// Its addresses, routes and rules.
+        belongings: Arc<Belongings>,
         /// Whether they shall be there.
         wanted: bool,
     },
@@ -124,13 +120,6 @@ pub(crate) struct RouterKey {
     interface: usize,
     /// Index in the data plane's arrays.
     slot: u32,
-}
-
-/// A virtual address and the interface that carries it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) interface: String,
-    pub(crate) address: VirtualAddress,
 }
 
 /// The protocol thread, seen from the supervisor.

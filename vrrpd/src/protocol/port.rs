@@ -137,7 +137,7 @@ impl OpenPort {
 /// The first address that does not itself move. An owner may have no other than the one it owns.
 fn primary_address(link: &Link, router: &Router) -> Option<IpAddr> {
     let own = link.addresses.iter().copied().filter(IpAddr::is_ipv4);
-    own.clone().find(|address| !router.addresses().contains(address)).or_else(|| {
+    own.clone().find(|address| !router.moving().any(|moving| moving == *address)).or_else(|| {
         let owner = router.config.priority == Priority::OWNER;
         owner.then(|| router.addresses_v4().first().copied().map(Ipv4Addr::into)).flatten()
     })

@@ -1,8 +1,9 @@
 //! One virtual router at run time: its configuration, its election, its advert as bytes, its history.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -23,7 +24,10 @@ use super::{
     announce::Announcements,
     statistics::{Muffle, Statistics},
 };
-use crate::config::{self, Checksum, UnicastPeer};
+use crate::{
+    belongings::Belongings,
+    config::{self, Checksum, UnicastPeer},
+};
 
 /// Transitions that are remembered for `vrrpd status`.
 const HISTORY: usize = 16;
@@ -76,6 +80,9 @@ pub(crate) struct Router {
     pub(crate) lingering: Vec<IpAddr>,
     /// Kept in FAULT until then, after a virtual address could not be added.
     pub(crate) blocked_until: Time,
+    /// What comes and goes with the role.
+    pub(crate) belongings: Arc<Belongings>,
+    /// Those of the advert.
     addresses: Vec<IpAddr>,
     addresses_v4: Vec<Ipv4Addr>,
     peers: Option<Vec<Peer>>,
@@ -113,6 +120,7 @@ impl Router {
             removals: 0,
             lingering: Vec::new(),
             blocked_until: Time::BOOT,
+            belongings: Arc::default(),
             addresses: Vec::new(),
             addresses_v4: Vec::new(),
             peers: None,
@@ -142,6 +150,7 @@ impl Router {
         let peer =
             |peer: &UnicastPeer| Peer { address: peer.address, min_ttl: peer.min_ttl, max_ttl: peer.max_ttl };
         self.peers = self.config.unicast.as_ref().map(|unicast| unicast.peers.iter().map(peer).collect());
+        self.belongings = Arc::new(Belongings::of(&self.config));
         self.addresses = self.config.addresses.iter().map(|vip| vip.address).collect();
         self.addresses_v4 = self
             .addresses
@@ -191,14 +200,16 @@ impl Router {
         std::iter::once(self.interface).chain(self.guests.iter().copied())
     }
 
-    pub(crate) fn addresses(&self) -> &[IpAddr] {
-        &self.addresses
+    /// All addresses that come and go with the role, those of the advert first.
+    pub(crate) fn moving(&self) -> impl Iterator<Item = IpAddr> {
+        self.belongings.places.iter().map(|place| place.address.address)
     }
 
     /// What the data plane guards: the addresses, and those that still may be in the kernel.
     pub(crate) fn guarded(&self) -> Vec<IpAddr> {
-        let lingering = self.lingering.iter().filter(|address| !self.addresses.contains(address));
-        self.addresses.iter().chain(lingering).copied().collect()
+        let moving: HashSet<IpAddr> = self.moving().collect();
+        let lingering = self.lingering.iter().filter(|address| !moving.contains(address));
+        self.moving().chain(lingering.copied()).collect()
     }
 
     pub(crate) fn addresses_v4(&self) -> &[Ipv4Addr] {

@@ -9,15 +9,16 @@ use tokio::sync::mpsc;
 
 use super::Supervisor;
 use crate::{
+    belongings::Place,
     config::VirtualAddress,
-    protocol::{Command, Link, Place, Request, RouterKey},
+    protocol::{Command, Link, Request, RouterKey},
 };
 
 /// Who wants an address.
 #[derive(Clone, Debug)]
 pub(super) struct Holder {
-    router: RouterKey,
-    name: String,
+    pub(super) router: RouterKey,
+    pub(super) name: String,
 }
 
 impl Supervisor {
@@ -29,11 +30,14 @@ impl Supervisor {
         let mut next = Some(first);
         while let Some(request) = next {
             match request {
-                Request::Addresses { router, name, places, wanted: true } => {
-                    self.add(&Holder { router, name }, &places).await;
+                Request::Belongings { router, name, belongings, wanted: true } => {
+                    let holder = Holder { router, name };
+                    self.add(&holder, &belongings.places).await;
+                    self.add_routing(&holder, &belongings.routing).await;
                 }
-                Request::Addresses { router, places, wanted: false, .. } => {
-                    gone.extend(self.forget(&places));
+                Request::Belongings { router, belongings, wanted: false, .. } => {
+                    self.remove_routing(router, &belongings.routing).await;
+                    gone.extend(self.forget(&belongings.places));
                     routers.push(router);
                 }
                 Request::Abandoned { router, interface, addresses } => {
