@@ -101,7 +101,7 @@ pub struct TcpCheck {
 pub struct ProcessCheck {
     /// Which processes count.
     pub process: ProcessName,
-    /// How many there must be at least. 1..=65535; 1 unless given.
+    /// How many there must be at least. 0..=65535; 0 only with `quorum_max`. 1 unless given, 0 with `quorum_max = 0`.
     pub quorum: u16,
     /// How many there may be at most.
     pub quorum_max: Option<u16>,
@@ -121,9 +121,9 @@ pub enum ProcessName {
     Command {
         /// The name, 1..=255 bytes; a path is compared whole.
         name: String,
-        /// `process = "nginx -g daemon"`: the arguments that go with it.
+        /// `process = "nginx -g 'daemon off;'"`: the arguments that go with it.
         arguments: Vec<String>,
-        /// How `arguments` are compared; `None`: not at all.
+        /// How `arguments` are compared; `None`: not at all. `Exact` unless given, if there are arguments.
         param_match: Option<ParamMatch>,
     },
     /// `pid_file`: the one process whose number is in the file.
@@ -165,7 +165,7 @@ pub struct InitFile {
 pub struct Weight {
     /// -253..=253. 0: failure is a fault. Negative: added while failing. Positive: added while succeeding.
     pub value: i16,
-    /// Success counts as failure, and failure as success.
+    /// As in keepalived: the sign is turned, and with 0 success is the fault.
     pub reverse: bool,
 }
 

@@ -7,7 +7,8 @@ use std::{path::PathBuf, time::Duration};
 pub enum Program {
     /// An executable with its arguments, run as it is. At least one element; the first is an absolute path.
     Direct(Vec<String>),
-    /// A line that needs a shell (it has one of `|&;<>()$\`*?[]#~` or the like outside quotes): `/bin/sh -c LINE`.
+    /// A line that needs a shell, `/bin/sh -c LINE`: it has one of ``|&;<>()$`*?[`` or the like outside quotes, sets a
+    /// variable, or names its command without a path, which is looked for along PATH.
     Shell(String),
 }
 

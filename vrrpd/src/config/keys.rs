@@ -155,6 +155,12 @@ impl<'t, 'f> Keys<'t, 'f> {
         self.read(key, reader)
     }
 
+    /// Hides the value of `key` in messages, as [`read_secret`](Self::read_secret) does, if it is `suspicious`.
+    pub(super) fn hide_if(&mut self, key: &str, suspicious: impl Fn(&str) -> bool) {
+        let value = self.table.get(key).filter(|value| value.get_ref().as_str().is_some_and(suspicious));
+        self.findings.secrets.extend(value.map(Value::span));
+    }
+
     /// The table under `key`, read by `walk`; `example` shows what one looks like.
     pub(super) fn table<T>(
         &mut self,

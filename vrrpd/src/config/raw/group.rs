@@ -7,14 +7,14 @@ use super::{
         keys::{At, Field, GROUP, Keys, boolean, entry},
         problem::Findings,
     },
-    Hooks, Track, text,
+    Hooks, Tracks, text,
 };
 
 /// One `[vrrp_sync_group.NAME]`.
 pub(in crate::config) struct Group {
     pub(in crate::config) name: At<String>,
     pub(in crate::config) group: Field<Vec<At<String>>>,
-    pub(in crate::config) track: Option<Vec<Track>>,
+    pub(in crate::config) track: Tracks,
     pub(in crate::config) sync_group_tracking_weight: Field<bool>,
     pub(in crate::config) hooks: Hooks,
 }
@@ -27,7 +27,7 @@ impl Group {
             group: keys.list("group", 0..=usize::MAX, example, |value, findings| {
                 entry("group", value, findings, text::name)
             }),
-            track: Track::read_all(&mut keys),
+            track: Tracks::read(&mut keys),
             sync_group_tracking_weight: keys.read("sync_group_tracking_weight", boolean),
             hooks: Hooks::read(&mut keys),
             name,

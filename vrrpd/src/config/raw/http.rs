@@ -1,7 +1,7 @@
 //! `[vrrp_http.NAME]`.
 
 use toml::de::DeValue;
-use url::Url;
+use url::{ParseError, Url};
 
 use super::{
     super::{
@@ -29,6 +29,10 @@ const METHODS: &[(&str, &str)] = &[
 /// What no other check has.
 pub(super) fn read(keys: &mut Keys<'_, '_>, name: &At<String>) -> Option<CheckKind> {
     let url = keys.read("url", url);
+    if matches!(url, Field::Wrong) {
+        // Whoever writes a password into it may have written the rest wrong as well.
+        keys.hide_if("url", |text| text.contains('@'));
+    }
     let method = keys.read("method", one_of(METHODS));
     let status = keys.read("status", statuses);
     let body = keys.read("body", body);
@@ -74,7 +78,7 @@ fn contradictions(
 fn url(value: &Value<'_>) -> Result<Url, Wrong> {
     let help = "write it like \"http://127.0.0.1/health\"";
     let text = string(value)?;
-    let url = Url::parse(&text).map_err(|error| Wrong::new("is no URL", error.to_string()).help(help))?;
+    let url = Url::parse(&text).map_err(|error| Wrong::new("is no URL", explain(error)).help(help))?;
     let label = match url.scheme() {
         "http" | "https" if url.host().is_none() => "no host in it".to_owned(),
         "http" | "https" if url.port() == Some(0) => "no server has port 0".to_owned(),
@@ -88,12 +92,21 @@ fn url(value: &Value<'_>) -> Result<Url, Wrong> {
     Err(Wrong::new("is no URL that can be checked", label).help(help))
 }
 
+fn explain(error: ParseError) -> String {
+    match error {
+        ParseError::RelativeUrlWithoutBase => "without `http://` in front".to_owned(),
+        error => error.to_string(),
+    }
+}
+
 fn statuses(value: &Value<'_>) -> Result<Vec<(u16, u16)>, Wrong> {
     let Some(list) = value.get_ref().as_array() else {
         return Ok(vec![status(value)?]);
     };
-    if list.is_empty() || list.len() > 100 {
-        return Err(Wrong::new("has a bad length", format!("{} entries; must be 1 to 100", list.len())));
+    if list.is_empty() {
+        return Err(
+            Wrong::new("is empty", "no answer would do").help("write [200, \"300-399\"], or leave it out")
+        );
     }
     list.iter().map(status).collect()
 }

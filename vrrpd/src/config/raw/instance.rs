@@ -12,7 +12,7 @@ use super::{
         keys::{At, Field, INSTANCE, Keys, Value, Wrong, boolean, number, one_of, string, wrong_type},
         problem::Findings,
     },
-    Hooks, Track, Unicast, route, rule,
+    Hooks, Tracks, Unicast, route, rule,
 };
 
 const SECONDS_1000: Duration = Duration::from_secs(1000);
@@ -41,7 +41,7 @@ pub(in crate::config) struct Instance {
     pub(in crate::config) virtual_routes: Field<Vec<At<VirtualRoute>>>,
     pub(in crate::config) virtual_rules: Field<Vec<At<VirtualRule>>>,
     pub(in crate::config) unicast: Unicast,
-    pub(in crate::config) track: Option<Vec<Track>>,
+    pub(in crate::config) track: Tracks,
     pub(in crate::config) dont_track_primary: Field<bool>,
     pub(in crate::config) hooks: Hooks,
 }
@@ -90,7 +90,7 @@ impl Instance {
             virtual_routes: keys.list("virtual_routes", 0..=MAX_ROUTES, ROUTES, route::entry),
             virtual_rules: keys.list("virtual_rules", 0..=MAX_ROUTES, RULES, rule::entry),
             unicast: Unicast::read(&mut keys),
-            track: Track::read_all(&mut keys),
+            track: Tracks::read(&mut keys),
             dont_track_primary: keys.read("dont_track_primary", boolean),
             hooks: Hooks::read(&mut keys),
         };

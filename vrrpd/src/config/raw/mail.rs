@@ -72,8 +72,10 @@ fn server(value: &Value<'_>) -> Result<(String, u16), Wrong> {
         return Ok((host.to_owned(), number));
     }
     let help = match text.split_once(char::is_whitespace) {
-        Some((host, port)) => format!("write \"{host}:{}\"", port.trim()),
-        None => "write \"mail.example.net\", \"192.0.2.25:25\" or \"[2001:db8::25]:25\"".to_owned(),
+        Some((host, port)) if port.trim().parse::<u16>().is_ok() => {
+            format!("write \"{host}:{}\"", port.trim())
+        }
+        Some(_) | None => "write \"mail.example.net\", \"192.0.2.25:25\" or \"[2001:db8::25]:25\"".to_owned(),
     };
     Err(Wrong::new("is no server", "must be a host, or a host and a port").help(help))
 }

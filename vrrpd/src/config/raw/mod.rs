@@ -23,7 +23,7 @@ pub(super) use self::{
     hook::{Fifo, Hooks},
     instance::{Authentication, Garp, Instance, interface},
     mail::Mail,
-    track::{Track, TrackKey},
+    track::{Track, TrackKey, Tracks},
     unicast::Unicast,
 };
 use super::{

@@ -62,18 +62,30 @@ pub(in crate::config) struct Track {
 /// How many entries a key may have: more than anybody has, and bounded.
 const MAX_TRACKED: usize = 1000;
 
-impl Track {
-    /// All of them; `None` if something was reported.
-    pub(super) fn read_all(keys: &mut Keys<'_, '_>) -> Option<Vec<Self>> {
-        let lists = TrackKey::ALL.map(|key| {
-            keys.list(key.key, 0..=MAX_TRACKED, key.example, |value, findings| {
-                Self::read(key, value, findings)
-            })
-        });
-        let lists = lists.into_iter().map(|list| list.or(Vec::new())).collect::<Option<Vec<_>>>()?;
-        Some(lists.into_iter().flatten().collect())
-    }
+/// All that is tracked.
+pub(in crate::config) struct Tracks {
+    /// What could be read.
+    pub(in crate::config) list: Vec<Track>,
+    /// Whether that is all.
+    pub(in crate::config) is_whole: bool,
+}
 
+impl Tracks {
+    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
+        let mut all = Self { list: Vec::new(), is_whole: true };
+        for key in TrackKey::ALL {
+            let entries = keys.list(key.key, 0..=MAX_TRACKED, key.example, |value, findings| {
+                Some(Track::read(key, value, findings))
+            });
+            let entries = entries.or(Vec::new());
+            all.is_whole &= entries.as_ref().is_some_and(|entries| entries.iter().all(Option::is_some));
+            all.list.extend(entries.into_iter().flatten().flatten());
+        }
+        all
+    }
+}
+
+impl Track {
     fn read<'t>(key: TrackKey, value: &'t Value<'t>, findings: &mut Findings) -> Option<Self> {
         let read_name = move |value: &Value<'_>| name(key, value);
         let Some(table) = value.get_ref().as_table() else {

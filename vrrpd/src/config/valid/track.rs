@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::{
     Subject, Tracked, Weight,
     problem::{Findings, Problem, Span},
-    raw::{NamedCheck, Track, TrackKey},
+    raw::{NamedCheck, Track, TrackKey, Tracks},
     vocabulary,
 };
 
@@ -23,17 +23,16 @@ impl<'f> Names<'f> {
         Self { indexes: indexes.collect(), checks }
     }
 
-    /// What `list` tracks, each with its weight; `None` if anything in it was reported.
+    /// What is tracked, each with its weight; `None` if anything in it was reported.
     pub(super) fn tracked(
         &self,
-        list: &Option<Vec<Track>>,
+        tracks: &Tracks,
         owner: &str,
         findings: &mut Findings,
     ) -> Option<Vec<Tracked>> {
-        let list = list.as_deref()?;
-        once_each(list, owner, findings);
-        let tracked: Vec<_> = list.iter().map(|track| self.one(track, findings)).collect();
-        tracked.into_iter().collect()
+        once_each(&tracks.list, owner, findings);
+        let tracked: Vec<_> = tracks.list.iter().map(|track| self.one(track, findings)).collect();
+        tracked.into_iter().collect::<Option<Vec<_>>>().filter(|_| tracks.is_whole)
     }
 
     fn one(&self, track: &Track, findings: &mut Findings) -> Option<Tracked> {

@@ -1,37 +1,37 @@
-//! The effective settings for a person, with what follows from them.
+//! A router, for a person.
 
 use std::time::Duration;
 
 use vrrp_common::types::{Mac, Priority, Version};
 
-use super::{Checksum, Config, Router, Start, VirtualAddress, XdpMode, duration::spell, write::scope_word};
+use super::{
+    super::{
+        CheckKind, Checksum, Config, Router, Start, Subject, VirtualAddress, XdpMode, duration::spell,
+        write::scope_word,
+    },
+    Line, role, under,
+};
 
-/// What each router will do: its settings, the timers that follow from them, and how elections end. Passwords are not
-/// in it.
-#[must_use]
-pub fn describe(config: &Config) -> String {
-    let mut out = format!("router_id {}\n", config.router_id);
-    for router in &config.routers {
-        out += &format!("\n{} on {}\n", router.name, router.interface);
-        for (what, value) in lines(router) {
-            out += format!("  {what:<19}{value}").trim_end();
-            out.push('\n');
-        }
-    }
-    out
-}
+/// Lists longer than this are cut: the file has them.
+const SHOWN: usize = 16;
 
-fn lines(router: &Router) -> Vec<(&'static str, String)> {
+/// Its settings, the timers that follow from them, and how elections end.
+pub(super) fn lines(router: &Router, config: &Config) -> Vec<Line> {
     let mut lines = vec![("virtual router", identity(router)), ("virtual MAC", virtual_mac(router))];
-    let headings = std::iter::once("virtual addresses").chain(std::iter::repeat(""));
-    lines.extend(headings.zip(router.addresses.iter().map(address)));
-    lines.extend([("priority", priority(router)), ("starts as", start(router))]);
+    lines.extend(under("virtual addresses", router.addresses.iter().map(address)));
+    lines.extend(belongings(router));
+    lines.extend([("priority", priority(router, config)), ("starts as", start(router))]);
+    lines.extend(under("tracks", router.track.iter().map(|tracked| role::tracked(tracked, config))));
+    if router.dont_track_primary {
+        lines.push(("own interface", format!("{} may be down without a fault", router.interface)));
+    }
     lines.extend(timers(router));
     lines.extend([
         ("preemption", preemption(router)),
         ("equal priority", "the higher address wins, between two masters".to_owned()),
         ("adverts from", source(router)),
     ]);
+    lines.extend(peers(router));
     match router.version {
         Version::V2 => lines.push(("authentication", authentication(router))),
         Version::V3 => lines.push(("checksum", checksum(router))),
@@ -41,6 +41,36 @@ fn lines(router: &Router) -> Vec<(&'static str, String)> {
         ("accepts packets", accept(router).to_owned()),
         ("XDP", xdp(router)),
     ]);
+    lines.extend(role::hooks(&router.hooks));
+    lines
+}
+
+/// What moves with the role and is in no advert.
+fn belongings(router: &Router) -> Vec<Line> {
+    let mut lines: Vec<_> = under("excluded addresses", cut(&router.excluded, address)).collect();
+    lines.extend(under("routes", cut(&router.routes, ToString::to_string)));
+    lines.extend(under("rules", cut(&router.rules, ToString::to_string)));
+    lines
+}
+
+fn cut<T>(list: &[T], spell: impl Fn(&T) -> String) -> Vec<String> {
+    let mut shown: Vec<_> = list.iter().take(SHOWN).map(spell).collect();
+    let hidden = list.len() - shown.len();
+    if hidden > 0 {
+        shown.push(format!("and {hidden} more"));
+    }
+    shown
+}
+
+fn peers(router: &Router) -> Vec<Line> {
+    let Some(unicast) = &router.unicast else { return Vec::new() };
+    let spelled = unicast.peers.iter().map(|peer| match (peer.min_ttl, peer.max_ttl) {
+        (0, 255) => peer.address.to_string(),
+        (low, high) => format!("{}, heard with TTL {low} to {high}", peer.address),
+    });
+    let mut lines =
+        vec![("adverts by unicast", format!("with TTL {}; all other hosts are unheard", unicast.ttl))];
+    lines.extend(under("peers", spelled));
     lines
 }
 
@@ -60,17 +90,34 @@ fn virtual_mac(router: &Router) -> String {
 fn address(address: &VirtualAddress) -> String {
     let mut line = format!("{}/{}", address.address, address.prefix_len);
     line.extend(address.dev.iter().map(|dev| format!(" dev {dev}")));
+    line.extend(address.broadcast.iter().map(|broadcast| format!(" brd {broadcast}")));
     line.extend(address.label.iter().map(|label| format!(" label {label}")));
     line.extend((address.scope != 0).then(|| format!(" scope {}", scope_word(address.scope))));
     line
 }
 
-fn priority(router: &Router) -> String {
+fn priority(router: &Router, config: &Config) -> String {
     if router.priority == Priority::OWNER {
-        "255: owner of the addresses, master whenever it is up".to_owned()
-    } else {
-        router.priority.to_string()
+        return "255: owner of the addresses, master whenever it is up".to_owned();
     }
+    let (mut low, mut high) = (i32::from(router.priority.as_u8()), i32::from(router.priority.as_u8()));
+    for tracked in &router.track {
+        if is_file(&tracked.subject, config) {
+            return format!("{}, and what is in files, within 1 to 254", router.priority);
+        }
+        let value = i32::from(tracked.weight.value) * if tracked.weight.reverse { -1 } else { 1 };
+        (low, high) = (low + value.min(0), high + value.max(0));
+    }
+    let (low, high) = (low.clamp(1, 254), high.clamp(1, 254));
+    if low == high {
+        return router.priority.to_string();
+    }
+    format!("{}, {low} to {high} with what it tracks", router.priority)
+}
+
+fn is_file(subject: &Subject, config: &Config) -> bool {
+    let Subject::Check(index) = subject else { return false };
+    config.checks.get(*index).is_some_and(|check| matches!(check.kind, CheckKind::File(_)))
 }
 
 fn start(router: &Router) -> String {
@@ -121,7 +168,7 @@ fn preemption(router: &Router) -> String {
 }
 
 fn source(router: &Router) -> String {
-    match router.mcast_src_ip {
+    match router.unicast.as_ref().map_or(router.mcast_src_ip, |unicast| unicast.source) {
         Some(address) => address.to_string(),
         None => format!("the first address of {} that is not virtual", router.interface),
     }

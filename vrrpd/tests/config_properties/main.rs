@@ -2,15 +2,22 @@
 
 #![expect(clippy::unwrap_used, reason = "the generators are tests as well")]
 
+mod strategies;
+
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use proptest::{collection, option, prelude::*, sample};
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 use vrrpd::config::{
-    Checksum, Config, Garp, Hooks, Router, Start, VirtualAddress, XdpMode, describe, parse, to_toml,
+    Check, Checksum, Config, Garp, Router, Start, Subject, SyncGroup, Tracked, Weight, XdpMode, describe,
+    parse, to_toml,
 };
 
-const VALID: &str = include_str!("../../examples/every-key.toml");
+use self::strategies::{
+    address, belongings, check, fifo, hooks, mail, name, seconds, unicast, user, virtual_address,
+};
+
+const VALID: &str = include_str!("../../../examples/every-key.toml");
 
 /// Reads `text` and shows what is wrong with it.
 fn survives(text: &str) {
@@ -58,6 +65,13 @@ fn piece() -> impl Strategy<Value = String> {
         "\u{feff}",
         "\"10.0.0.1/24\"",
         "\"1s\"",
+        "[vrrp_script.a]\nscript = \"/bin/true 'x\"",
+        "[vrrp_http.a]\nurl = \"http://[::1]/\"",
+        "virtual_routes = [\"default via é dev\"]",
+        "virtual_rules = [\"from all\"]",
+        "track_script = [\"a\"]",
+        "[vrrp_sync_group.a]\ngroup = [\"VI_1\", \"a\"]",
+        "notify = ",
     ];
     prop_oneof![sample::select(tokens).prop_map(ToOwned::to_owned), any::<String>()]
 }
@@ -107,60 +121,81 @@ proptest! {
 }
 
 fn any_config() -> impl Strategy<Value = Config> {
-    (name(), collection::vec(router(), 1..5))
-        .prop_map(|(router_id, mut routers)| {
-            let mut taken = BTreeSet::new();
-            let mode = routers[0].xdp_mode;
-            for (vrid, router) in (1..).zip(&mut routers) {
-                router.name = format!("{} {vrid}", router.name);
-                router.vrid = Vrid::new(vrid).unwrap();
-                router.xdp_mode = mode;
-                router.addresses.retain(|virtual_one| taken.insert(virtual_one.address));
-            }
-            routers.retain(|router| !router.addresses.is_empty());
-            for router in &mut routers {
-                router.mcast_src_ip = router.mcast_src_ip.filter(|source| !taken.contains(source));
-            }
-            Config {
+    let host = (name(), option::of(user()), option::of(fifo()), option::of(mail()));
+    let parts = (collection::vec(router(), 1..5), collection::vec(check(), 0..6), any::<bool>());
+    (host, parts)
+        .prop_map(|((router_id, script_user, notify_fifo, mail), (routers, checks, grouped))| {
+            let mut config = Config {
                 router_id,
                 routers,
-                checks: Vec::new(),
+                checks,
                 sync_groups: Vec::new(),
-                script_user: None,
-                notify_fifo: None,
-                mail: None,
+                script_user,
+                notify_fifo,
+                mail,
+            };
+            tell_apart(&mut config);
+            if grouped && config.routers.len() > 1 {
+                config.sync_groups.push(group(&config));
             }
+            config
         })
         .prop_filter("at least one router", |config| !config.routers.is_empty())
 }
 
-fn name() -> impl Strategy<Value = String> {
-    "[^\\p{Cc}]{1,40}"
+/// Makes names, numbers and addresses differ where they must, and everything fit what is there.
+fn tell_apart(config: &mut Config) {
+    let mut taken = BTreeSet::new();
+    let mode = config.routers[0].xdp_mode;
+    for (index, check) in config.checks.iter_mut().enumerate() {
+        check.name = format!("{} {index}", check.name);
+    }
+    for (vrid, router) in (1..).zip(&mut config.routers) {
+        router.name = format!("{} {vrid}", router.name);
+        router.vrid = Vrid::new(vrid).unwrap();
+        router.xdp_mode = mode;
+        router.hooks.smtp_alert &= config.mail.is_some();
+        for list in [&mut router.addresses, &mut router.excluded] {
+            list.retain(|virtual_one| taken.insert(virtual_one.address));
+        }
+        let mut routes = BTreeSet::new();
+        router.routes.retain(|route| {
+            routes.insert((route.to.address, route.to.length, route.metric, route.table.unwrap_or(254)))
+        });
+        router.track = tracked(&config.checks, vrid);
+    }
+    config.routers.retain(|router| !router.addresses.is_empty());
+    for router in &mut config.routers {
+        let is_free = |address: &IpAddr| !taken.contains(address);
+        router.mcast_src_ip = router.mcast_src_ip.filter(is_free).filter(|_| router.unicast.is_none());
+        if let Some(unicast) = &mut router.unicast {
+            unicast.source = unicast.source.filter(is_free);
+            let mut seen: BTreeSet<_> = unicast.source.into_iter().collect();
+            unicast.peers.retain(|peer| !taken.contains(&peer.address) && seen.insert(peer.address));
+        }
+        router.unicast = router.unicast.take().filter(|unicast| !unicast.peers.is_empty());
+    }
 }
 
-fn address() -> impl Strategy<Value = IpAddr> {
-    (1_u8..=223, any::<u8>(), any::<u8>(), 1_u8..=254)
-        .prop_filter("loopback", |(a, ..)| *a != 127)
-        .prop_map(|(a, b, c, d)| IpAddr::from([a, b, c, d]))
+/// Every check, in the order in which the keys are read, and an interface.
+fn tracked(checks: &[Check], turn: u8) -> Vec<Tracked> {
+    let value = i16::from(turn) * 5 - 10;
+    let weight = Weight { value, reverse: turn % 2 == 0 };
+    let mut indexes: Vec<_> = (0..checks.len()).collect();
+    let tables = ["vrrp_script", "vrrp_http", "vrrp_tcp", "vrrp_process", "vrrp_file"];
+    indexes.sort_by_key(|index| tables.iter().position(|table| *table == checks[*index].kind.table()));
+    let subjects = indexes.into_iter().map(Subject::Check).chain([Subject::Interface("eth9".to_owned())]);
+    subjects.map(|subject| Tracked { subject, weight }).collect()
 }
 
-fn virtual_address() -> impl Strategy<Value = VirtualAddress> {
-    // From /24 on, the last byte decides what is a broadcast address.
-    let host = (address(), prop_oneof![0_u8..=24, 31_u8..=32]);
-    (host, option::of("lo"), option::of("[a-z:\"\\\\]{1,15}"), any::<u8>()).prop_map(
-        |((address, prefix_len), dev, label, scope)| VirtualAddress {
-            address,
-            prefix_len,
-            dev,
-            broadcast: None,
-            label,
-            scope,
-        },
-    )
-}
-
-fn seconds(most: u64) -> impl Strategy<Value = Duration> {
-    (0..=most * 1_000_000_000).prop_map(Duration::from_nanos)
+fn group(config: &Config) -> SyncGroup {
+    SyncGroup {
+        name: config.routers[0].name.clone(),
+        members: (0..config.routers.len()).rev().collect(),
+        track: tracked(&config.checks, 2),
+        tracking_weight: config.routers[0].accept,
+        hooks: config.routers[0].hooks.clone(),
+    }
 }
 
 fn advert() -> impl Strategy<Value = (Version, AdvertInterval, Option<[u8; 8]>)> {
@@ -195,7 +230,10 @@ fn router() -> impl Strategy<Value = Router> {
     let addresses = collection::vec(virtual_address(), 1..6);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let place = (name(), option::of(address()), sample::select(modes), flags, addresses);
-    (place, advert(), preemption(), garp).prop_map(|(place, advert, preemption, (repeat, delay, refresh))| {
+    let more = (belongings(), option::of(unicast()), any::<bool>(), hooks());
+    (place, advert(), preemption(), garp, more).prop_map(|(place, advert, preemption, garp, more)| {
+        let (repeat, delay, refresh) = garp;
+        let ((excluded, routes, rules), unicast, dont_track_primary, hooks) = more;
         let (name, mcast_src_ip, xdp_mode, (accept, use_vmac, message_only), addresses) = place;
         let (version, advert_int, auth_pass) = advert;
         let (start, priority, preempt, preempt_delay) = preemption;
@@ -218,13 +256,13 @@ fn router() -> impl Strategy<Value = Router> {
             xdp_mode,
             auth_pass,
             addresses,
-            excluded: Vec::new(),
-            routes: Vec::new(),
-            rules: Vec::new(),
-            unicast: None,
+            excluded,
+            routes,
+            rules,
+            unicast,
             track: Vec::new(),
-            dont_track_primary: false,
-            hooks: Hooks::default(),
+            dont_track_primary,
+            hooks,
         }
     })
 }
