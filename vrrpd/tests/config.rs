@@ -93,11 +93,14 @@ fn every_block_of_the_documentation_is_a_configuration() {
 #[test]
 fn the_documentation_has_every_key() {
     let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    let config = config::parse("default", config::EMBEDDED).unwrap();
+    let config = config::load(&root().join("examples/every-key.toml")).unwrap();
     let written = config::to_toml(&config);
-    let keys = written.lines().filter_map(|line| line.split_once(" = ").map(|(key, _)| key));
-    let more = ["mcast_src_ip", "auth_type", "auth_pass", "garp.repeat", "garp.delay", "garp.refresh"];
-    for key in keys.chain(more).chain(["address", "dev", "label", "scope"]) {
+    let lines = written.lines().filter_map(|line| line.split_once(" = "));
+    let keys: Vec<&str> = lines.map(|(key, _)| key).filter(|key| !key.starts_with([' ', '['])).collect();
+    assert!(keys.len() > 80, "only {} keys", keys.len());
+    let within = ["auth_type", "auth_pass", "garp.repeat", "garp.delay", "garp.refresh", "init_file.value"];
+    let more = ["address", "dev", "brd", "label", "scope", "min_ttl", "max_ttl", "name", "interface"];
+    for key in keys.into_iter().chain(within).chain(more).chain(["init_file.overwrite", "smtp_alert"]) {
         assert!(text.contains(&format!("`{key}`")), "{key}");
     }
 }

@@ -180,7 +180,7 @@ fn tell_apart(config: &mut Config) {
 /// Every check, in the order in which the keys are read, and an interface.
 fn tracked(checks: &[Check], turn: u8) -> Vec<Tracked> {
     let value = i16::from(turn) * 5 - 10;
-    let weight = Weight { value, reverse: turn % 2 == 0 };
+    let weight = Weight { value, reverse: turn.is_multiple_of(2) };
     let mut indexes: Vec<_> = (0..checks.len()).collect();
     let tables = ["vrrp_script", "vrrp_http", "vrrp_tcp", "vrrp_process", "vrrp_file"];
     indexes.sort_by_key(|index| tables.iter().position(|table| *table == checks[*index].kind.table()));

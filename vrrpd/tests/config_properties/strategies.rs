@@ -129,7 +129,9 @@ pub(crate) fn check() -> impl Strategy<Value = Check> {
             let weight = Weight { value, reverse };
             match kind {
                 CheckKind::File(_) => Check { name, kind, weight, rise: 1, fall: 1, init_fail: false },
-                _ => Check { name, kind, weight, rise, fall, init_fail },
+                CheckKind::Script(_) | CheckKind::Http(_) | CheckKind::Tcp(_) | CheckKind::Process(_) => {
+                    Check { name, kind, weight, rise, fall, init_fail }
+                }
             }
         },
     )

@@ -93,10 +93,10 @@ fn url(value: &Value<'_>) -> Result<Url, Wrong> {
 }
 
 fn explain(error: ParseError) -> String {
-    match error {
-        ParseError::RelativeUrlWithoutBase => "without `http://` in front".to_owned(),
-        error => error.to_string(),
+    if error == ParseError::RelativeUrlWithoutBase {
+        return "without `http://` in front".to_owned();
     }
+    error.to_string()
 }
 
 fn statuses(value: &Value<'_>) -> Result<Vec<(u16, u16)>, Wrong> {
