@@ -139,6 +139,8 @@ pub enum Fault {
     DataPlane,
     /// A virtual address could not be added.
     VirtualAddress,
+    /// Something that the router depends on fails.
+    Check,
 }
 
 impl fmt::Display for Fault {
@@ -149,6 +151,7 @@ impl fmt::Display for Fault {
             Self::NoAddress => "the interface has no address to send adverts from",
             Self::DataPlane => "the data plane is not attached",
             Self::VirtualAddress => "a virtual address could not be added",
+            Self::Check => "a check fails",
         })
     }
 }

@@ -5,6 +5,7 @@
 //! signals and the control socket.
 
 mod belongings;
+mod checks;
 pub mod cli;
 mod clock;
 pub mod config;
@@ -12,13 +13,14 @@ pub mod control;
 pub mod dataplane;
 pub mod failure;
 pub mod logging;
+mod muffle;
 mod netlink;
 mod packet;
-#[allow(dead_code, reason = "checks and hooks will run them")]
 mod program;
 mod protocol;
 mod readiness;
 mod realtime;
 pub mod status;
 pub mod supervisor;
+mod tracking;
 mod unicast;

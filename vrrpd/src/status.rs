@@ -1,8 +1,9 @@
 //! What `vrrpd status` shows: the same data as JSON and as text.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// The whole daemon.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub struct Status {
     pub routers: Vec<RouterStatus>,
     /// By name.
     pub interfaces: Vec<InterfaceStatus>,
+    /// The checks that something tracks, by kind and name.
+    pub checks: Vec<CheckStatus>,
 }
 
 /// One virtual router.
@@ -34,6 +37,10 @@ pub struct RouterStatus {
     pub fault: Option<String>,
     /// When the state last changed, RFC 3339, UTC.
     pub since: String,
+    /// The configured priority.
+    pub priority: u8,
+    /// What it tracks, and what that does to it.
+    pub track: Vec<TrackStatus>,
     /// The priority that it advertises when master.
     pub effective_priority: u8,
     /// The address that adverts are sent from.
@@ -52,6 +59,19 @@ pub struct RouterStatus {
     pub statistics: BTreeMap<String, u64>,
     /// The last transitions, oldest first.
     pub transitions: Vec<TransitionStatus>,
+}
+
+/// One check or interface that a router tracks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrackStatus {
+    /// `vrrp_script nginx`, `interface eth1`.
+    pub subject: String,
+    /// `init` before the first result, `up`, `down`, or the number in a file.
+    pub state: String,
+    /// What it adds to the priority.
+    pub points: i16,
+    /// `fault`: because of it the router cannot take part. `waiting`: the router waits for its first result.
+    pub effect: Option<String>,
 }
 
 /// Times of a router, in microseconds.
@@ -90,6 +110,31 @@ pub struct TransitionStatus {
     pub flip_us: f64,
 }
 
+/// One check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The table that it is configured in: `vrrp_script`.
+    pub kind: String,
+    /// `init` before the first result, `up`, `down`, or the number in a file.
+    pub state: String,
+    /// When the state last changed, RFC 3339, UTC.
+    pub since: String,
+    /// `good` or `bad`.
+    pub last_result: Option<String>,
+    /// What the last result was.
+    pub last_reason: Option<String>,
+    /// How long it took to come.
+    pub last_took_us: Option<u64>,
+    /// Results since the check was started.
+    pub results: u64,
+    /// Those that were bad.
+    pub failures: u64,
+    /// Those that did not come in time.
+    pub timeouts: u64,
+}
+
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InterfaceStatus {
@@ -109,6 +154,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "vrrpd {} {}", self.version, self.router_id)?;
         self.routers.iter().try_for_each(|router| router.fmt(f))?;
+        self.checks.iter().try_for_each(|check| check.fmt(f))?;
         self.interfaces.iter().try_for_each(|interface| interface.fmt(f))
     }
 }
@@ -126,6 +172,10 @@ impl fmt::Display for RouterStatus {
             "  on          {interface}, VRID {vrid}, VRRPv{version}, priority {}",
             self.effective_priority
         )?;
+        if !self.track.is_empty() {
+            let tracked: Vec<_> = self.track.iter().map(ToString::to_string).collect();
+            writeln!(f, "  tracks      {} (configured priority {})", tracked.join(", "), self.priority)?;
+        }
         if let (Some(address), Some(priority)) = (self.master_address, self.master_priority) {
             writeln!(f, "  master      {address}, priority {priority}")?;
         }
@@ -139,6 +189,16 @@ impl fmt::Display for RouterStatus {
             if nonzero.is_empty() { "all zero".into() } else { nonzero.join(", ") }
         )?;
         self.transitions.iter().rev().try_for_each(|transition| transition.fmt(f))
+    }
+}
+
+impl fmt::Display for TrackStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: ", self.subject, self.state)?;
+        match &self.effect {
+            Some(effect) => f.write_str(effect),
+            None => write!(f, "{:+}", self.points),
+        }
     }
 }
 
@@ -170,6 +230,24 @@ impl fmt::Display for TransitionStatus {
             "  {at}  {from} -> {to}: {cause} (decided {late_us:.0} us after, flag {flip_us:.0} us later)"
         )
     }
+}
+
+impl fmt::Display for CheckStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, kind, state, since, results, failures, timeouts, .. } = self;
+        writeln!(f, "\n{kind} {name}: {state} since {since}")?;
+        if let (Some(result), Some(reason), Some(took)) =
+            (&self.last_result, &self.last_reason, self.last_took_us)
+        {
+            writeln!(f, "  last        {result} after {:.3} ms: {reason}", took as f64 / 1_000.0)?;
+        }
+        writeln!(f, "  counters    results {results}, failures {failures}, timeouts {timeouts}")
+    }
+}
+
+/// RFC 3339, UTC.
+pub(crate) fn rfc3339(at: SystemTime) -> String {
+    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_else(|_out_of_range| "unknown".into())
 }
 
 impl fmt::Display for InterfaceStatus {

@@ -6,6 +6,7 @@
 mod addresses;
 mod routing;
 mod signals;
+mod tracker;
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -26,15 +27,22 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use self::{addresses::Holder, routing::Wanted, signals::Signals};
+use self::{
+    addresses::Holder,
+    routing::Wanted,
+    signals::Signals,
+    tracker::{SharedTracker, Tracker},
+};
 use crate::{
     belongings::Belongings,
+    checks::{Checks, STANDINGS},
     config::{self, Config, VirtualAddress, XdpMode},
     control,
     dataplane::{self, AttachError, Attachment, DataPlane, Target},
     failure::Failure,
     netlink::{Changed, Changes, Netlink},
     packet::PacketSocket,
+    program::Launcher,
     protocol::{self, Command, Link, Port, Request},
     realtime,
     unicast::UnicastSocket,
@@ -70,7 +78,11 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         let listener = take_socket(&options.socket)?;
         let signals = Signals::new().context("cannot handle signals")?;
         let (netlink, changes) = Netlink::connect().context("cannot connect to rtnetlink")?;
-        let mut protocol = protocol::spawn(config.clone()).context("cannot start the protocol thread")?;
+        let launcher = Launcher::new();
+        let (checks, changes_of_checks) = Checks::new(launcher.clone());
+        let tracker = Tracker::new(checks, config);
+        let mut protocol =
+            protocol::spawn(config.clone(), tracker.told()).context("cannot start the protocol thread")?;
         let mut supervisor = Supervisor {
             netlink,
             modes: modes(config),
@@ -80,6 +92,8 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             wanted: BTreeMap::new(),
             handled: HashSet::new(),
             routing: Wanted::default(),
+            tracker: tracker.share(protocol.commands.clone(), changes_of_checks),
+            launcher,
             commands: protocol.commands,
             options: options.clone(),
             stops: 0,
@@ -151,6 +165,8 @@ struct Supervisor {
     handled: HashSet<(String, IpAddr)>,
     /// Routes and rules.
     routing: Wanted,
+    tracker: SharedTracker,
+    launcher: Launcher,
     commands: mpsc::Sender<Command>,
     options: Options,
     stops: u32,
@@ -185,7 +201,7 @@ impl Supervisor {
                 () = retry => self.refresh(false).await?,
                 () = Signals::stop(&mut terminate, &mut interrupt) => self.stop().await,
                 _ = hangup.recv() => self.reload().await?,
-                _ = replace.recv() => self.replace(),
+                _ = replace.recv() => self.replace().await,
                 client = listener.accept() => match client {
                     Ok((stream, _)) => self.serve_client(stream),
                     Err(error) => tracing::warn!(%error, "a client of the control socket is lost"),
@@ -205,11 +221,12 @@ impl Supervisor {
         let at_once = self.stops > 1;
         tell_service_manager(NotifyState::Stopping);
         tracing::info!(at_once, "stopping");
+        self.tracker.lock().await.stop();
         self.send(Command::Stop { at_once }).await;
     }
 
     fn serve_client(&self, mut stream: tokio::net::UnixStream) {
-        let commands = self.commands.clone();
+        let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
         tokio::spawn(async move {
             let answered = async {
                 let question = control::question(&mut stream).await?;
@@ -218,8 +235,9 @@ impl Supervisor {
                 }
                 let (answer, status) = oneshot::channel();
                 commands.send(Command::Status(answer)).await.map_err(|_ended| io::ErrorKind::BrokenPipe)?;
-                let status =
+                let mut status =
                     tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
+                status.checks = tracker.lock().await.status();
                 control::answer(&mut stream, &serde_json::to_string(&status)?).await
             };
             if let Err(error) = answered.await {
@@ -254,7 +272,9 @@ impl Supervisor {
     /// be attached is fatal; later it is tried again.
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
         let carriers = self.handled.iter().map(|(name, _)| name);
-        let names = self.modes.keys().chain(carriers).chain(self.routing.interfaces()).cloned().collect();
+        let tracked = self.tracker.lock().await.interfaces();
+        let others = carriers.chain(self.routing.interfaces()).chain(&tracked);
+        let names = self.modes.keys().chain(others).cloned().collect();
         let found = self.netlink.links(&names).await.context("cannot list the interfaces")?;
         self.indexes = found.iter().map(|(name, link)| (name.clone(), link.index)).collect();
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
@@ -277,6 +297,7 @@ impl Supervisor {
                 self.send(Command::Link { interface: name, link }).await;
             }
         }
+        self.tracker.lock().await.look(&found).await;
         self.restore_addresses(&found).await;
         self.settle_routing(None).await;
         Ok(())
@@ -344,7 +365,10 @@ impl Supervisor {
                 self.modes = modes;
                 self.handle(&config);
                 tracing::info!(path = %path.display(), "configuration reloaded");
-                self.send(Command::Reload(Box::new(config))).await;
+                let mut tracker = self.tracker.lock().await;
+                let trackings = tracker.configure(&config);
+                self.send(Command::Reload(Box::new(config), trackings)).await;
+                drop(tracker);
                 self.refresh(false).await?;
             }
         }
@@ -353,9 +377,12 @@ impl Supervisor {
 
     /// Becomes the program that is on disk now. What is pinned answers on meanwhile, and the new one goes on with the
     /// roles whose leases are still running (I9).
-    fn replace(&self) {
+    async fn replace(&self) {
         tracing::info!(program = %self.options.program.display(), "replacing the program");
-        let error = process::Command::new(&self.options.program).args(std::env::args_os().skip(1)).exec();
+        let standings = self.tracker.lock().await.bequeath();
+        let _nothing_starts = self.launcher.kill_all();
+        let mut program = process::Command::new(&self.options.program);
+        let error = program.args(std::env::args_os().skip(1)).env(STANDINGS, standings).exec();
         tracing::error!(%error, "the program could not be replaced");
     }
 
@@ -368,6 +395,7 @@ impl Supervisor {
     /// The doors are closed. Addresses first; the data plane keeps the host silent until they are gone.
     async fn leave(&mut self) {
         self.remove_all_routing().await;
+        drop(self.launcher.kill_all());
         self.wanted.clear();
         let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();
         if !self.remove(&handled, &HashSet::new()).await {

@@ -255,7 +255,9 @@ impl Election {
         if self.settings == settings {
             return Effects::default();
         }
-        self.settings = settings;
+        let before = core::mem::replace(&mut self.settings, settings);
+        let patience_changed =
+            (before.preempt, before.preempt_delay) != (settings.preempt, settings.preempt_delay);
         match &mut self.state {
             State::Master(master) => {
                 let master = *master;
@@ -273,7 +275,10 @@ impl Election {
                 if !backup.released {
                     backup.master_down_at = backup.silent_until(&settings);
                 }
-                backup.preemption = Preemption::Idle;
+                // Otherwise the next advert tells how it stands now, and a delay that is running runs on.
+                if patience_changed {
+                    backup.preemption = Preemption::Idle;
+                }
                 Effects { expect: Some(Expect::Nothing), ..Effects::default() }
             }
             State::Initialize(_) | State::Leaving { .. } | State::Stopped => Effects::default(),

@@ -27,6 +27,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use error::ProgramError;
+pub(crate) use output::Output;
 pub(crate) use running::{Ended, Ending, Running};
 
 use crate::config::{Program, User};
@@ -116,6 +117,7 @@ impl Launcher {
     }
 
     /// Runs a program to its end, or kills it at `timeout`.
+    #[allow(dead_code, reason = "hooks will")]
     pub(crate) async fn run(&self, job: &Job, timeout: Duration) -> Result<Ended, ProgramError> {
         let mut running = self.start(job).await?;
         match tokio::time::timeout(timeout, running.exited()).await {

@@ -86,6 +86,7 @@ impl Loop {
             let reacted = Reacted {
                 transition,
                 at,
+                because: router.explain_cause(transition.cause),
                 wall: SystemTime::now(),
                 late: at.since(since),
                 flip: Duration::ZERO,
@@ -188,7 +189,7 @@ impl Loop {
             } else {
                 router.announcements.stop();
                 // Not when it is wanted.
-                router.prepare_advert(router.config.priority);
+                router.prepare_advert(router.priority());
             }
             router.remember(reacted);
             let belongings = Arc::clone(&router.belongings);
@@ -264,9 +265,10 @@ fn log_transition(router: &Router, reacted: &Reacted) {
         return;
     }
     let (name, interface, vrid) = (&router.config.name, &router.config.interface, router.config.vrid);
-    let (from, to, cause) = (transition.from, transition.to, transition.cause);
+    let (from, to) = (transition.from, transition.to);
+    let cause = &reacted.because;
     let (late_us, flip_us) = (micros(*late), micros(*flip));
-    match cause {
+    match transition.cause {
         Cause::Fault(_) | Cause::Silent => {
             tracing::warn!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, "state changed");
         }

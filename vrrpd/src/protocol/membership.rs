@@ -8,11 +8,11 @@ use std::{
 
 use vrrp_common::{
     abi,
-    election::{Input, State, StateName},
+    election::{Fault, Input, StateName},
     time::Time,
 };
 
-use super::{Request, RouterKey, effects::source, port::Interface, router::Router, run::Loop};
+use super::{Request, RouterKey, Trackings, effects::source, port::Interface, router::Router, run::Loop};
 use crate::{
     clock::now,
     config::{self, Config},
@@ -21,7 +21,8 @@ use crate::{
 impl Loop {
     pub(super) fn add_router(&mut self, config: config::Router) {
         let position = self.position_of(&config.interface);
-        let router = Router::new(config, position);
+        let tracking = self.tracking_of(&config);
+        let router = Router::new(config, tracking, position);
         let (key, index) = (router.key(), self.routers.len());
         self.routers.push(router);
         self.index_slot(key, Some(index));
@@ -143,19 +144,20 @@ impl Loop {
             self.install(index);
         }
         let Some(router) = self.routers.get(index) else { return };
-        if matches!(router.election.state(), State::Initialize(_)) {
-            let first = match router.config.start {
-                config::Start::Master => Input::Start,
-                config::Start::Backup => Input::Listen,
-            };
-            let input = lease_until.map_or(first, |lease_until| Input::Adopt { lease_until });
+        if router.tracking.faults().next().is_some() {
+            return self.feed(index, at, at, Input::Fault(Fault::Check), None);
+        }
+        if let Some(input) =
+            router.starting(lease_until).filter(|_| !router.waits_for_a_check(lease_until, at))
+        {
             self.feed(index, at, at, input, None);
         }
     }
 
     /// Makes the running routers those of `config`. A router is the same if its interface, family and VRID are; what
     /// else has changed is changed in place and does not move the role (I9).
-    pub(super) fn reload(&mut self, config: Config) {
+    pub(super) fn reload(&mut self, config: Config, trackings: Trackings) {
+        self.trackings = trackings;
         self.router_id = config.router_id;
         let keys: Vec<_> = config.routers.iter().map(|router| self.key_of(router)).collect();
         let wanted: BTreeSet<_> = keys.iter().copied().collect();
@@ -182,13 +184,14 @@ impl Loop {
 
     fn reconfigure(&mut self, index: usize, new: config::Router) {
         let at = now();
+        let tracking = self.tracking_of(&new);
         let Some(router) = self.routers.get_mut(index) else { return };
-        if router.config == new && !router.retired {
+        if router.config == new && router.tracking == tracking && !router.retired {
             return;
         }
         let before = Arc::clone(&router.belongings);
         let revived = std::mem::take(&mut router.retired);
-        let input = router.reconfigure(new);
+        let input = router.reconfigure(new, tracking);
         let after = Arc::clone(&router.belongings);
         let master = router.election.name() == StateName::Master;
         let gone = before.without(&after);

@@ -17,6 +17,7 @@ mod report;
 mod router;
 mod run;
 mod statistics;
+mod tracked;
 mod wait;
 
 use std::{io, net::IpAddr, sync::Arc, thread};
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use vrrp_common::types::Mac;
 
 pub(crate) use port::Port;
+pub(crate) use tracked::Trackings;
 
 use crate::{belongings::Belongings, config::Config, realtime, status::Status};
 
@@ -59,8 +61,10 @@ pub(crate) enum Command {
         /// Whose, once for each request.
         routers: Vec<RouterKey>,
     },
-    /// A changed configuration.
-    Reload(Box<Config>),
+    /// A changed configuration, with what is known now of all that its routers track.
+    Reload(Box<Config>, Trackings),
+    /// What checks and interfaces have changed.
+    Tracked(Trackings),
     /// For `vrrpd status`.
     Status(oneshot::Sender<Status>),
     /// Leave, handing over; or at once.
@@ -134,13 +138,14 @@ pub(crate) struct Handle {
 ///
 /// # Errors
 /// The thread cannot be made.
-pub(crate) fn spawn(config: Config) -> io::Result<Handle> {
+pub(crate) fn spawn(config: Config, trackings: Trackings) -> io::Result<Handle> {
     let (commands, command_queue) = mpsc::channel(CHANNEL);
     let (request_queue, requests) = mpsc::channel(CHANNEL);
     let thread = thread::Builder::new().name("protocol".into()).spawn(move || {
         realtime::enter();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        runtime.block_on(async { run::Loop::new(config, command_queue, request_queue)?.run().await })
+        runtime
+            .block_on(async { run::Loop::new(config, trackings, command_queue, request_queue)?.run().await })
     })?;
     Ok(Handle { commands, requests, thread })
 }

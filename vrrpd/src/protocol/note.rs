@@ -32,7 +32,7 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
             tracing::warn!(router = %name, %source, repeated, "the advert lists other addresses than configured here");
         }
     }
-    let losing = router.election.name() == StateName::Master && priority < router.config.priority;
+    let losing = router.election.name() == StateName::Master && priority < router.priority();
     if losing
         && priority != Priority::RELEASE
         && let Some(repeated) = router.remarks.losing.admit(at)

@@ -1,8 +1,7 @@
 //! The snapshot for `vrrpd status`.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::collections::BTreeMap;
 
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use vrrp_common::{
     abi::{self, Verdict},
     election::State,
@@ -20,7 +19,8 @@ use super::{
 use crate::{
     clock::now,
     config::VirtualAddress,
-    status::{InterfaceStatus, RouterStatus, Status, Timers, TransitionStatus},
+    status::{InterfaceStatus, RouterStatus, Status, Timers, TrackStatus, TransitionStatus, rfc3339},
+    tracking::{Effect, Share},
 };
 
 impl Loop {
@@ -31,6 +31,8 @@ impl Loop {
             version: env!("CARGO_PKG_VERSION").into(),
             routers: self.routers.iter().map(|router| self.router_status(router, at)).collect(),
             interfaces: self.interfaces.iter().map(interface_status).collect(),
+            // The supervisor adds them.
+            checks: Vec::new(),
         }
     }
 
@@ -43,12 +45,14 @@ impl Loop {
             .unwrap_or_default();
         let config = &router.config;
         let (master_address, master_priority, fault) = match router.election.state() {
-            State::Master(_) | State::Leaving { .. } => (source(router), Some(config.priority.as_u8()), None),
+            State::Master(_) | State::Leaving { .. } => {
+                (source(router), Some(router.priority().as_u8()), None)
+            }
             State::Backup(backup) => {
                 let master = backup.master;
                 (master.map(|advert| advert.source), master.map(|advert| advert.priority.as_u8()), None)
             }
-            State::Initialize(fault) => (None, None, fault.map(|fault| fault.to_string())),
+            State::Initialize(fault) => (None, None, fault.map(|fault| router.explain(fault))),
             State::Stopped => (None, None, None),
         };
         RouterStatus {
@@ -59,7 +63,9 @@ impl Loop {
             state: router.election.name().as_str().into(),
             fault,
             since: rfc3339(router.since),
-            effective_priority: config.priority.as_u8(),
+            priority: config.priority.as_u8(),
+            track: router.tracking.shares.iter().map(track_status).collect(),
+            effective_priority: router.priority().as_u8(),
             source: source(router),
             master_address,
             master_priority,
@@ -79,7 +85,7 @@ fn on_its_interface(vip: &VirtualAddress) -> String {
 
 fn timers(router: &Router, entry: &abi::Router, at: Time) -> Timers {
     let us = |span| nanos(span) / 1_000;
-    let (version, priority) = (router.config.version, router.config.priority);
+    let (version, priority) = (router.config.version, router.priority());
     let own: AdvertInterval = router.config.advert_int;
     let (theirs, judged_at) = match router.election.state() {
         State::Backup(backup) => (backup.interval, backup.master.map(|_heard| backup.heard_at)),
@@ -118,12 +124,22 @@ fn statistics(of: &Statistics, recognised: u64) -> BTreeMap<String, u64> {
     named.chain(of.discards().map(|(discard, count)| (discard.name().to_owned(), count))).collect()
 }
 
+fn track_status(share: &Share) -> TrackStatus {
+    let (points, effect) = match share.effect {
+        Effect::Points(points) => (points, None),
+        Effect::Fault => (0, Some("fault")),
+        Effect::Waiting => (0, Some("waiting")),
+    };
+    let subject = share.subject.clone();
+    TrackStatus { subject, state: share.standing.to_string(), points, effect: effect.map(str::to_owned) }
+}
+
 fn transition_status(reacted: &Reacted) -> TransitionStatus {
     TransitionStatus {
         at: rfc3339(reacted.wall),
         from: reacted.transition.from.to_string(),
         to: reacted.transition.to.to_string(),
-        cause: reacted.transition.cause.to_string(),
+        cause: reacted.because.clone(),
         late_us: micros(reacted.late),
         flip_us: micros(reacted.flip),
     }
@@ -142,8 +158,4 @@ fn interface_status(interface: &Interface) -> InterfaceStatus {
             .map(|verdict| (verdict.name().to_owned(), counters.of(*verdict)))
             .collect(),
     }
-}
-
-fn rfc3339(at: SystemTime) -> String {
-    OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_else(|_out_of_range| "unknown".into())
 }

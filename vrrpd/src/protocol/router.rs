@@ -19,14 +19,12 @@ use vrrp_common::{
     },
 };
 
-use super::{
-    RouterKey,
-    announce::Announcements,
-    statistics::{Muffle, Statistics},
-};
+use super::{RouterKey, announce::Announcements, statistics::Statistics};
 use crate::{
     belongings::Belongings,
     config::{self, Checksum, UnicastPeer},
+    muffle::Muffle,
+    tracking::Tracking,
 };
 
 /// Transitions that are remembered for `vrrpd status`.
@@ -39,6 +37,8 @@ pub(crate) struct Reacted {
     /// When it was decided.
     pub(crate) at: Time,
     pub(crate) wall: SystemTime,
+    /// The cause, in words.
+    pub(crate) because: String,
     /// From its cause (the deadline, the advert's stamp) to the decision.
     pub(crate) late: Duration,
     /// From the decision to the changed flag in the data plane.
@@ -58,6 +58,8 @@ pub(crate) enum Advert {
 #[derive(Debug)]
 pub(crate) struct Router {
     pub(crate) config: config::Router,
+    /// What its checks and interfaces make of it.
+    pub(crate) tracking: Tracking,
     /// Index in the loop's list of interfaces.
     pub(crate) interface: usize,
     /// The same for other interfaces that carry addresses of it: their data planes open and close with its own.
@@ -104,13 +106,13 @@ pub(crate) struct Remarks {
 }
 
 impl Router {
-    pub(crate) fn new(config: config::Router, interface: usize) -> Self {
+    pub(crate) fn new(config: config::Router, tracking: Tracking, interface: usize) -> Self {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let mut router = Self {
             interface,
             guests: Vec::new(),
             slot: abi::slot(config.family, config.vrid),
-            election: Election::new(settings(&config, unknown)),
+            election: Election::new(settings(&config, tracking.priority, unknown)),
             announcements: Announcements::default(),
             statistics: Statistics::default(),
             history: VecDeque::with_capacity(HISTORY),
@@ -128,6 +130,7 @@ impl Router {
             advert: None,
             discards: [Muffle::default(); Discard::ALL.len()],
             remarks: Remarks::default(),
+            tracking,
             config,
         };
         router.list_addresses();
@@ -139,11 +142,27 @@ impl Router {
     }
 
     /// Takes a changed configuration of the same router and says what the election must hear.
-    pub(crate) fn reconfigure(&mut self, config: config::Router) -> Input {
+    pub(crate) fn reconfigure(&mut self, config: config::Router, tracking: Tracking) -> Input {
         self.config = config;
+        self.tracking = tracking;
         self.advert = None;
         self.list_addresses();
-        Input::Configure(settings(&self.config, self.election.settings().address))
+        self.configure(self.election.settings().address)
+    }
+
+    /// Takes what checks and interfaces make of it and says what the election must hear.
+    pub(crate) fn set_tracking(&mut self, tracking: Tracking) -> Input {
+        self.tracking = tracking;
+        self.configure(self.election.settings().address)
+    }
+
+    fn configure(&self, address: IpAddr) -> Input {
+        Input::Configure(settings(&self.config, self.priority(), address))
+    }
+
+    /// The effective priority.
+    pub(crate) fn priority(&self) -> Priority {
+        self.tracking.priority
     }
 
     fn list_addresses(&mut self) {
@@ -166,7 +185,7 @@ impl Router {
     pub(crate) fn set_source(&mut self, address: IpAddr, interface_mac: Mac) -> Input {
         self.set_interface_mac(interface_mac);
         self.advert = None;
-        Input::Configure(settings(&self.config, address))
+        self.configure(address)
     }
 
     /// Takes the interface's own MAC address.
@@ -323,10 +342,10 @@ impl Router {
     }
 }
 
-fn settings(config: &config::Router, address: IpAddr) -> Settings {
+fn settings(config: &config::Router, priority: Priority, address: IpAddr) -> Settings {
     Settings {
         version: config.version,
-        priority: config.priority,
+        priority,
         interval: config.advert_int,
         address,
         preempt: config.preempt,

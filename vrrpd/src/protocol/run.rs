@@ -17,7 +17,7 @@ use vrrp_common::{
 };
 
 use super::{
-    Command, Link, Request, RouterKey,
+    Command, Link, Request, RouterKey, Trackings,
     note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
@@ -43,6 +43,8 @@ pub(super) struct Loop {
     /// Where an interface is in that list, by its name.
     pub(super) positions: HashMap<String, usize>,
     pub(super) routers: Vec<Router>,
+    /// As last told.
+    pub(super) trackings: Trackings,
     /// Routers with an advert to be sent before the turn ends.
     pub(super) outbox: Vec<usize>,
     /// Transitions to be told of before the turn ends.
@@ -58,6 +60,7 @@ pub(super) struct Loop {
 impl Loop {
     pub(super) fn new(
         config: Config,
+        trackings: Trackings,
         commands: mpsc::Receiver<Command>,
         requests: mpsc::Sender<Request>,
     ) -> io::Result<Self> {
@@ -66,6 +69,7 @@ impl Loop {
             interfaces: Vec::new(),
             positions: HashMap::new(),
             routers: Vec::new(),
+            trackings,
             outbox: Vec::new(),
             transitioned: Vec::new(),
             announcements: VecDeque::new(),
@@ -194,7 +198,8 @@ impl Loop {
             Command::Port { interface, port } => self.port(&interface, port),
             Command::AddressFailed { router } => self.address_failed(router),
             Command::AddressesGone { routers } => self.addresses_gone(&routers),
-            Command::Reload(config) => self.reload(*config),
+            Command::Reload(config, trackings) => self.reload(*config, trackings),
+            Command::Tracked(changed) => self.tracked(changed),
             // The asker may have gone.
             Command::Status(answer) => drop(answer.send(self.status())),
             Command::Stop { at_once } => self.stop(at_once),

@@ -2,14 +2,7 @@
 
 use std::time::Duration;
 
-use vrrp_common::{
-    receive::Discard,
-    time::{Time, nanos},
-    wire::vrrp::ChecksumForm,
-};
-
-/// How often a repeated fault is logged.
-const REPEAT_EVERY: Duration = Duration::from_secs(60);
+use vrrp_common::{receive::Discard, time::nanos, wire::vrrp::ChecksumForm};
 
 /// Counters of one router since the daemon started. They wrap after centuries.
 #[derive(Clone, Debug, Default)]
@@ -49,42 +42,7 @@ impl Statistics {
     }
 }
 
-/// A fault that may repeat without end: the first is logged, then one a minute with the number of those between.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Muffle {
-    quiet_until: Time,
-    swallowed: u64,
-}
-
-impl Muffle {
-    /// How many were swallowed since the last one that was logged, if this one is to be logged.
-    pub(crate) fn admit(&mut self, now: Time) -> Option<u64> {
-        if now < self.quiet_until {
-            self.swallowed += 1;
-            return None;
-        }
-        self.quiet_until = now + REPEAT_EVERY;
-        Some(std::mem::take(&mut self.swallowed))
-    }
-}
-
 /// Microseconds with three digits after the point, for logs.
 pub(crate) fn micros(span: Duration) -> f64 {
     nanos(span) as f64 / 1_000.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repeated_fault_is_logged_once_a_minute_with_its_count() {
-        let mut muffle = Muffle::default();
-        let at = |seconds: u64| Time::from_nanos(seconds * 1_000_000_000);
-        assert_eq!(muffle.admit(at(100)), Some(0));
-        assert_eq!(muffle.admit(at(101)), None);
-        assert_eq!(muffle.admit(at(159)), None);
-        assert_eq!(muffle.admit(at(160)), Some(2));
-        assert_eq!(muffle.admit(at(161)), None);
-    }
 }

@@ -128,3 +128,14 @@ fn settings_changed_before_the_start_are_those_it_starts_with() {
     election.handle(ms(0), Input::Configure(OWNER));
     assert_eq!(cause(election.handle(ms(1), Input::Start)), Some(Cause::Owner));
 }
+
+#[test]
+fn a_changed_priority_does_not_prolong_preempt_delay() {
+    let delayed = Settings { preempt_delay: span(2_000), ..SETTINGS };
+    let mut election = backup(delayed);
+    election.hear(ms(0), advert(2, 50));
+    election.handle(ms(1_000), Input::Configure(Settings { priority: Priority::new(90), ..delayed }));
+    assert_eq!(election.deadline(), ms(2_000));
+    election.hear(ms(1_000), advert(2, 50));
+    assert_eq!(election.deadline(), ms(2_000));
+}

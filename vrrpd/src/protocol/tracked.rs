@@ -1,0 +1,84 @@
+//! What checks and interfaces change about routers that run.
+
+use std::collections::BTreeMap;
+
+use vrrp_common::{
+    election::{Cause, Fault, Input, State, StateName},
+    time::Time,
+};
+
+use super::{router::Router, run::Loop};
+use crate::{clock::now, config, tracking::Tracking};
+
+/// By the router's name.
+pub(crate) type Trackings = BTreeMap<String, Tracking>;
+
+impl Loop {
+    /// Takes in what has changed: a master advertises its new priority in this turn of the loop.
+    pub(super) fn tracked(&mut self, changed: Trackings) {
+        let at = now();
+        for index in 0..self.routers.len() {
+            let Some(router) = self.routers.get_mut(index) else { return };
+            let Some(tracking) = changed.get(&router.config.name) else { continue };
+            let input = router.set_tracking(tracking.clone());
+            self.feed(index, at, at, input, None);
+            self.revisit(index);
+            self.prepare_as_backup(index);
+        }
+        self.trackings.extend(changed);
+    }
+
+    /// So that the advert need not be built when it is wanted.
+    fn prepare_as_backup(&mut self, index: usize) {
+        let Some(router) = self.routers.get_mut(index) else { return };
+        if router.election.name() == StateName::Backup {
+            router.prepare_advert(router.priority());
+        }
+    }
+
+    /// What is known about a router of the configuration; before anything is, it tracks nothing.
+    pub(super) fn tracking_of(&self, router: &config::Router) -> Tracking {
+        self.trackings.get(&router.name).cloned().unwrap_or_else(|| Tracking::nothing(router.priority))
+    }
+}
+
+impl Router {
+    /// Whether it stays out of the election until a check has its first result. One that goes on with the lease of an
+    /// earlier daemon does not: it was well a moment ago, and waiting would cost it the role (I9).
+    pub(super) fn waits_for_a_check(&self, lease_until: Option<Time>, at: Time) -> bool {
+        self.tracking.awaited().next().is_some() && lease_until.is_none_or(|lease_until| lease_until <= at)
+    }
+
+    /// What is to be done about a router that could take part.
+    pub(super) fn starting(&self, lease_until: Option<Time>) -> Option<Input> {
+        if !matches!(self.election.state(), State::Initialize(_)) {
+            return None;
+        }
+        let first = match self.config.start {
+            config::Start::Master => Input::Start,
+            config::Start::Backup => Input::Listen,
+        };
+        Some(lease_until.map_or(first, |lease_until| Input::Adopt { lease_until }))
+    }
+}
+
+impl Router {
+    /// A fault in words, with the names of the checks that fail.
+    pub(super) fn explain(&self, fault: Fault) -> String {
+        let failing: Vec<_> = self.tracking.faults().collect();
+        match fault {
+            Fault::Check if !failing.is_empty() => format!("{} fails", failing.join(", ")),
+            Fault::Check
+            | Fault::InterfaceMissing
+            | Fault::InterfaceDown
+            | Fault::NoAddress
+            | Fault::DataPlane
+            | Fault::VirtualAddress => fault.to_string(),
+        }
+    }
+
+    /// The same for any cause of a transition.
+    pub(super) fn explain_cause(&self, cause: Cause) -> String {
+        if let Cause::Fault(fault) = cause { self.explain(fault) } else { cause.to_string() }
+    }
+}
