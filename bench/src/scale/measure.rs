@@ -19,13 +19,13 @@ const SAMPLE: Duration = Duration::from_secs(1);
 /// For all routers of a host to answer, after its start.
 const START: Duration = Duration::from_secs(20);
 /// Further than that a takeover is not waited for, beyond Master_Down_Interval.
-const TAKEOVER: Duration = Duration::from_secs(30);
+const fn takeover(quick: bool) -> Duration {
+    Duration::from_secs(if quick { 5 } else { 30 })
+}
 /// Until the second burst of gratuitous ARP is over.
 const SETTLE: Duration = Duration::from_millis(1500);
 /// Most adverts that are captured for their distances.
 const MOST_ADVERTS: f64 = 200_000.0;
-/// Above this, a capture would take what it measures from the daemons.
-const MOST_PER_SECOND: f64 = 100_000.0;
 
 const MASTER_PRIORITY: u8 = 255;
 const BACKUP_PRIORITY: u8 = 90;
@@ -44,10 +44,10 @@ pub(super) struct Measured {
     pub(super) jitter: Vec<f64>,
     /// Of every router: its first answer after the master's death, less its last advert and Master_Down_Interval.
     pub(super) late_ms: Vec<f64>,
-    /// The same, less the moment of the SIGKILL.
-    pub(super) after_ms: Vec<f64>,
     /// Addresses that nobody answered for: theirs are lower bounds.
     pub(super) unanswered: usize,
+    /// The same, less the moment of the SIGKILL.
+    pub(super) after_ms: Vec<f64>,
     /// What has to be said beside the figures.
     pub(super) remarks: Vec<String>,
 }
@@ -112,7 +112,9 @@ pub(super) fn measure(
     let silence = 3 * routers.advert_int;
     measured.false_takeovers = from_backup.look(Mark::default(), |timeline| takeovers(timeline, silence));
     drop(from_backup);
-    take_over(field, &mut master, at_backup, routers, &mut measured)?;
+    let distances = |timeline: Timeline<'_>| jitter(timeline, routers.advert_int);
+    measured.jitter = look(&at_backup, "jitter", &mut measured, distances).unwrap_or_default();
+    take_over(field, &mut master, at_backup, (routers, takeover(bench.quick)), &mut measured)?;
     // Its end is not measured; what it leaves goes with the namespaces.
     let _ = backup.daemon().terminate();
     Ok(measured)
@@ -157,66 +159,72 @@ fn take_over(
     field: &Field,
     master: &mut Node,
     at_backup: Capture,
-    routers: Routers,
+    (routers, patience): (Routers, Duration),
     measured: &mut Measured,
 ) -> Result<()> {
     let skew = routers.advert_int * (256 - u32::from(BACKUP_PRIORITY)) / 256;
     let master_down = 3 * routers.advert_int + skew;
-    let crowded = routers.adverts_per_second() > MOST_PER_SECOND;
-    let at_backup =
-        if crowded { finish_jitter(&at_backup, routers, measured).and(None) } else { Some(at_backup) };
-    let call = RollCall::start(&field.r1, routers.count, master_down + TAKEOVER)?;
+    let call = RollCall::start(&field.r1, routers.count, master_down + patience)?;
     let killed = Stamp::now();
     master.daemon().kill()?;
+    let last = look(&at_backup, "lateness", measured, last_adverts);
+    // It would hear every question.
+    drop(at_backup);
     let answers = call.finish()?;
-    measured.after_ms = answers.iter().flatten().map(|answer| answer.ms_since(killed)).collect();
-    let missing = answers.len() - measured.after_ms.len();
-    if missing > 0 {
-        let text =
-            format!("{missing} of {} addresses were not answered {TAKEOVER:?} too late", answers.len());
-        measured.remarks.push(text);
+    // What never came is put down as the moment at which nobody waited any more.
+    let given_up = Stamp::now();
+    measured.unanswered = answers.iter().filter(|answer| answer.is_none()).count();
+    if measured.unanswered > 0 {
+        let (missing, all) = (measured.unanswered, routers.count);
+        measured.remarks.push(format!(
+            "{missing} of {all} addresses were not answered {patience:?} after they should have been"
+        ));
     }
-    let last = at_backup.and_then(|capture| finish_jitter(&capture, routers, measured));
-    let places = (0..routers.count).map(place);
-    measured.late_ms = places
-        .zip(&answers)
-        .filter_map(|(place, answer)| Some((*answer)?.ms_since(*last.as_ref()?.get(&place)? + master_down)))
-        .collect();
+    let answers: Vec<Stamp> = answers.into_iter().map(|answer| answer.unwrap_or(given_up)).collect();
+    measured.after_ms = answers.iter().map(|answer| answer.ms_since(killed)).collect();
+    let of_router = |(router, answer): (usize, &Stamp)| {
+        Some(answer.ms_since(*last.as_ref()?.get(&place(router))? + master_down))
+    };
+    measured.late_ms = answers.iter().enumerate().filter_map(of_router).collect();
     Ok(())
 }
 
 /// A router on the wire: its interface and VRID.
 type Place = (String, u8);
 
-/// Reads distances and last adverts, if all of them were heard.
-fn finish_jitter(
+/// Reads everything that a capture has heard, if it has heard everything; else says what cannot be told.
+fn look<T>(
     capture: &Capture,
-    routers: Routers,
+    what: &str,
     measured: &mut Measured,
-) -> Option<HashMap<Place, Stamp>> {
+    read: impl FnOnce(Timeline<'_>) -> T,
+) -> Option<T> {
     capture.settle();
-    if capture.lost() > 0 {
-        measured.remarks.push(format!(
-            "jitter not measured: the capture lost {} frames, the machine is too busy",
-            capture.lost()
-        ));
+    let lost = capture.lost();
+    if lost > 0 {
+        let text = format!("{what} not measured: the capture lost {lost} frames, the machine is too busy");
+        measured.remarks.push(text);
         return None;
     }
-    let (jitter, last) = capture.look(Mark::default(), |timeline| jitter(timeline, routers.advert_int));
-    measured.jitter = jitter;
-    Some(last)
+    Some(capture.look(Mark::default(), read))
 }
 
-/// How far every advert's distance from the one before is from the interval, and when the last ones came.
-fn jitter(timeline: Timeline<'_>, advert_int: Duration) -> (Vec<f64>, HashMap<Place, Stamp>) {
-    let mut last = HashMap::new();
+/// How far every advert's distance from the one before is from the interval, in ms.
+fn jitter(timeline: Timeline<'_>, advert_int: Duration) -> Vec<f64> {
+    let mut last: HashMap<Place, Stamp> = HashMap::new();
     let mut distances = Vec::new();
     for (frame, advert) in timeline.0.iter().filter_map(|frame| Some((frame, frame.advert()?))) {
         if let Some(before) = last.insert((frame.host.to_string(), advert.vrid), frame.at) {
             distances.push(frame.at.ms_since(before + advert_int).abs());
         }
     }
-    (distances, last)
+    distances
+}
+
+/// When each router was last heard.
+fn last_adverts(timeline: Timeline<'_>) -> HashMap<Place, Stamp> {
+    let adverts = timeline.0.iter().filter_map(|frame| Some((frame, frame.advert()?)));
+    adverts.map(|(frame, advert)| ((frame.host.to_string(), advert.vrid), frame.at)).collect()
 }
 
 /// How often a router began to speak: it had been silent for so long.
@@ -254,8 +262,8 @@ mod wire {
     fn distances_are_those_of_one_router_on_one_interface() {
         let frames = [("eth0", 1, 0), ("eth1", 1, 3), ("eth0", 2, 4), ("eth0", 1, 12), ("eth1", 1, 13)];
         let frames = frames.map(|(interface, vrid, at)| advert(interface, vrid, at));
-        let (distances, last) = jitter(Timeline(&frames), Duration::from_millis(10));
-        assert_eq!(distances, [2.0, 0.0]);
+        assert_eq!(jitter(Timeline(&frames), Duration::from_millis(10)), [2.0, 0.0]);
+        let last = last_adverts(Timeline(&frames));
         assert_eq!(last.len(), 3);
         assert_eq!(last[&("eth1".to_owned(), 1)], Stamp::from_nanos(13_000_000));
     }

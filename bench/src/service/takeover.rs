@@ -104,7 +104,7 @@ fn add(report: &mut Report, case: &Case, contender: Contender, outcomes: &[Outco
             figure.median,
             figure.unit
         ));
-        let headline = case.advert_int < Duration::from_millis(100) && figure.metric != "throughput";
+        let headline = case.advert_int < Duration::from_millis(100) && !matches!(figure.metric, "throughput" | "slowest request");
         report.add(figure.headline(headline));
     }
 }
