@@ -24,7 +24,7 @@ const LOST: &str = "lost";
 
 /// Rounds of every answerer, in turn, and frames of each.
 fn size(quick: bool) -> (usize, u32) {
-    if quick { (5, 500_000) } else { (15, 2_000_000) }
+    if quick { (5, 500_000) } else { (15, 1_000_000) }
 }
 
 /// Runs the suite.

@@ -45,8 +45,13 @@ pub(crate) struct RollCall {
 }
 
 impl RollCall {
-    /// Begins to ask. It ends when all have answered, or after `limit`.
-    pub(crate) fn start(from: &Arc<Namespace>, count: usize, limit: Duration) -> Result<Self> {
+    /// Begins to ask, after a pause. It ends when all have answered, or after `limit`.
+    pub(crate) fn start(
+        from: &Arc<Namespace>,
+        count: usize,
+        pause: Duration,
+        limit: Duration,
+    ) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let (ready, opened) = mpsc::sync_channel(1);
         let thread = thread::Builder::new().name("roll call".into()).spawn({
@@ -55,7 +60,7 @@ impl RollCall {
                 let asker = from.enter().and_then(|()| Asker::open(count));
                 // The starter has gone only if it was interrupted.
                 let _ = ready.send(());
-                asker?.run(limit, &stop)
+                asker?.run(pause, limit, &stop)
             }
         })?;
         opened.recv().map_err(|_| anyhow!("the roll call died"))?;
@@ -94,10 +99,11 @@ impl Asker {
         })
     }
 
-    fn run(mut self, limit: Duration, stop: &AtomicBool) -> Result<Vec<Option<Stamp>>> {
+    fn run(mut self, pause: Duration, limit: Duration, stop: &AtomicBool) -> Result<Vec<Option<Stamp>>> {
         // Load must not hold up who measures. Without the right to it the times are less exact.
         let _ = real_time(1);
         let _ = set_current_timer_slack(NonZeroU64::new(1));
+        thread::sleep(pause);
         let end = Instant::now() + limit;
         while Instant::now() < end && !stop.load(Ordering::Relaxed) {
             let pending: Vec<usize> =

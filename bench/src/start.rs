@@ -79,7 +79,7 @@ fn add(report: &mut Report, routers: Routers, contender: &'static str, starts: &
 
 /// One start, and the end of what was started.
 fn start(bench: &Bench, field: &Field, contender: Contender, routers: Routers) -> Result<Start> {
-    let call = RollCall::start(&field.r2, routers.count, PATIENCE)?;
+    let call = RollCall::start(&field.r2, routers.count, Duration::ZERO, PATIENCE)?;
     let text = routers.configuration(contender, OWNER);
     let began = Stamp::now();
     let mut daemon = match field.start(contender, &bench.vrrpd, &field.r1, &text) {

@@ -75,7 +75,7 @@ fn rounds(quick: bool, failure: Failure, advert_int: Duration, load: Load) -> us
         // A kill, then any other failure; each idle, with hogs, with a flood.
         [[14, 8, 6], [2, 1, 1], [1, 1, 1], [1, 0, 0], [1, 0, 0], [0, 0, 0]]
     } else {
-        [[60, 40, 30], [10, 6, 6], [10, 6, 6], [4, 3, 3], [3, 2, 2], [2, 1, 1]]
+        [[50, 30, 20], [10, 6, 6], [8, 5, 5], [3, 2, 2], [3, 2, 2], [1, 1, 1]]
     };
     let row = match advert_int {
         MS_10 => 0,

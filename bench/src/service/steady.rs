@@ -45,7 +45,7 @@ const ADVERT_INT: Duration = Duration::from_millis(100);
 
 /// Rounds, and the time of each.
 fn size(quick: bool) -> (usize, Duration) {
-    if quick { (3, Duration::from_secs(1)) } else { (6, Duration::from_secs(2)) }
+    (if quick { 3 } else { 6 }, Duration::from_secs(1))
 }
 
 pub(super) fn run(bench: &Bench, report: &mut Report) -> Result<()> {

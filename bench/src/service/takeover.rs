@@ -45,7 +45,7 @@ fn cases(quick: bool) -> Vec<Case> {
     if quick {
         return vec![case(Kill, 10, 2), case(Terminate, 10, 1), case(Cut, 10, 1)];
     }
-    let mut cases = [Kill, Terminate, Cut].map(|failure| case(failure, 10, 6)).to_vec();
+    let mut cases = [Kill, Terminate, Cut].map(|failure| case(failure, 10, 4)).to_vec();
     cases.extend([Kill, Terminate, Cut].map(|failure| case(failure, 1000, 1)));
     cases
 }
@@ -104,7 +104,8 @@ fn add(report: &mut Report, case: &Case, contender: Contender, outcomes: &[Outco
             figure.median,
             figure.unit
         ));
-        let headline = case.advert_int < Duration::from_millis(100) && !matches!(figure.metric, "throughput" | "slowest request");
+        let headline = case.advert_int < Duration::from_millis(100)
+            && !matches!(figure.metric, "throughput" | "slowest request");
         report.add(figure.headline(headline));
     }
 }
