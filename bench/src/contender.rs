@@ -82,7 +82,7 @@ impl Node {
     pub(crate) fn until_backup(&self, routers: usize) -> Result<()> {
         // Asking is work for the daemon, the more the more routers it has.
         let pause = Duration::from_micros(200) * u32::try_from(routers)?;
-        let waited = wait::poll("a backup", PATIENCE, || {
+        let waited = wait::poll(&format!("{routers} backups"), PATIENCE, || {
             thread::sleep(pause);
             let backups = match self {
                 Self::Vrrpd(daemon) => {

@@ -46,7 +46,7 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
                 Some(reason) => Err(reason),
                 None => {
                     let field = Field::new(routers)?;
-                    measure(bench, &field, contender, routers, seconds).map_err(|error| first_line(&error))
+                    measure(bench, &field, contender, routers, seconds).map_err(|error| in_a_line(&error))
                 }
             };
             *precedent = Some((routers, outcome.as_ref().map(Measured::master_busy).map_err(Clone::clone)));
@@ -92,9 +92,13 @@ fn obstacle(precedent: &Precedent, routers: Routers) -> Option<String> {
     }
 }
 
-/// An error in a line: the rest is logs.
-fn first_line(error: &anyhow::Error) -> String {
-    format!("{error:#}").lines().next().unwrap_or_default().trim_end_matches(['.', ':']).to_owned()
+/// An error in a line, without the logs that come with it.
+fn in_a_line(error: &anyhow::Error) -> String {
+    let causes = error.chain().map(ToString::to_string).filter(|cause| !cause.starts_with("the log"));
+    let lines: Vec<String> = causes
+        .filter_map(|cause| cause.lines().next().map(|line| line.trim_end_matches(['.', ':']).to_owned()))
+        .collect();
+    lines.join(": ")
 }
 
 fn add(report: &mut Report, contender: Contender, routers: Routers, measured: &Measured) {
@@ -179,6 +183,13 @@ mod tests {
         assert_eq!(obstacle(&at(19.9), routers(100)), None);
         let reason = obstacle(&at(25.0), routers(100)).unwrap();
         assert!(reason.contains("25.0 %") && reason.contains("250 %"), "{reason}");
+    }
+
+    #[test]
+    fn an_error_is_told_without_its_log() {
+        let error =
+            anyhow::anyhow!("9 backups: not so within 20s").context("the log:\na\nb").context("r2:\nx");
+        assert_eq!(in_a_line(&error), "r2: 9 backups: not so within 20s");
     }
 
     #[test]

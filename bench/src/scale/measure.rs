@@ -25,7 +25,7 @@ const fn takeover(quick: bool) -> Duration {
 /// Until the second burst of gratuitous ARP is over.
 const SETTLE: Duration = Duration::from_millis(1500);
 /// Most adverts that are captured for their distances.
-const MOST_ADVERTS: f64 = 200_000.0;
+const MOST_ADVERTS: f64 = 50_000.0;
 
 const MASTER_PRIORITY: u8 = 255;
 const BACKUP_PRIORITY: u8 = 90;
@@ -114,7 +114,8 @@ pub(super) fn measure(
     drop(from_backup);
     let distances = |timeline: Timeline<'_>| jitter(timeline, routers.advert_int);
     measured.jitter = look(&at_backup, "jitter", &mut measured, distances).unwrap_or_default();
-    take_over(field, &mut master, at_backup, (routers, takeover(bench.quick)), &mut measured)?;
+    drop(at_backup);
+    take_over(field, &mut master, (routers, takeover(bench.quick)), &mut measured)?;
     // Its end is not measured; what it leaves goes with the namespaces.
     let _ = backup.daemon().terminate();
     Ok(measured)
@@ -129,7 +130,7 @@ fn last_answer(answers: &[Option<Stamp>], began: Stamp) -> Result<f64> {
     }
 }
 
-/// Three intervals would be two distances; very many adverts need less.
+/// Two intervals hold a distance of every router; very many adverts need less.
 fn jitter_window(routers: Routers) -> Duration {
     let most = Duration::from_secs_f64(MOST_ADVERTS / routers.adverts_per_second());
     (2 * routers.advert_int + Duration::from_millis(200)).max(Duration::from_secs(1)).min(most)
@@ -158,12 +159,13 @@ fn observe(pids: &[Vec<Pid>; 2], seconds: usize, measured: &mut Measured) -> Res
 fn take_over(
     field: &Field,
     master: &mut Node,
-    at_backup: Capture,
     (routers, patience): (Routers, Duration),
     measured: &mut Measured,
 ) -> Result<()> {
     let skew = routers.advert_int * (256 - u32::from(BACKUP_PRIORITY)) / 256;
     let master_down = 3 * routers.advert_int + skew;
+    let at_backup = Capture::start(&field.r2, false)?;
+    thread::sleep(routers.advert_int.mul_f64(1.2));
     // The last advert is an interval old at most, so nobody answers sooner than this. The capture hears questions too.
     let pause = 2 * routers.advert_int;
     let call = RollCall::start(&field.r1, routers.count, pause, master_down + patience)?;
