@@ -20,7 +20,8 @@ pub const CONFIG: &str = "/etc/vrrpd/vrrpd.toml";
 /// ends it at once), SIGHUP reads the configuration again, SIGUSR2 replaces the program by the one that is on disk
 /// now, without a change of master if it is back within the lease (just under three intervals).
 ///
-/// Exit codes: 0 stopped, 1 failed, 2 wrong configuration or arguments, 3 a privilege or kernel feature is missing.
+/// Exit codes: 0 stopped, 1 failed, 2 wrong configuration or arguments, 3 a privilege or kernel feature is missing;
+/// 4 is `import`'s.
 #[derive(Debug, Parser)]
 #[command(name = "vrrpd", disable_version_flag = true, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -53,6 +54,23 @@ pub enum Command {
         #[arg(long, value_name = "SOCKET", default_value = control::DEFAULT)]
         socket: String,
     },
+    /// Convert a keepalived.conf: TOML to standard output or a file, and on standard error what is not carried over,
+    /// with its lines.
+    ///
+    /// Exit codes: 0 everything is carried over, or what is not is harmless; 4 something is not supported or behaves
+    /// differently: the TOML is written, read the report; 2 the file is broken, or its settings do not go together
+    /// here; 1 it cannot be read or written.
+    Import {
+        /// The keepalived.conf.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Where the TOML goes instead of standard output.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// What @id lines are compared with, as keepalived's -i [default: the name of the host].
+        #[arg(long, value_name = "ID")]
+        config_id: Option<String>,
+    },
 }
 
 /// How to run the daemon.
@@ -61,6 +79,12 @@ pub struct Run {
     /// The configuration file [default: /etc/vrrpd/vrrpd.toml, or the built-in one with --iface and its like].
     #[arg(long, value_name = "FILE", conflicts_with_all = ["iface", "vrid", "priority", "address", "advert_int", "version"])]
     pub config: Option<PathBuf>,
+    /// Run a keepalived.conf as it stands; what is not carried over is logged. SIGHUP reads it again.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "iface", "vrid", "priority", "address", "advert_int", "version"])]
+    pub keepalived_conf: Option<PathBuf>,
+    /// What @id lines of keepalived.conf are compared with, as keepalived's -i [default: the name of the host].
+    #[arg(long, value_name = "ID", requires = "keepalived_conf")]
+    pub config_id: Option<String>,
     /// Run the built-in configuration on this interface, and print it.
     #[arg(long, value_name = "NAME")]
     pub iface: Option<String>,
@@ -115,6 +139,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_file_of_keepalived_stands_alone() {
+        assert!(Cli::try_parse_from(["vrrpd", "--keepalived-conf", "x", "--config", "y"]).is_err());
+        assert!(Cli::try_parse_from(["vrrpd", "--keepalived-conf", "x", "--vrid", "7"]).is_err());
+        assert!(Cli::try_parse_from(["vrrpd", "--config-id", "gw1"]).is_err());
+        let cli = Cli::try_parse_from(["vrrpd", "--keepalived-conf", "x", "--config-id", "gw1"]).unwrap();
+        assert_eq!(cli.run.config_id.as_deref(), Some("gw1"));
     }
 
     #[test]

@@ -11,6 +11,9 @@ pub enum Failure {
     /// Exit code 3: a privilege or a feature of the kernel is missing.
     #[error("{0}")]
     Environment(String),
+    /// Exit code 4: a keepalived.conf was converted, and not all of it is carried over as it stands.
+    #[error("{0}")]
+    Incomplete(String),
     /// Exit code 1: anything else.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
@@ -23,6 +26,7 @@ impl Failure {
         match self {
             Self::Config(_) => ExitCode::from(2),
             Self::Environment(_) => ExitCode::from(3),
+            Self::Incomplete(_) => ExitCode::from(4),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }

@@ -1,6 +1,7 @@
 //! The daemon's executable.
 
 use std::{
+    fs,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -13,7 +14,9 @@ use vrrpd::{
     config::{self, Config},
     control,
     failure::Failure,
+    keepalived::{self, ImportError, Report, Severity, ThisHost},
     logging,
+    origin::{self, Origin},
     status::Status,
     supervisor::{self, Options},
 };
@@ -35,30 +38,75 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         None => run(&cli.run),
         Some(Command::Check { config }) => print(&config::describe(&load(config)?)),
+        Some(Command::Import { file, output, config_id }) => {
+            import(file, config_id.as_deref(), output.as_deref())
+        }
         Some(Command::Status { json, socket }) => status(*json, socket),
     }
 }
 
 fn run(options: &Run) -> Result<(), Failure> {
-    let coloured = io::stderr().is_terminal();
-    let (config, path) = match (&options.config, options.overrides()) {
-        (None, Some(overrides)) => {
-            let config = overrides.apply().map_err(|problems| Failure::Config(problems.render(coloured)))?;
+    let (config, report, origin) = match options.overrides() {
+        Some(overrides) => {
+            let config =
+                overrides.apply().map_err(|problems| Failure::Config(problems.render(coloured())))?;
             print(&format!("# the built-in configuration\n{}", overrides.to_toml()))?;
-            (config, None)
+            (config, Report::default(), Origin::BuiltIn)
         }
-        (path, _) => {
-            let path = path.clone().unwrap_or_else(|| PathBuf::from(CONFIG));
-            (load(&path)?, Some(path))
+        None => {
+            let origin = origin(options);
+            let loaded = origin.load().map_err(|error| Failure::Config(error.render(coloured())))?;
+            let (config, report) = loaded.context("the built-in configuration needs --iface")?;
+            (config, report, origin)
         }
     };
     let _guard = logging::start(options.log_format, &options.log_level)?;
+    origin::log(&report);
     let program = std::env::current_exe().context("cannot find the program's own file")?;
-    supervisor::run(&config, &Options { config: path, socket: options.socket.clone(), program })
+    supervisor::run(&config, &Options { config: origin, socket: options.socket.clone(), program })
+}
+
+fn origin(options: &Run) -> Origin {
+    match &options.keepalived_conf {
+        Some(path) => Origin::Keepalived { path: path.clone(), config_id: options.config_id.clone() },
+        None => Origin::Toml(options.config.clone().unwrap_or_else(|| PathBuf::from(CONFIG))),
+    }
+}
+
+fn coloured() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Converts, then looks whether the result is a configuration: its lines name those of the source.
+fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result<(), Failure> {
+    let imported = keepalived::import(file, config_id, &ThisHost).map_err(|error| match error {
+        ImportError::Unreadable { .. } => Failure::Other(anyhow::Error::new(error)),
+        ImportError::Broken(_) => Failure::Config(error.render(coloured())),
+    })?;
+    match output {
+        Some(path) => {
+            fs::write(path, &imported.toml).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        None => print(&imported.toml)?,
+    }
+    eprint!("{}", imported.report);
+    if imported.routers == 0 {
+        let text = format!("{}: no vrrp_instance that vrrpd can run", file.display());
+        return Err(Failure::Incomplete(text));
+    }
+    if let Err(problems) = config::parse(&format!("{} as TOML", file.display()), &imported.toml) {
+        return Err(Failure::Config(problems.render(coloured())));
+    }
+    match imported.report.worst() {
+        None | Some(Severity::Harmless) => Ok(()),
+        Some(Severity::Different | Severity::Unsupported) => {
+            Err(Failure::Incomplete("not everything is carried over as it stands: see above".to_owned()))
+        }
+    }
 }
 
 fn load(path: &Path) -> Result<Config, Failure> {
-    config::load(path).map_err(|error| Failure::Config(error.render(io::stderr().is_terminal())))
+    config::load(path).map_err(|error| Failure::Config(error.render(coloured())))
 }
 
 fn status(json: bool, socket: &str) -> Result<(), Failure> {

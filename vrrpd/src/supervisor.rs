@@ -36,11 +36,12 @@ use self::{
 use crate::{
     belongings::Belongings,
     checks::{Checks, STANDINGS},
-    config::{self, Config, VirtualAddress, XdpMode},
+    config::{Config, VirtualAddress, XdpMode},
     control,
     dataplane::{self, AttachError, Attachment, DataPlane, Target},
     failure::Failure,
     netlink::{Changed, Changes, Netlink},
+    origin::{self, Origin},
     packet::PacketSocket,
     program::Launcher,
     protocol::{self, Command, Link, Port, Request},
@@ -57,8 +58,8 @@ const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 /// Where the configuration is read again from on SIGHUP, and which control socket is taken.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// `None`: the built-in default, which does not change.
-    pub config: Option<PathBuf>,
+    /// Where the configuration came from.
+    pub config: Origin,
     /// The control socket's name.
     pub socket: String,
     /// The executable, which SIGUSR2 starts anew.
@@ -349,13 +350,11 @@ impl Supervisor {
     }
 
     async fn reload(&mut self) -> Result<(), Failure> {
-        let Some(path) = self.options.config.clone() else {
-            tracing::warn!("nothing to reload: vrrpd runs on its built-in configuration");
-            return Ok(());
-        };
-        match config::load(&path) {
+        match self.options.config.load() {
             Err(error) => tracing::error!("the configuration stays as it was:\n{}", error.render(false)),
-            Ok(config) => {
+            Ok(None) => tracing::warn!("nothing to reload: vrrpd runs on its built-in configuration"),
+            Ok(Some((config, report))) => {
+                origin::log(&report);
                 let modes = modes(&config);
                 for (name, mode) in &modes {
                     if self.modes.get(name).is_some_and(|running| running != mode) {
@@ -364,7 +363,7 @@ impl Supervisor {
                 }
                 self.modes = modes;
                 self.handle(&config);
-                tracing::info!(path = %path.display(), "configuration reloaded");
+                tracing::info!(path = %self.options.config, "configuration reloaded");
                 let mut tracker = self.tracker.lock().await;
                 let trackings = tracker.configure(&config);
                 self.send(Command::Reload(Box::new(config), trackings)).await;

@@ -17,7 +17,7 @@ mod hook;
 mod keys;
 mod load;
 mod overrides;
-mod problem;
+pub(crate) mod problem;
 mod raw;
 mod route;
 mod syntax;
@@ -42,7 +42,9 @@ pub use overrides::{EMBEDDED, Overrides};
 pub use problem::Problems;
 pub use route::{Prefix, RouteKind, RuleAction, VirtualRoute, VirtualRule};
 pub use unicast::{Unicast, UnicastPeer};
+pub(crate) use vocabulary::nearest;
 pub use write::to_toml;
+pub(crate) use write::{quote, quote_key};
 
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 

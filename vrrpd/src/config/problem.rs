@@ -8,11 +8,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 pub(super) const SHOWN: usize = 100;
 
 /// Byte range in the text.
-pub(super) type Span = Range<usize>;
+pub(crate) type Span = Range<usize>;
 
 /// One fault.
 #[derive(Clone, Debug)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     title: String,
     at: (Span, String),
     also: Option<(Span, String)>,
@@ -22,18 +22,18 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(title: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+    pub(crate) fn new(title: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
         Self { title: title.into(), at: (span, label.into()), also: None, help: None, is_absence: false }
     }
 
     /// A second place, without which the first is not understood.
-    pub(super) fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+    pub(crate) fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.also = Some((span, label.into()));
         self
     }
 
     /// What would be right.
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -50,14 +50,14 @@ impl Problem {
 
 /// What a walk through the text finds.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     pub(super) problems: Vec<Problem>,
     /// Never shown, not even underlined: a daemon's errors end in a journal.
-    pub(super) secrets: Vec<Span>,
+    pub(crate) secrets: Vec<Span>,
 }
 
 impl Findings {
-    pub(super) fn push(&mut self, problem: Problem) {
+    pub(crate) fn push(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
 }
@@ -72,7 +72,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(super) fn new(origin: &str, text: &str, findings: Findings) -> Self {
+    pub(crate) fn new(origin: &str, text: &str, findings: Findings) -> Self {
         let mut list = findings.problems;
         list.sort_by_key(Problem::start);
         Self { origin: origin.to_owned(), text: mask(text, &findings.secrets), list }

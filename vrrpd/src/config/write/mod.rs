@@ -4,8 +4,8 @@ mod check;
 mod router;
 mod spell;
 
-use self::spell::quote_key;
-pub(super) use self::spell::{quote, scope_word};
+pub(super) use self::spell::scope_word;
+pub(crate) use self::spell::{quote, quote_key};
 use super::{Check, Config, Hook, Hooks, Mail, NotifyFifo, Subject, SyncGroup, Tracked, duration::spell};
 
 /// A key and its value as TOML.

@@ -161,7 +161,7 @@ pub(in crate::config) fn scope_word(scope: u8) -> String {
 }
 
 /// A basic string.
-pub(in crate::config) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {
@@ -173,7 +173,7 @@ pub(in crate::config) fn quote(text: &str) -> String {
     quoted + "\""
 }
 
-pub(super) fn quote_key(key: &str) -> String {
+pub(crate) fn quote_key(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) { key.to_owned() } else { quote(key) }
 }

@@ -1,0 +1,263 @@
+//! Statements into TOML.
+
+mod address;
+mod check;
+mod global;
+mod group;
+mod hook;
+mod instance;
+mod only;
+mod peer;
+mod route;
+mod track;
+mod value;
+mod write;
+
+use std::collections::HashSet;
+
+use self::{
+    check::Check,
+    global::Global,
+    write::{Remark, Writer},
+};
+pub(super) use self::{
+    check::{FILE, PROCESS, SCRIPT},
+    global::GLOBAL,
+    group::{GROUP, Group},
+    hook::Notifying,
+    instance::{AUTHENTICATION, INSTANCE, Instance},
+    track::Tracking,
+    value::{Context, Given},
+};
+use super::{
+    fault::{Faults, Source},
+    files::Surroundings,
+    report::{Report, Severity},
+    text::Place,
+    tree::Statement,
+    vocabulary::{Keyword, Target, carry, harmless, unsupported, walk},
+};
+
+/// The first preference that keepalived gives to a rule without one; it counts down.
+const FIRST_PREFERENCE: u32 = 16_384;
+
+/// Everything that is converted.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    global: Global,
+    checks: Vec<Check>,
+    instances: Vec<Instance>,
+    groups: Vec<Group>,
+    remarks: Vec<Remark>,
+}
+
+impl Target for Model {
+    fn remark(&mut self, place: Place, text: String) {
+        self.remarks.push(Remark { place, text });
+    }
+}
+
+const IPVS: &str = "there is no IPVS";
+const STATIC: &str = "configure it with the system's own means: it does not move with the role";
+
+/// The keywords outside all blocks.
+pub(super) const TOP: &[Keyword<Model>] = &[
+    carry("global_defs", "", "its keys stand at the top of the file", global_defs),
+    carry("vrrp_instance", "[vrrp_instance.NAME]", "", vrrp_instance),
+    carry("vrrp_sync_group", "[vrrp_sync_group.NAME]", "", vrrp_sync_group),
+    carry("vrrp_script", "[vrrp_script.NAME]", "", |model, statement, context| {
+        check(model, "vrrp_script", SCRIPT, statement, context);
+    }),
+    carry("vrrp_track_process", "[vrrp_process.NAME]", "", |model, statement, context| {
+        check(model, "vrrp_track_process", PROCESS, statement, context);
+    }),
+    carry("track_process", "[vrrp_process.NAME]", "as `vrrp_track_process`", |model, statement, context| {
+        check(model, "vrrp_track_process", PROCESS, statement, context);
+    }),
+    carry("track_file", "[vrrp_file.NAME]", "", |model, statement, context| {
+        check(model, "track_file", FILE, statement, context);
+    }),
+    carry("vrrp_track_file", "[vrrp_file.NAME]", "as `track_file`", |model, statement, context| {
+        check(model, "track_file", FILE, statement, context);
+    }),
+    unsupported("static_ipaddress", STATIC),
+    unsupported("static_routes", STATIC),
+    unsupported("static_rules", STATIC),
+    unsupported("track_group", "static addresses and routes are not there to be tracked"),
+    unsupported("bfd_instance", "there is no BFD"),
+    unsupported("garp_group", "rounds of gratuitous ARP are not spread"),
+    unsupported("linkbeat_interfaces", "links are watched by netlink"),
+    unsupported("interface_up_down_delays", "a change of a link counts at once"),
+    unsupported("virtual_server", IPVS),
+    unsupported("virtual_server_group", IPVS),
+    unsupported("SSL", IPVS),
+    unsupported("net_namespace", "start vrrpd in the namespace: NetworkNamespacePath in systemd"),
+    harmless("net_namespace_ipvs", IPVS),
+    harmless("namespace_with_ipsets", "XDP does what the firewall was for"),
+    unsupported("instance", "name the control socket with --socket"),
+    harmless("use_pid_dir", "there are no pid files"),
+    unsupported("linkbeat_use_polling", "links are watched by netlink"),
+    harmless("child_wait_time", "vrrpd is one process"),
+];
+
+fn global_defs(model: &mut Model, statement: &Statement, context: &mut Context<'_>) {
+    context.extra(statement, statement.arguments());
+    if let Some(block) = context.block(statement) {
+        walk(&[GLOBAL], &mut model.global, block, context);
+    }
+}
+
+fn vrrp_instance(model: &mut Model, statement: &Statement, context: &mut Context<'_>) {
+    let Some((name, block)) = context.named(statement) else { return };
+    let mut instance = Instance::new(name.text.clone(), statement.place);
+    walk(&[INSTANCE, Instance::KEYWORDS_TRACK, Instance::KEYWORDS_NOTIFY], &mut instance, block, context);
+    model.instances.push(instance);
+}
+
+fn vrrp_sync_group(model: &mut Model, statement: &Statement, context: &mut Context<'_>) {
+    let Some((name, block)) = context.named(statement) else { return };
+    let mut group = Group::new(name.text.clone(), statement.place);
+    walk(&[GROUP, Group::KEYWORDS_TRACK, Group::KEYWORDS_NOTIFY], &mut group, block, context);
+    model.groups.push(group);
+}
+
+fn check(
+    model: &mut Model,
+    keyword: &'static str,
+    keywords: &'static [Keyword<Check>],
+    statement: &Statement,
+    context: &mut Context<'_>,
+) {
+    let Some((name, block)) = context.named(statement) else { return };
+    let mut check = Check::new(name.text.clone(), statement.place, keyword);
+    walk(&[keywords], &mut check, block, context);
+    model.checks.push(check);
+}
+
+/// What a conversion works on.
+pub(super) struct Input<'a> {
+    pub(super) surroundings: &'a dyn Surroundings,
+    pub(super) files: &'a [Source],
+    pub(super) statements: &'a [Statement],
+}
+
+/// The TOML for the statements and how many routers are in it; worth something only if `faults` is empty afterwards.
+pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Report) -> (String, usize) {
+    let mut context = Context {
+        surroundings: input.surroundings,
+        files: input.files,
+        faults,
+        report,
+        next_preference: FIRST_PREFERENCE,
+    };
+    let mut model = Model::default();
+    walk(&[TOP], &mut model, input.statements, &mut context);
+    model.names_once(&mut context);
+    model.references(&mut context);
+    model.leave_out(&mut context);
+    model.mail(&mut context);
+    let routers = model.instances.len();
+    (model.write(&mut context), routers)
+}
+
+impl Model {
+    fn names_once(&self, context: &mut Context<'_>) {
+        let instances = self.instances.iter().map(|one| ("vrrp_instance", &one.name, one.place));
+        let groups = self.groups.iter().map(|one| ("vrrp_sync_group", &one.name, one.place));
+        let checks = self.checks.iter().map(|one| (one.keyword, &one.name, one.place));
+        let mut seen = std::collections::HashMap::new();
+        for (kind, name, place) in instances.chain(groups).chain(checks) {
+            if let Some(first) = seen.insert((kind, name), place) {
+                let title = format!("`{kind} {name}` twice");
+                let also = (first, "first here");
+                context.faults.push_with(place, title, "again here", also, "give one of them another name");
+            }
+        }
+    }
+
+    /// What is tracked is defined, and who is in a group is there.
+    fn references(&self, context: &mut Context<'_>) {
+        let checks: HashSet<_> =
+            self.checks.iter().map(|check| (check.keyword, check.name.as_str())).collect();
+        let tracks = self.instances.iter().map(|one| &one.tracks);
+        for tracks in tracks.chain(self.groups.iter().map(|one| &one.tracks)) {
+            tracks.check(|keyword, name| checks.contains(&(keyword, name)), context);
+        }
+        let names: HashSet<_> = self.instances.iter().map(|one| one.name.as_str()).collect();
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        for member in members.filter(|member| !names.contains(member.text.as_str())) {
+            let title = format!("no `vrrp_instance` is called `{}`", member.text);
+            let help = format!("define it: vrrp_instance {} {{ ... }}", member.text);
+            context.faults.push(member.place, title, "expected the name of an instance", help);
+        }
+        for check in &self.checks {
+            check.check(context);
+        }
+    }
+
+    /// Leaves out instances that cannot be carried over, and groups that lose their members by that.
+    fn leave_out(&mut self, context: &mut Context<'_>) {
+        let (global, remarks) = (&self.global, &mut self.remarks);
+        let mut leave = |keyword: &str, name: &str, place, why: &str, context: &mut Context<'_>| {
+            context.report.push(
+                Severity::Unsupported,
+                place,
+                keyword,
+                format!("`{name}` is left out: {why}"),
+            );
+            remarks.push(Remark { place, text: format!("{keyword} {name} is left out: {why}") });
+        };
+        let mut gone = HashSet::new();
+        self.instances.retain_mut(|instance| {
+            let why = instance.check(global, context);
+            if let Some(why) = why {
+                leave("vrrp_instance", &instance.name, instance.place, why, context);
+                gone.insert(instance.name.clone());
+            }
+            why.is_none()
+        });
+        self.groups.retain_mut(|group| {
+            group.members.retain(|member| !gone.contains(&member.text));
+            let enough = group.members.len() >= 2;
+            if !enough {
+                let why = "a group has two members or more";
+                leave("vrrp_sync_group", &group.name, group.place, why, context);
+            }
+            enough
+        });
+    }
+
+    fn mail(&mut self, context: &mut Context<'_>) {
+        let Some(nobody) = self.global.check_mail(context) else { return };
+        let of_instances = self.instances.iter_mut().map(|one| &mut one.hooks);
+        for hooks in of_instances.chain(self.groups.iter_mut().map(|one| &mut one.hooks)) {
+            hooks.without_mail(nobody, context);
+        }
+    }
+
+    fn write(&mut self, context: &mut Context<'_>) -> String {
+        let hooks =
+            self.instances.iter().map(|one| &one.hooks).chain(self.groups.iter().map(|one| &one.hooks));
+        let scripts = hooks.into_iter().any(hook::Hooks::has_scripts)
+            || self.checks.iter().any(|check| check.keyword == "vrrp_script" && check.user.is_none());
+        let user = self.global.default_user(scripts, context);
+        let name = context.files.first().map_or("", |source| source.name.as_str());
+        let mut out = format!("# Made from {name} by `vrrpd import`.\n\n");
+        let mut writer = Writer { out: &mut out, context };
+        self.global.write(user, &mut writer);
+        for check in &self.checks {
+            check.write(&mut writer);
+        }
+        for instance in &self.instances {
+            instance.write(&self.global, &mut writer);
+        }
+        for group in &self.groups {
+            group.write(&mut writer);
+        }
+        if !self.remarks.is_empty() {
+            *writer.out += "\n# Not carried over:\n";
+            writer.remarks(&self.remarks);
+        }
+        out
+    }
+}

@@ -1,0 +1,205 @@
+//! `global_defs`.
+
+mod keywords;
+
+use std::time::Duration;
+
+use super::{
+    Context, Given,
+    hook::{Script, script_and_user},
+    write::{Item, Remark, Writer, spell},
+};
+use crate::{
+    config::quote,
+    keepalived::{report::Severity, text::Place, tree::Statement, vocabulary::Target},
+};
+
+pub(in crate::keepalived) use self::keywords::GLOBAL;
+pub(super) use self::keywords::LOSING;
+
+/// What holds for all.
+#[derive(Debug, Default)]
+pub(in crate::keepalived) struct Global {
+    router_id: Option<Given<String>>,
+    script_user: Option<Given<String>>,
+    fifo: Option<Given<String>>,
+    fifo_script: Option<Given<Script>>,
+    mail_to: Vec<Item>,
+    /// Some of the addresses could not be carried over.
+    mail_lost: bool,
+    mail_from: Option<Given<String>>,
+    smtp_server: Option<Given<String>>,
+    smtp_helo_name: Option<Given<String>>,
+    smtp_connect_timeout: Option<Given<Duration>>,
+    smtp_alert: Option<Given<bool>>,
+    smtp_alert_vrrp: Option<Given<bool>>,
+    pub(super) version: Option<Given<i64>>,
+    pub(super) garp: Garp,
+    pub(super) strict: Option<Given<bool>>,
+    pub(super) v3_checksum_as_v2: Option<Given<bool>>,
+    remarks: Vec<Remark>,
+}
+
+/// The three keywords that become `garp`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::keepalived) struct Garp {
+    pub(super) repeat: Option<Given<i64>>,
+    pub(super) delay: Option<Given<i64>>,
+    pub(super) refresh: Option<Given<i64>>,
+}
+
+impl Target for Global {
+    fn remark(&mut self, place: Place, text: String) {
+        self.remarks.push(Remark { place, text });
+    }
+}
+
+/// Who runs scripts in keepalived if nothing is said, and there is such a user; otherwise root.
+const DEFAULT_USER: &str = "keepalived_script";
+
+/// What is said of mails that nobody reads.
+pub(super) type Nobody = (Severity, &'static str);
+
+/// The one word after the keyword.
+fn text(statement: &Statement, expected: &str, context: &mut Context<'_>) -> Option<Given<String>> {
+    let word = context.one(statement, expected)?;
+    if word.text.is_empty() || word.text.len() > 255 || word.text.contains(char::is_control) {
+        context.wrong(word, "expected 1 to 255 printable bytes");
+        return None;
+    }
+    Some(Given { value: word.text.clone(), place: statement.place })
+}
+
+/// `notify_fifo PATH [USER [GROUP]]`.
+fn fifo(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
+    context.no_block(statement);
+    let Some((path, owner)) = statement.arguments().split_first() else {
+        context.one(statement, "a path");
+        return;
+    };
+    if let Some(owner) = owner.first() {
+        let note = "the FIFO belongs to the user that vrrpd runs as";
+        context.report.push(Severity::Unsupported, owner.place, statement.keyword(), note);
+    }
+    let value = Some(Given { value: path.text.clone(), place: statement.place });
+    context.set(statement, &mut global.fifo, value);
+}
+
+fn fifo_script(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
+    let value = script_and_user(statement, context).map(|value| Given { value, place: statement.place });
+    context.set(statement, &mut global.fifo_script, value);
+}
+
+fn notification_email(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
+    let Some(block) = context.block(statement) else { return };
+    for line in block {
+        context.no_block(line);
+        for word in &line.words {
+            if word.text.contains('@') {
+                global.mail_to.push(Item { toml: quote(&word.text), place: word.place });
+            } else {
+                global.mail_lost = true;
+                let note = format!("`{}` is left out: an address here has an @", word.text);
+                context.report.push(Severity::Unsupported, word.place, statement.keyword(), note.clone());
+                global.remark(word.place, note);
+            }
+        }
+    }
+}
+
+/// `smtp_server HOST [PORT]`.
+fn smtp_server(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
+    context.no_block(statement);
+    let (host, port) = match statement.arguments() {
+        [] => {
+            context.one(statement, "a host");
+            return;
+        }
+        [host] => (host, None),
+        [host, port, extra @ ..] => {
+            context.extra(statement, extra);
+            let Some(port) = context.number(port, 1..=65_535) else { return };
+            (host, Some(port))
+        }
+    };
+    let value = match (host.text.contains(':'), port) {
+        (false, None) => host.text.clone(),
+        (false, Some(port)) => format!("{}:{port}", host.text),
+        (true, None) => format!("[{}]", host.text),
+        (true, Some(port)) => format!("[{}]:{port}", host.text),
+    };
+    context.set(statement, &mut global.smtp_server, Some(Given { value, place: statement.place }));
+}
+
+/// `vrrp_min_garp`: one gratuitous ARP, once.
+fn min_garp(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
+    if let Some(Given { value: true, place }) = context.boolean(statement) {
+        global.garp.repeat = Some(Given { value: 1, place });
+        global.garp.delay = Some(Given { value: 0, place });
+    }
+}
+
+impl Global {
+    /// Who runs the scripts that say nothing of it: the user that keepalived looks for, if there is one.
+    pub(super) fn default_user(&self, scripts: bool, context: &Context<'_>) -> Option<&'static str> {
+        let unsaid = scripts && self.script_user.is_none();
+        (unsaid && context.surroundings.has_user(DEFAULT_USER)).then_some(DEFAULT_USER)
+    }
+
+    pub(super) fn write(&self, default_user: Option<&str>, writer: &mut Writer<'_, '_>) {
+        writer.string("router_id", self.router_id.as_ref());
+        writer.string("script_user", self.script_user.as_ref());
+        if let Some(user) = default_user {
+            writer.default("script_user", &quote(user));
+        }
+        writer.string("notify_fifo", self.fifo.as_ref());
+        if let Some(Given { value, place }) = &self.fifo_script {
+            writer.line("notify_fifo_script", &value.to_toml(), *place);
+        }
+        self.write_mail(writer);
+        writer.remarks(&self.remarks);
+    }
+
+    /// Says which settings are without effect because there is nobody to write to. `Some`: so it is, and why.
+    pub(super) fn check_mail(&self, context: &mut Context<'_>) -> Option<Nobody> {
+        let nobody = if self.mail_lost {
+            (Severity::Unsupported, "no address in notification_email is carried over")
+        } else {
+            (Severity::Harmless, "without notification_email there is nobody to write to, as in keepalived")
+        };
+        if !self.mail_to.is_empty() {
+            return None;
+        }
+        let texts = [
+            ("notification_email_from", &self.mail_from),
+            ("smtp_server", &self.smtp_server),
+            ("smtp_helo_name", &self.smtp_helo_name),
+        ];
+        let places = texts.into_iter().filter_map(|(key, given)| Some((key, given.as_ref()?.place)));
+        let timeout = self.smtp_connect_timeout.map(|given| ("smtp_connect_timeout", given.place));
+        let alert = self.smtp_alert().map(|given| ("smtp_alert", given.place));
+        for (key, place) in places.chain(timeout).chain(alert) {
+            context.report.push(nobody.0, place, key, nobody.1);
+        }
+        Some(nobody)
+    }
+
+    fn smtp_alert(&self) -> Option<Given<bool>> {
+        self.smtp_alert_vrrp.or(self.smtp_alert)
+    }
+
+    fn write_mail(&self, writer: &mut Writer<'_, '_>) {
+        if self.mail_to.is_empty() {
+            return;
+        }
+        writer.list("notification_email", &self.mail_to);
+        writer.string("notification_email_from", self.mail_from.as_ref());
+        writer.string("smtp_server", self.smtp_server.as_ref());
+        writer.string("smtp_helo_name", self.smtp_helo_name.as_ref());
+        if let Some(Given { value, place }) = self.smtp_connect_timeout {
+            writer.line("smtp_connect_timeout", &spell(value), place);
+        }
+        writer.default("smtp_tls", &quote("none"));
+        writer.show("smtp_alert", self.smtp_alert());
+    }
+}

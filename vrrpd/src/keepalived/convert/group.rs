@@ -1,0 +1,88 @@
+//! `vrrp_sync_group`.
+
+use super::{
+    Context, Given,
+    hook::{Hooks, Notifying},
+    track::{Tracking, Tracks},
+    write::{Item, Remark, Writer},
+};
+use crate::{
+    config::quote,
+    keepalived::{
+        text::Place,
+        tree::Statement,
+        vocabulary::{Keyword, Target, carry, different},
+        words::Word,
+    },
+};
+
+/// A group in the making.
+#[derive(Debug)]
+pub(in crate::keepalived) struct Group {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) members: Vec<Word>,
+    tracking_weight: Option<Given<bool>>,
+    pub(super) tracks: Tracks,
+    pub(super) hooks: Hooks,
+    remarks: Vec<Remark>,
+}
+
+impl Target for Group {
+    fn remark(&mut self, place: Place, text: String) {
+        self.remarks.push(Remark { place, text });
+    }
+}
+
+impl Tracking for Group {
+    fn tracks(&mut self) -> &mut Tracks {
+        &mut self.tracks
+    }
+}
+
+impl Notifying for Group {
+    fn hooks(&mut self) -> &mut Hooks {
+        &mut self.hooks
+    }
+}
+
+pub(in crate::keepalived) const GROUP: &[Keyword<Group>] = &[
+    carry("group", "group", "two members or more", members),
+    carry("sync_group_tracking_weight", "sync_group_tracking_weight", "", |group, statement, context| {
+        let value = context.boolean(statement);
+        context.set(statement, &mut group.tracking_weight, value);
+    }),
+    different("global_tracking", "deprecated: give the group its own track_ blocks"),
+];
+
+fn members(group: &mut Group, statement: &Statement, context: &mut Context<'_>) {
+    let Some(block) = context.block(statement) else { return };
+    for line in block {
+        context.no_block(line);
+        group.members.extend(line.words.iter().cloned());
+    }
+}
+
+impl Group {
+    pub(super) fn new(name: String, place: Place) -> Self {
+        Self {
+            name,
+            place,
+            members: Vec::new(),
+            tracking_weight: None,
+            tracks: Tracks::default(),
+            hooks: Hooks::default(),
+            remarks: Vec::new(),
+        }
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer<'_, '_>) {
+        writer.head("vrrp_sync_group", &self.name, self.place);
+        let members = self.members.iter().map(|word| Item { toml: quote(&word.text), place: word.place });
+        writer.list("group", &members.collect::<Vec<_>>());
+        writer.show("sync_group_tracking_weight", self.tracking_weight);
+        self.tracks.write(writer);
+        self.hooks.write(writer);
+        writer.remarks(&self.remarks);
+    }
+}

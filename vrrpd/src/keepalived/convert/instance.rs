@@ -1,0 +1,236 @@
+//! `vrrp_instance`.
+
+mod finish;
+mod keywords;
+
+use std::{net::Ipv4Addr, time::Duration};
+
+pub(in crate::keepalived) use self::keywords::{AUTHENTICATION, INSTANCE};
+use super::{
+    Context, Given,
+    address::{self, Vip},
+    global::Garp,
+    hook::{Hooks, Notifying},
+    only,
+    peer::{self, Peer},
+    route,
+    track::{Tracking, Tracks},
+    write::{Item, Remark},
+};
+use crate::keepalived::{
+    report::Severity,
+    text::Place,
+    tree::Statement,
+    vocabulary::{Target, walk},
+};
+
+/// A router in the making.
+#[derive(Debug)]
+pub(in crate::keepalived) struct Instance {
+    pub(super) name: String,
+    pub(super) place: Place,
+    interface: Option<Given<String>>,
+    /// Whether MASTER.
+    state: Option<Given<bool>>,
+    vrid: Option<Given<i64>>,
+    version: Option<Given<i64>>,
+    priority: Option<Given<i64>>,
+    advert_int: Option<Given<Duration>>,
+    preempt: Option<Given<bool>>,
+    preempt_delay: Option<Given<Duration>>,
+    accept: Option<Given<bool>>,
+    strict: Option<Given<bool>>,
+    mcast_src_ip: Option<Given<Ipv4Addr>>,
+    use_vmac: Option<Given<()>>,
+    v3_checksum_as_v2: Option<Given<bool>>,
+    garp: Garp,
+    /// Whether PASS.
+    auth_type: Option<Given<bool>>,
+    auth_pass: Option<Given<String>>,
+    dont_track_primary: Option<Given<bool>>,
+    unicast: Unicast,
+    vips: Vec<Vip>,
+    excluded: Vec<Vip>,
+    routes: Vec<Item>,
+    rules: Vec<Item>,
+    native_ipv6: Option<Place>,
+    pub(super) tracks: Tracks,
+    pub(super) hooks: Hooks,
+    remarks: Vec<Remark>,
+}
+
+/// The `unicast` keywords.
+#[derive(Debug, Default)]
+struct Unicast {
+    src_ip: Option<Given<Ipv4Addr>>,
+    ttl: Option<Given<i64>>,
+    peers: Vec<Peer>,
+    /// The block, even if nothing in it is carried over.
+    block: Option<Place>,
+    check_src: Option<Given<bool>>,
+}
+
+impl Target for Instance {
+    fn remark(&mut self, place: Place, text: String) {
+        self.remarks.push(Remark { place, text });
+    }
+}
+
+impl Tracking for Instance {
+    fn tracks(&mut self) -> &mut Tracks {
+        &mut self.tracks
+    }
+}
+
+impl Notifying for Instance {
+    fn hooks(&mut self) -> &mut Hooks {
+        &mut self.hooks
+    }
+}
+
+impl Instance {
+    pub(super) fn new(name: String, place: Place) -> Self {
+        Self {
+            name,
+            place,
+            interface: None,
+            state: None,
+            vrid: None,
+            version: None,
+            priority: None,
+            advert_int: None,
+            preempt: None,
+            preempt_delay: None,
+            accept: None,
+            strict: None,
+            mcast_src_ip: None,
+            use_vmac: None,
+            v3_checksum_as_v2: None,
+            garp: Garp::default(),
+            auth_type: None,
+            auth_pass: None,
+            dont_track_primary: None,
+            unicast: Unicast::default(),
+            vips: Vec::new(),
+            excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
+            native_ipv6: None,
+            tracks: Tracks::default(),
+            hooks: Hooks::default(),
+            remarks: Vec::new(),
+        }
+    }
+
+    fn state(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let Some(word) = context.one(statement, "MASTER or BACKUP") else { return };
+        let value = match word.text.as_str() {
+            "MASTER" => true,
+            "BACKUP" => false,
+            _ => return context.wrong(word, "expected MASTER or BACKUP"),
+        };
+        context.set(statement, &mut self.state, Some(Given { value, place: statement.place }));
+    }
+
+    fn interface(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let word = context.one(statement, "the name of an interface");
+        let value = word.map(|word| Given { value: word.text.clone(), place: statement.place });
+        context.set(statement, &mut self.interface, value);
+    }
+
+    /// keepalived takes 0.01 to 255 seconds and rounds to what the version can say.
+    fn advert_int(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let value = context.timer(statement, Duration::from_millis(10)..=Duration::from_secs(255));
+        context.set(statement, &mut self.advert_int, value);
+    }
+
+    fn use_vmac(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        context.no_block(statement);
+        if let [first, ..] = statement.arguments() {
+            let note = format!(
+                "there is no macvlan, so none is called `{}` and none has a MAC of its own",
+                first.text
+            );
+            context.note(Severity::Different, statement, note);
+        }
+        let value = Some(Given { value: (), place: statement.place });
+        context.set(statement, &mut self.use_vmac, value);
+    }
+
+    /// `nopreempt`, `preempt`, `accept` and `no_accept`: words without a value.
+    fn switch(
+        field: &mut Option<Given<bool>>,
+        value: bool,
+        statement: &Statement,
+        context: &mut Context<'_>,
+    ) {
+        context.no_block(statement);
+        context.extra(statement, statement.arguments());
+        *field = Some(Given { value, place: statement.place });
+    }
+
+    fn source(field: &mut Option<Given<Ipv4Addr>>, statement: &Statement, context: &mut Context<'_>) {
+        let Some(word) = context.one(statement, "an IP address") else { return };
+        let value = context.ipv4(statement.keyword(), word);
+        context.set(statement, field, value.map(|value| Given { value, place: statement.place }));
+    }
+
+    fn authentication(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        context.extra(statement, statement.arguments());
+        if let Some(block) = context.block(statement) {
+            walk(&[AUTHENTICATION], self, block, context);
+        }
+    }
+
+    fn auth_type(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let Some(word) = context.one(statement, "PASS or AH") else { return };
+        let value = match word.text.as_str() {
+            "PASS" => true,
+            "AH" => false,
+            _ => return context.wrong(word, "expected PASS or AH"),
+        };
+        context.set(statement, &mut self.auth_type, Some(Given { value, place: statement.place }));
+    }
+
+    /// The first eight bytes count.
+    fn auth_pass(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        context.faults.secrets.extend(statement.arguments().iter().map(|word| word.place));
+        let Some(word) = context.one(statement, "a password") else { return };
+        let printable = word.text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if word.text.is_empty() || !printable {
+            let help = "keepalived and vrrpd must have the same eight bytes: choose ASCII on both sides";
+            let label = "expected 1 to 8 printable ASCII characters";
+            return context.faults.push(word.place, "bad password", label, help);
+        }
+        let value = word.text.get(..8).unwrap_or(&word.text).to_owned();
+        if value.len() < word.text.len() {
+            context.note(Severity::Harmless, statement, "cut to 8 characters, as in keepalived");
+        }
+        context.set(statement, &mut self.auth_pass, Some(Given { value, place: statement.place }));
+    }
+
+    fn virtual_ipaddress(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let vips = address::addresses(statement, context);
+        self.vips.extend(vips);
+    }
+
+    fn excluded(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let vips = address::addresses(statement, context);
+        self.excluded.extend(address::only_ipv4(statement.keyword(), vips, context));
+    }
+
+    fn unicast_peer(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        self.unicast.block = Some(statement.place);
+        self.unicast.peers.extend(peer::peers(statement, context));
+    }
+
+    fn routes(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let items = route::routes(statement, &mut self.remarks, context);
+        self.routes.extend(items);
+    }
+
+    fn rules(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let items = route::rules(statement, &mut self.remarks, context);
+        self.rules.extend(items);
+    }
+}

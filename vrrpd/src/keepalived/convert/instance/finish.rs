@@ -1,0 +1,261 @@
+//! How the keywords of an instance go together, and the table that they come to.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        Context, Given, address,
+        global::{Garp, Global},
+        value::IPV6,
+        write::{Item, Writer, spell},
+    },
+    Instance,
+};
+use crate::{
+    config::quote,
+    keepalived::{report::Severity, text::Place},
+};
+
+/// keepalived's `PRIORITY_OWNER`.
+const OWNER: i64 = 255;
+
+impl Instance {
+    /// Reports what is missing, and what keepalived makes of settings that contradict each other. `Some`: why the
+    /// instance is left out as a whole.
+    pub(in crate::keepalived::convert) fn check(
+        &mut self,
+        global: &Global,
+        context: &mut Context<'_>,
+    ) -> Option<&'static str> {
+        self.required(context);
+        self.version = self.version.or(global.version);
+        self.strict = self.strict.or(global.strict);
+        self.v3_checksum_as_v2 = self.v3_checksum_as_v2.or(global.v3_checksum_as_v2);
+        self.preemption(context);
+        self.round_interval(context);
+        self.accept_mode(context);
+        self.password(context);
+        self.peers(context);
+        self.left_out(context)
+    }
+
+    fn required(&self, context: &mut Context<'_>) {
+        let missing = [
+            ("interface", self.interface.is_none(), "interface eth0"),
+            ("virtual_router_id", self.vrid.is_none(), "virtual_router_id 51"),
+        ];
+        for (keyword, _, example) in missing.into_iter().filter(|(_, missing, _)| *missing) {
+            let title = format!("`{}` has no `{keyword}`", self.name);
+            let label = format!("expected `{keyword}` in this block");
+            context.faults.push(self.place, title, label, format!("add a line: {example}"));
+        }
+    }
+
+    /// With `state MASTER` keepalived drops both, and an owner preempts whatever it says.
+    fn preemption(&mut self, context: &mut Context<'_>) {
+        let master = self.state.is_some_and(|state| state.value);
+        let owner = self.priority.is_some_and(|priority| priority.value == OWNER);
+        let note = match (master, owner) {
+            (true, _) => "not with state MASTER: dropped, as in keepalived",
+            (false, true) => "without effect with priority 255: dropped",
+            (false, false) => "without effect with nopreempt: dropped",
+        };
+        let never = self.preempt.filter(|given| !given.value);
+        if let Some(Given { place, .. }) = never.filter(|_| master || owner) {
+            context.report.push(Severity::Harmless, place, "nopreempt", note);
+            self.preempt = None;
+        }
+        if (master || owner || never.is_some())
+            && let Some(Given { place, .. }) = self.preempt_delay.take()
+        {
+            context.report.push(Severity::Harmless, place, "preempt_delay", note);
+        }
+    }
+
+    fn is_version_3(&self) -> bool {
+        self.version.is_some_and(|version| version.value == 3)
+    }
+
+    fn round_interval(&mut self, context: &mut Context<'_>) {
+        let Some(Given { value, place }) = self.advert_int else { return };
+        let centiseconds = (value.as_millis() + 5) / 10;
+        let rounded = if self.is_version_3() {
+            Duration::from_millis(u64::try_from(centiseconds.clamp(1, 4095)).unwrap_or(1) * 10)
+        } else {
+            Duration::from_secs(u64::try_from(((value.as_millis() + 500) / 1000).clamp(1, 255)).unwrap_or(1))
+        };
+        if rounded != value {
+            let note = format!("rounded to {rounded:?}, as keepalived does");
+            context.report.push(Severity::Harmless, place, "advert_int", note);
+            self.advert_int = Some(Given { value: rounded, place });
+        }
+    }
+
+    fn accept_mode(&mut self, context: &mut Context<'_>) {
+        let Some(Given { value: true, place }) = self.strict else { return };
+        let note = "of its checks, only the accept mode is carried over";
+        context.report.push(Severity::Different, place, "strict_mode", note);
+        let owner = self.priority.is_some_and(|priority| priority.value == OWNER);
+        self.accept = self.accept.or(Some(Given { value: owner, place }));
+    }
+
+    fn password(&mut self, context: &mut Context<'_>) {
+        let place =
+            self.auth_type.map(|given| given.place).or(self.auth_pass.as_ref().map(|given| given.place));
+        let Some(place) = place else { return };
+        let complete = self.auth_type.is_some() && self.auth_pass.is_some();
+        let (severity, note) = match self.auth_type {
+            Some(Given { value: false, .. }) => (Severity::Unsupported, "AH is not supported: left out"),
+            _ if self.is_version_3() => (Severity::Harmless, "not in version 3: left out, as in keepalived"),
+            _ if complete => return,
+            _ => (Severity::Harmless, "a type and a password belong together: left out, as in keepalived"),
+        };
+        context.report.push(severity, place, "authentication", note);
+        (self.auth_type, self.auth_pass) = (None, None);
+    }
+
+    fn peers(&mut self, context: &mut Context<'_>) {
+        if self.unicast.block.is_none() {
+            if let Some(Given { place, .. }) = self.unicast.ttl.take() {
+                context.report.push(
+                    Severity::Harmless,
+                    place,
+                    "unicast_ttl",
+                    "no peers: without effect, as in keepalived",
+                );
+            }
+            if let Some(given) = self.unicast.src_ip.take() {
+                let note = "no peers: the source of multicast adverts, as in keepalived";
+                context.report.push(Severity::Harmless, given.place, "unicast_src_ip", note);
+                self.mcast_src_ip = self.mcast_src_ip.or(Some(given));
+            }
+            return;
+        }
+        self.unicast.src_ip = self.unicast.src_ip.or(self.mcast_src_ip.take());
+        let looks = self.unicast.check_src.is_some_and(|given| given.value);
+        if let Some(place) = self.unicast.block
+            && !looks
+            && !self.unicast.peers.iter().any(super::Peer::has_bounds)
+        {
+            let note = "adverts of hosts that are not listed are dropped, as with check_unicast_src";
+            context.report.push(Severity::Different, place, "unicast_peer", note);
+        }
+    }
+
+    /// Why it cannot be carried over at all.
+    fn left_out(&mut self, context: &mut Context<'_>) -> Option<&'static str> {
+        let is_v6 = self.vips.first().is_some_and(|vip| vip.address().is_ipv6());
+        if is_v6 || self.native_ipv6.is_some() {
+            return Some(IPV6);
+        }
+        let vips = std::mem::take(&mut self.vips);
+        self.vips = address::only_ipv4("virtual_ipaddress", vips, context);
+        if self.vips.is_empty() {
+            return Some("it has no virtual address that can be carried over");
+        }
+        self.excluded_once(context);
+        if self.unicast.block.is_some() && self.unicast.peers.is_empty() {
+            return Some("it has no peer that can be carried over");
+        }
+        None
+    }
+
+    /// An address is in one list.
+    fn excluded_once(&mut self, context: &mut Context<'_>) {
+        let vips = &self.vips;
+        self.excluded.retain(|excluded| {
+            let twice = vips.iter().any(|vip| vip.address() == excluded.address());
+            if twice {
+                let note = format!("{} is in virtual_ipaddress too: once here", excluded.address());
+                let keyword = "virtual_ipaddress_excluded";
+                context.report.push(Severity::Different, excluded.place(), keyword, note);
+            }
+            !twice
+        });
+    }
+
+    /// The table; `global` has the defaults.
+    pub(in crate::keepalived::convert) fn write(&self, global: &Global, writer: &mut Writer<'_, '_>) {
+        writer.head("vrrp_instance", &self.name, self.place);
+        writer.string("interface", self.interface.as_ref());
+        self.write_role(writer);
+        writer.show("accept", self.accept);
+        if let Some(Given { value, place }) = self.mcast_src_ip {
+            writer.line("mcast_src_ip", &quote(&value.to_string()), place);
+        }
+        match self.use_vmac {
+            Some(Given { place, .. }) => writer.line("use_vmac", "true", place),
+            None => writer.default("use_vmac", "false"),
+        }
+        if let Some(Given { value: true, place }) = self.v3_checksum_as_v2 {
+            writer.line("v3_checksum", &quote("rfc9568"), place);
+        }
+        write_garp(self.garp, global.garp, writer);
+        if let Some(Given { value, place }) = &self.auth_pass {
+            let table = format!("{{ auth_type = \"PASS\", auth_pass = {} }}", quote(value));
+            writer.line("authentication", &table, *place);
+        }
+        self.write_unicast(writer);
+        self.write_belongings(writer);
+        self.tracks.write(writer);
+        writer.show("dont_track_primary", self.dont_track_primary);
+        self.hooks.write(writer);
+        writer.remarks(&self.remarks);
+    }
+
+    fn write_role(&self, writer: &mut Writer<'_, '_>) {
+        match self.state {
+            Some(Given { value, place }) => {
+                writer.line("state", &quote(if value { "MASTER" } else { "BACKUP" }), place);
+            }
+            None => writer.default("state", &quote("BACKUP")),
+        }
+        writer.show("virtual_router_id", self.vrid);
+        match self.version {
+            Some(given) => writer.show("version", Some(given)),
+            None => writer.default("version", "2"),
+        }
+        writer.show("priority", self.priority);
+        if let Some(Given { value, place }) = self.advert_int {
+            writer.line("advert_int", &spell(value), place);
+        }
+        writer.show("preempt", self.preempt);
+        if let Some(Given { value, place }) = self.preempt_delay {
+            writer.line("preempt_delay", &spell(value), place);
+        }
+    }
+
+    fn write_unicast(&self, writer: &mut Writer<'_, '_>) {
+        if let Some(Given { value, place }) = self.unicast.src_ip {
+            writer.line("unicast_src_ip", &quote(&value.to_string()), place);
+        }
+        writer.show("unicast_ttl", self.unicast.ttl);
+        let peers: Vec<Item> = self.unicast.peers.iter().map(super::Peer::to_item).collect();
+        writer.list("unicast_peer", &peers);
+    }
+
+    fn write_belongings(&self, writer: &mut Writer<'_, '_>) {
+        let items = |vips: &[super::Vip]| vips.iter().map(super::Vip::to_item).collect::<Vec<_>>();
+        writer.list("virtual_ipaddress", &items(&self.vips));
+        writer.list("virtual_ipaddress_excluded", &items(&self.excluded));
+        writer.list("virtual_routes", &self.routes);
+        writer.list("virtual_rules", &self.rules);
+    }
+}
+
+/// What the instance says, or else what holds for all.
+fn write_garp(own: Garp, global: Garp, writer: &mut Writer<'_, '_>) {
+    let repeat = own.repeat.or(global.repeat);
+    let delay = own.delay.or(global.delay);
+    let refresh = own.refresh.or(global.refresh);
+    let place: Option<Place> = [repeat, delay, refresh].into_iter().flatten().map(|given| given.place).next();
+    let Some(place) = place else { return };
+    let seconds = |seconds: u64| spell(Duration::from_secs(seconds));
+    let settings = [
+        repeat.map(|given| format!("repeat = {}", given.value)),
+        delay.map(|given| format!("delay = {}", seconds(given.value.unsigned_abs()))),
+        refresh.map(|given| format!("refresh = {}", seconds(given.value.unsigned_abs()))),
+    ];
+    let settings: Vec<String> = settings.into_iter().flatten().collect();
+    writer.line("garp", &format!("{{ {} }}", settings.join(", ")), place);
+}

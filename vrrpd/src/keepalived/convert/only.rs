@@ -1,0 +1,44 @@
+//! Keywords that say what vrrpd does anyway, or something that it cannot do.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::keepalived::{report::Severity, tree::Statement, vocabulary::Target};
+
+/// A number that must be `ours`.
+pub(super) fn number(
+    target: &mut impl Target,
+    statement: &Statement,
+    ours: i64,
+    note: &str,
+    context: &mut Context<'_>,
+) {
+    if let Some(given) = context.integer(statement, 0..=86_400) {
+        say(target, statement, given.value == ours, note, context);
+    }
+}
+
+/// A switch that must be off.
+pub(super) fn off(target: &mut impl Target, statement: &Statement, note: &str, context: &mut Context<'_>) {
+    if let Some(given) = context.boolean(statement) {
+        say(target, statement, !given.value, note, context);
+    }
+}
+
+/// Seconds that must be 0.
+pub(super) fn zero(target: &mut impl Target, statement: &Statement, note: &str, context: &mut Context<'_>) {
+    if let Some(given) = context.timer(statement, Duration::ZERO..=Duration::from_secs(86_400)) {
+        say(target, statement, given.value.is_zero(), note, context);
+    }
+}
+
+fn say(
+    target: &mut impl Target,
+    statement: &Statement,
+    is_ours: bool,
+    note: &str,
+    context: &mut Context<'_>,
+) {
+    let severity = if is_ours { Severity::Harmless } else { Severity::Unsupported };
+    context.leave(target, severity, statement, note);
+}

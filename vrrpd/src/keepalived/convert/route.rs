@@ -1,0 +1,230 @@
+//! `virtual_routes` and `virtual_rules`: lines in the words of `ip route` and `ip rule`.
+
+use std::net::IpAddr;
+
+use super::{
+    Context, address,
+    value::IPV6,
+    write::{Item, Remark},
+};
+use crate::{
+    config::quote,
+    keepalived::{report::Severity, tree::Statement, words::Word},
+};
+
+/// Why a line is not carried over.
+enum Stop {
+    /// It is broken, which has been said.
+    Fault,
+    /// It is left out: why.
+    Left(String),
+}
+
+/// Tables that have a name everywhere.
+const TABLES: [(&str, u32); 3] = [("default", 253), ("main", 254), ("local", 255)];
+
+const SEVERAL: &str = "routes with several ways are not supported";
+
+/// A line that is being read.
+struct Line<'s, 'c, 'd> {
+    words: std::slice::Iter<'s, Word>,
+    context: &'c mut Context<'d>,
+    /// The destination of a route.
+    to: Option<String>,
+    /// The kind of a route.
+    kind: Option<String>,
+    /// In our words.
+    options: Vec<String>,
+    has_preference: bool,
+}
+
+/// `virtual_routes`.
+pub(super) fn routes(
+    statement: &Statement,
+    remarks: &mut Vec<Remark>,
+    context: &mut Context<'_>,
+) -> Vec<Item> {
+    lines(statement, remarks, context, |line, entry| line.route(entry))
+}
+
+/// `virtual_rules`.
+pub(super) fn rules(
+    statement: &Statement,
+    remarks: &mut Vec<Remark>,
+    context: &mut Context<'_>,
+) -> Vec<Item> {
+    lines(statement, remarks, context, |line, entry| line.rule(entry))
+}
+
+/// The lines of a block that are carried over; remarks on the others.
+fn lines(
+    statement: &Statement,
+    remarks: &mut Vec<Remark>,
+    context: &mut Context<'_>,
+    read: for<'s, 'c, 'd> fn(&mut Line<'s, 'c, 'd>, &'s Statement) -> Result<Vec<String>, Stop>,
+) -> Vec<Item> {
+    let Some(block) = context.block(statement) else { return Vec::new() };
+    context.extra(statement, statement.arguments());
+    let mut items = Vec::new();
+    for entry in block {
+        context.no_block(entry);
+        let words = entry.words.iter();
+        let (to, kind, options) = (None, None, Vec::new());
+        let mut line = Line { words, context, to, kind, options, has_preference: false };
+        match read(&mut line, entry) {
+            Ok(words) => items.push(Item { toml: quote(&words.join(" ")), place: entry.place }),
+            Err(Stop::Fault) => {}
+            Err(Stop::Left(why)) => {
+                let line: Vec<&str> = entry.words.iter().map(|word| word.text.as_str()).collect();
+                let text = format!("`{}` is left out: {why}", line.join(" "));
+                context.report.push(Severity::Unsupported, entry.place, statement.keyword(), text.clone());
+                let text = format!("{}: {text}", statement.keyword());
+                remarks.push(Remark { place: entry.place, text });
+            }
+        }
+    }
+    items
+}
+
+impl<'s> Line<'s, '_, '_> {
+    fn route(&mut self, entry: &'s Statement) -> Result<Vec<String>, Stop> {
+        while let Some(word) = self.words.next() {
+            match word.text.as_str() {
+                kind @ ("unicast" | "blackhole" | "unreachable" | "prohibit") => {
+                    self.kind = Some(kind.to_owned());
+                }
+                "to" => {
+                    let destination = self.argument(word)?;
+                    self.to = Some(self.destination(destination)?);
+                }
+                "via" | "gw" => self.address(word, "via")?,
+                "src" => self.address(word, "src")?,
+                "dev" | "oif" => self.as_it_is(word, "dev")?,
+                "table" => self.table(word)?,
+                "metric" | "priority" | "preference" => self.number(word, "metric")?,
+                "scope" => self.as_it_is(word, "scope")?,
+                "protocol" => self.as_it_is(word, "proto")?,
+                "mtu" => self.number(word, "mtu")?,
+                "onlink" => self.options.push("onlink".to_owned()),
+                "no_track" => self.no_track(word),
+                "or" | "nexthop" => return Err(Stop::Left(SEVERAL.to_owned())),
+                text if self.to.is_none() && (text == "default" || text.contains(['.', ':'])) => {
+                    self.to = Some(self.destination(word)?);
+                }
+                _ => return Err(self.unknown(word, "ip route")),
+            }
+        }
+        let Some(to) = self.to.take() else {
+            let help = "write [src ADDRESS] DESTINATION via GATEWAY dev INTERFACE";
+            let label = "expected an address and a prefix";
+            self.context.faults.push(entry.place, "a route without a destination", label, help);
+            return Err(Stop::Fault);
+        };
+        Ok(self.kind.take().into_iter().chain([to]).chain(self.options.drain(..)).collect())
+    }
+
+    fn rule(&mut self, entry: &'s Statement) -> Result<Vec<String>, Stop> {
+        while let Some(word) = self.words.next() {
+            match word.text.as_str() {
+                option @ ("not" | "blackhole" | "unreachable" | "prohibit") => {
+                    self.options.push(option.to_owned());
+                }
+                "from" | "to" => self.prefix(word)?,
+                "iif" | "dev" => self.as_it_is(word, "iif")?,
+                option @ ("oif" | "tos" | "fwmark") => self.as_it_is(word, option)?,
+                "table" | "lookup" => self.table(word)?,
+                "priority" | "preference" | "order" => {
+                    self.number(word, "priority")?;
+                    self.has_preference = true;
+                }
+                "no_track" => self.no_track(word),
+                _ => return Err(self.unknown(word, "ip rule")),
+            }
+        }
+        if !self.has_preference {
+            // keepalived counts down from 16384, over all instances.
+            let preference = self.context.next_preference;
+            self.context.next_preference = preference.saturating_sub(1);
+            self.options.extend(["priority".to_owned(), preference.to_string()]);
+            let note = "no preference: the one that keepalived gives it is written out";
+            self.context.report.push(Severity::Harmless, entry.place, "virtual_rules", note);
+        }
+        Ok(self.options.drain(..).collect())
+    }
+
+    /// The word after an option.
+    fn argument(&mut self, option: &Word) -> Result<&'s Word, Stop> {
+        address::argument(option, &mut self.words, self.context).ok_or(Stop::Fault)
+    }
+
+    /// An option whose value is the same in our words.
+    fn as_it_is(&mut self, option: &Word, ours: &str) -> Result<(), Stop> {
+        let value = self.argument(option)?.text.clone();
+        self.options.extend([ours.to_owned(), value]);
+        Ok(())
+    }
+
+    fn number(&mut self, option: &Word, ours: &str) -> Result<(), Stop> {
+        let word = self.argument(option)?;
+        if word.text == "lock" {
+            return Err(Stop::Left("`lock` is not supported".to_owned()));
+        }
+        let number = self.context.number(word, 0..=i64::from(u32::MAX)).ok_or(Stop::Fault)?;
+        self.options.extend([ours.to_owned(), number.to_string()]);
+        Ok(())
+    }
+
+    fn address(&mut self, option: &Word, ours: &str) -> Result<(), Stop> {
+        let word = self.argument(option)?;
+        let address = self.context.address(word).ok_or(Stop::Fault)?;
+        if address.is_ipv6() {
+            return Err(Stop::Left(IPV6.to_owned()));
+        }
+        self.options.extend([ours.to_owned(), address.to_string()]);
+        Ok(())
+    }
+
+    fn table(&mut self, option: &Word) -> Result<(), Stop> {
+        let word = self.argument(option)?;
+        let named = TABLES.iter().find(|(name, _)| *name == word.text).map(|(_, number)| *number);
+        let Some(number) = named.or_else(|| word.text.parse().ok()) else {
+            return Err(Stop::Left(format!("give the number of the table `{}`", word.text)));
+        };
+        self.options.extend(["table".to_owned(), number.to_string()]);
+        Ok(())
+    }
+
+    /// `from` or `to` of a rule; `all` is what it is without.
+    fn prefix(&mut self, option: &Word) -> Result<(), Stop> {
+        let word = self.argument(option)?;
+        if !["all", "any", "default"].contains(&word.text.as_str()) {
+            let prefix = self.destination(word)?;
+            self.options.extend([option.text.clone(), prefix]);
+        }
+        Ok(())
+    }
+
+    fn destination(&mut self, word: &Word) -> Result<String, Stop> {
+        if word.text == "default" {
+            return Ok(word.text.clone());
+        }
+        match self.context.net(word).ok_or(Stop::Fault)? {
+            (IpAddr::V4(address), length) => Ok(format!("{address}/{length}")),
+            (IpAddr::V6(_), _) => Err(Stop::Left(IPV6.to_owned())),
+        }
+    }
+
+    fn no_track(&mut self, word: &Word) {
+        let note = "what somebody removes comes back";
+        self.context.report.push(Severity::Different, word.place, "no_track", note);
+    }
+
+    /// A word that is none of ours is an option that we have not; anything else is a slip.
+    fn unknown(&mut self, word: &Word, command: &str) -> Stop {
+        if word.text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return Stop::Left(format!("`{}` is not supported", word.text));
+        }
+        self.context.wrong(word, &format!("expected an option of `{command}`"));
+        Stop::Fault
+    }
+}

@@ -1,0 +1,169 @@
+//! What instances and groups track.
+
+use super::{
+    Context,
+    write::{Item, Writer},
+};
+use crate::{
+    config::quote,
+    keepalived::{
+        report::Severity,
+        text::Place,
+        tree::Statement,
+        vocabulary::{Keyword, Target, carry, unsupported},
+    },
+};
+
+/// One entry of a `track_` block.
+#[derive(Clone, Debug)]
+struct Entry {
+    name: String,
+    weight: Option<i64>,
+    reverse: Option<bool>,
+    place: Place,
+}
+
+/// What is tracked, by kind.
+#[derive(Clone, Debug, Default)]
+pub(in crate::keepalived) struct Tracks {
+    lists: [Vec<Entry>; 4],
+}
+
+/// A `track_` keyword.
+struct Kind {
+    key: &'static str,
+    /// What an entry calls its subject.
+    name: &'static str,
+    /// The keywords of the block that defines the subjects; none for interfaces.
+    defined_by: &'static str,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind { key: "track_script", name: "name", defined_by: "vrrp_script" },
+    Kind { key: "track_process", name: "name", defined_by: "vrrp_track_process" },
+    Kind { key: "track_file", name: "name", defined_by: "track_file" },
+    Kind { key: "track_interface", name: "interface", defined_by: "" },
+];
+
+/// Instances and groups.
+pub(in crate::keepalived) trait Tracking: Target + Sized + 'static {
+    const KEYWORDS_TRACK: &'static [Keyword<Self>] = &[
+        carry("track_script", "track_script", "", track::<Self, 0>),
+        carry("track_process", "track_process", "", track::<Self, 1>),
+        carry("vrrp_track_process", "track_process", "as `track_process`", track::<Self, 1>),
+        carry("track_file", "track_file", "", track::<Self, 2>),
+        carry("vrrp_track_file", "track_file", "as `track_file`", track::<Self, 2>),
+        carry("track_interface", "track_interface", "", track::<Self, 3>),
+        unsupported("track_bfd", "there is no BFD"),
+    ];
+
+    fn tracks(&mut self) -> &mut Tracks;
+}
+
+fn track<T: Tracking, const KIND: usize>(target: &mut T, statement: &Statement, context: &mut Context<'_>) {
+    let Some(block) = context.block(statement) else { return };
+    context.extra(statement, statement.arguments());
+    for line in block {
+        context.no_block(line);
+        if let Some(entry) = entry(line, KIND, context)
+            && let Some(list) = target.tracks().lists.get_mut(KIND)
+        {
+            if list.iter().any(|known| known.name == entry.name) {
+                context.note(
+                    Severity::Harmless,
+                    line,
+                    "tracked twice: the first entry counts, as in keepalived",
+                );
+            } else {
+                list.push(entry);
+            }
+        }
+    }
+}
+
+/// `NAME [weight N] [reverse|noreverse]`.
+fn entry(line: &Statement, kind: usize, context: &mut Context<'_>) -> Option<Entry> {
+    let mut entry = Entry { name: line.keyword().to_owned(), weight: None, reverse: None, place: line.place };
+    let mut words = line.arguments().iter();
+    while let Some(word) = words.next() {
+        match word.text.as_str() {
+            "weight" => {
+                let Some(number) = words.next() else {
+                    let help = "write weight N";
+                    context.faults.push(
+                        word.place,
+                        "`weight` without a value",
+                        "expected a number after this",
+                        help,
+                    );
+                    return None;
+                };
+                entry.weight = Some(weight(number, kind, context)?);
+            }
+            "reverse" => entry.reverse = Some(true),
+            "noreverse" | "no_reverse" => entry.reverse = Some(false),
+            _ => {
+                context.wrong(
+                    word,
+                    "expected weight, reverse, noreverse or the end of the line: one name to a line",
+                );
+                return None;
+            }
+        }
+    }
+    Some(entry)
+}
+
+/// A weight as keepalived takes it, brought within -253..=253.
+pub(super) fn weight(
+    word: &crate::keepalived::words::Word,
+    kind: usize,
+    context: &mut Context<'_>,
+) -> Option<i64> {
+    let range = if kind == FILE { -2_147_483_647..=2_147_483_647 } else { -254..=254 };
+    let weight = context.number(word, range)?;
+    let clamped = weight.clamp(-253, 253);
+    if clamped != weight {
+        let severity = if kind == FILE || kind == PROCESS { Severity::Different } else { Severity::Harmless };
+        context.report.push(severity, word.place, "weight", format!("{weight} is {clamped} here"));
+    }
+    Some(clamped)
+}
+
+pub(super) const SCRIPT: usize = 0;
+pub(super) const PROCESS: usize = 1;
+pub(super) const FILE: usize = 2;
+
+impl Tracks {
+    /// Reports every name that nothing defines.
+    pub(super) fn check(&self, defined: impl Fn(&str, &str) -> bool, context: &mut Context<'_>) {
+        for (kind, list) in KINDS.iter().zip(&self.lists) {
+            for entry in list
+                .iter()
+                .filter(|entry| !kind.defined_by.is_empty() && !defined(kind.defined_by, &entry.name))
+            {
+                let title = format!("no `{}` is called `{}`", kind.defined_by, entry.name);
+                let help = format!("define it: {} {} {{ ... }}", kind.defined_by, entry.name);
+                context.faults.push(entry.place, title, "expected the name of one that is defined", help);
+            }
+        }
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer<'_, '_>) {
+        for (kind, list) in KINDS.iter().zip(&self.lists) {
+            let items: Vec<Item> = list.iter().map(|entry| entry.to_item(kind.name)).collect();
+            writer.list(kind.key, &items);
+        }
+    }
+}
+
+impl Entry {
+    fn to_item(&self, name: &str) -> Item {
+        let subject = quote(&self.name);
+        let weight = self.weight.map(|weight| format!(", weight = {weight}"));
+        let reverse = self.reverse.map(|reverse| format!(", reverse = {reverse}"));
+        let more: String = [weight, reverse].into_iter().flatten().collect();
+        let toml = if more.is_empty() { subject } else { format!("{{ {name} = {subject}{more} }}") };
+        Item { toml, place: self.place }
+    }
+}

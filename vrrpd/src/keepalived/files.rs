@@ -1,0 +1,132 @@
+//! What lies around a configuration: its files, and the machine that it is for.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 4 << 20;
+
+/// What the reader asks of the machine. Everything else is pure.
+pub trait Surroundings {
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// It is not to be read, no regular file, or larger than 4 MiB.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The files that a pattern with `*`, `?` and `[...]` matches, in the order of their names. No directories.
+    ///
+    /// # Errors
+    /// It is no pattern, or a directory is not to be read.
+    fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>>;
+
+    /// The name of the host up to its first dot: what `@id` compares with unless it is told otherwise.
+    fn host_name(&self) -> String;
+
+    /// Whether there is a user of that name.
+    fn has_user(&self, name: &str) -> bool;
+}
+
+/// This machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ThisHost;
+
+impl Surroundings for ThisHost {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 4 MiB"));
+        }
+        Ok(bytes)
+    }
+
+    fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>> {
+        // As glob(3) does it.
+        let options = glob::MatchOptions {
+            require_literal_separator: true,
+            require_literal_leading_dot: true,
+            ..glob::MatchOptions::new()
+        };
+        let paths = glob::glob_with(pattern, options).map_err(io::Error::other)?;
+        let found: Result<Vec<_>, _> = paths.take(MAX_MATCHES).collect();
+        let mut found = found.map_err(io::Error::from)?;
+        found.retain(|path| !path.is_dir());
+        Ok(found)
+    }
+
+    fn host_name(&self) -> String {
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        name.split('.').next().unwrap_or_default().to_owned()
+    }
+
+    fn has_user(&self, name: &str) -> bool {
+        let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        accounts.lines().any(|line| line.split(':').next() == Some(name))
+    }
+}
+
+/// How many files one `include` may name.
+pub(super) const MAX_MATCHES: usize = 4_096;
+
+/// The patterns that a pattern with `{a,b}` stands for, as a C shell makes them. At most [`MAX_MATCHES`].
+pub(super) fn without_braces(pattern: &str) -> Vec<String> {
+    let mut done = Vec::new();
+    let mut waiting = vec![pattern.to_owned()];
+    while let Some(next) = waiting.pop() {
+        let Some((before, alternatives, after)) = first_braces(&next) else {
+            done.push(next);
+            continue;
+        };
+        let filled = alternatives.iter().rev().map(|one| format!("{before}{one}{after}"));
+        waiting.extend(filled.take(MAX_MATCHES));
+        if done.len() + waiting.len() > MAX_MATCHES {
+            break;
+        }
+    }
+    done
+}
+
+/// What stands before, in and after the first pair of braces.
+fn first_braces(pattern: &str) -> Option<(&str, Vec<&str>, &str)> {
+    let open = pattern.find('{')?;
+    let mut depth = 0_u32;
+    let mut start = open + 1;
+    let mut alternatives = Vec::new();
+    for (at, c) in pattern.char_indices().skip_while(|(at, _)| *at < open) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if (c == ',' && depth == 1) || depth == 0 {
+            alternatives.push(pattern.get(start..at)?);
+            start = at + 1;
+        }
+        if depth == 0 {
+            return Some((pattern.get(..open)?, alternatives, pattern.get(start..)?));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces_are_expanded_as_in_a_c_shell() {
+        assert_eq!(without_braces("a.conf"), ["a.conf"]);
+        assert_eq!(without_braces("a/{b,c}.conf"), ["a/b.conf", "a/c.conf"]);
+        assert_eq!(without_braces("{foo/{,cat,dog},bar}"), ["foo/", "foo/cat", "foo/dog", "bar"]);
+        assert_eq!(without_braces("{open"), ["{open"]);
+        assert!(without_braces(&"{a,b}".repeat(64)).len() <= MAX_MATCHES);
+    }
+}

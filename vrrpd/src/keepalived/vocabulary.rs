@@ -1,0 +1,128 @@
+//! keepalived's keywords, and what becomes of each. The tables are what the conversion runs on and what
+//! docs/from-keepalived.md shows, so that neither can differ from the other.
+
+use super::{
+    convert::{self, Context, Notifying as _, Tracking as _},
+    report::Severity,
+    text::Place,
+    tree::Statement,
+};
+
+/// What is done with a keyword.
+pub(super) enum Act<T: 'static> {
+    /// It is converted.
+    Carry(fn(&mut T, &Statement, &mut Context<'_>)),
+    /// It is left out, and that is said.
+    Leave(Severity),
+}
+
+/// One keyword in one kind of block.
+pub(super) struct Keyword<T: 'static> {
+    pub(super) name: &'static str,
+    /// Its counterpart, as TOML has it; empty if there is none.
+    pub(super) toml: &'static str,
+    /// For the report and the documentation.
+    pub(super) note: &'static str,
+    pub(super) act: Act<T>,
+}
+
+/// A converted keyword.
+pub(super) const fn carry<T>(
+    name: &'static str,
+    toml: &'static str,
+    note: &'static str,
+    with: fn(&mut T, &Statement, &mut Context<'_>),
+) -> Keyword<T> {
+    Keyword { name, toml, note, act: Act::Carry(with) }
+}
+
+/// A keyword that is left out: nothing is lost.
+pub(super) const fn harmless<T>(name: &'static str, note: &'static str) -> Keyword<T> {
+    Keyword { name, toml: "", note, act: Act::Leave(Severity::Harmless) }
+}
+
+/// A keyword that is left out: vrrpd behaves in a way of its own there.
+pub(super) const fn different<T>(name: &'static str, note: &'static str) -> Keyword<T> {
+    Keyword { name, toml: "", note, act: Act::Leave(Severity::Different) }
+}
+
+/// A keyword that is left out and missing.
+pub(super) const fn unsupported<T>(name: &'static str, note: &'static str) -> Keyword<T> {
+    Keyword { name, toml: "", note, act: Act::Leave(Severity::Unsupported) }
+}
+
+/// What a block is converted into.
+pub(super) trait Target {
+    /// A comment in the output, for something that is not carried over.
+    fn remark(&mut self, place: Place, text: String);
+}
+
+/// Converts the statements of a block by its keywords.
+pub(super) fn walk<T: Target>(
+    keywords: &[&[Keyword<T>]],
+    target: &mut T,
+    statements: &[Statement],
+    context: &mut Context<'_>,
+) {
+    for statement in statements {
+        let word = statement.keyword();
+        let known = keywords.iter().copied().flatten().find(|keyword| keyword.name == word);
+        match known {
+            Some(Keyword { act: Act::Carry(with), .. }) => with(target, statement, context),
+            Some(Keyword { act: Act::Leave(severity), note, .. }) => {
+                context.leave(target, *severity, statement, note);
+            }
+            None => {
+                let names = keywords.iter().copied().flatten().map(|keyword| keyword.name);
+                let near = crate::config::nearest(word, names);
+                let note = match near {
+                    Some(near) => format!("no keyword of this block; did you mean `{near}`?"),
+                    None => "no keyword of this block in keepalived".to_owned(),
+                };
+                context.leave(target, Severity::Unsupported, statement, &note);
+            }
+        }
+    }
+}
+
+/// Whether the word starts a block or a line outside all blocks.
+pub(super) fn is_top_level(word: &str) -> bool {
+    convert::TOP.iter().any(|keyword| keyword.name == word)
+}
+
+/// Every keyword with what becomes of it, as Markdown.
+#[must_use]
+pub fn keyword_tables() -> String {
+    let mut out = String::new();
+    section(&mut out, "Outside all blocks", convert::TOP);
+    section(&mut out, "`global_defs`", convert::GLOBAL);
+    section(&mut out, "`vrrp_instance`", convert::INSTANCE);
+    section(&mut out, "`vrrp_instance` and `vrrp_sync_group`: tracking", convert::Instance::KEYWORDS_TRACK);
+    section(
+        &mut out,
+        "`vrrp_instance` and `vrrp_sync_group`: notification",
+        convert::Instance::KEYWORDS_NOTIFY,
+    );
+    section(&mut out, "`vrrp_sync_group`", convert::GROUP);
+    section(&mut out, "`vrrp_script`", convert::SCRIPT);
+    section(&mut out, "`vrrp_track_process`", convert::PROCESS);
+    section(&mut out, "`track_file`, `vrrp_track_file`", convert::FILE);
+    section(&mut out, "`authentication`", convert::AUTHENTICATION);
+    out
+}
+
+fn section<T>(out: &mut String, title: &str, keywords: &[Keyword<T>]) {
+    *out += &format!("### {title}\n\n| keepalived | vrrpd | |\n|---|---|---|\n");
+    for Keyword { name, toml, note, act } in keywords {
+        let toml = if toml.is_empty() { String::new() } else { format!("`{toml}`") };
+        let fate = match act {
+            Act::Carry(_) => "supported",
+            Act::Leave(Severity::Harmless) => "ignored, harmless",
+            Act::Leave(Severity::Different) => "different",
+            Act::Leave(Severity::Unsupported) => "not supported",
+        };
+        let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+        *out += &format!("| `{name}` | {toml} | {fate}{note} |\n");
+    }
+    out.push('\n');
+}
