@@ -15,6 +15,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use crate::{
     Frame, Namespace, Stamp,
+    lab::{BRIDGE, SECOND_BRIDGE},
     packet::{Arrival, PacketSocket, interface_name},
     timeline::Direction,
     wait::{Log, Mark},
@@ -137,7 +138,8 @@ fn frame(ports: &mut HashMap<u32, Option<Arc<str>>>, bytes: &[u8], arrival: Arri
     Some(Frame { at: arrival.at, host, direction, destination, source, kind })
 }
 
-/// The host behind an interface of the switch; `None` for the bridge itself.
+/// The host behind an interface of the switch; `None` for a bridge itself.
 fn port(interface: u32) -> Option<Arc<str>> {
-    interface_name(interface).filter(|name| name != crate::lab::BRIDGE && name != "lo").map(Arc::from)
+    let own = [BRIDGE, SECOND_BRIDGE, "lo"];
+    interface_name(interface).filter(|name| !own.contains(&name.as_str())).map(Arc::from)
 }

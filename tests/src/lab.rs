@@ -14,8 +14,12 @@ use crate::{Ask, Asker, Capture, Mac, Namespace, netns, scratch::Scratch};
 
 /// The bridge in the switch's namespace.
 pub const BRIDGE: &str = "br0";
+/// The bridge of the second LAN, in the same namespace.
+pub const SECOND_BRIDGE: &str = "br1";
 /// The interface of every host.
 pub const INTERFACE: &str = "eth0";
+/// The interface of every host on the second LAN. Its port is called `HOST-b`.
+pub const SECOND_INTERFACE: &str = "eth1";
 /// The host that asks.
 pub const CLIENT: &str = "client";
 /// The client's own address.
@@ -102,6 +106,29 @@ impl Lab {
         self.plug(&host)?;
         self.hosts.push(host);
         self.host(name)
+    }
+
+    /// A second LAN that all hosts of now are on, with their `eth1`: host number N of the list has 198.51.100.N.
+    ///
+    /// # Errors
+    /// If `ip` fails.
+    pub fn add_second_lan(&self) -> Result<()> {
+        let bridge = SECOND_BRIDGE;
+        self.switch
+            .ip(&format!("link add {bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0"))?;
+        self.switch.ip(&format!("link set {bridge} up"))?;
+        for (number, host) in (1..).zip(&self.hosts) {
+            let (name, inside, mut mac) = (&host.name, host.namespace.name(), host.mac);
+            mac.0[1] = 0xb;
+            netns::ip(&format!(
+                "link add {name}-b netns {} type veth peer name {SECOND_INTERFACE} address {mac} netns {inside}",
+                self.switch.name(),
+            ))?;
+            self.switch.ip(&format!("link set {name}-b master {bridge} up"))?;
+            host.namespace.ip(&format!("address add 198.51.100.{number}/24 dev {SECOND_INTERFACE}"))?;
+            host.namespace.ip(&format!("link set {SECOND_INTERFACE} up"))?;
+        }
+        Ok(())
     }
 
     /// A host by name.

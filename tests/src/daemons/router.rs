@@ -15,7 +15,7 @@ pub struct Router {
     pub priority: u8,
     /// `advert_int`.
     pub advert_int: Duration,
-    /// With prefix lengths.
+    /// With prefix lengths; none: they are among the further lines.
     pub addresses: Vec<String>,
     /// `state MASTER`.
     pub start_master: bool,
@@ -100,7 +100,9 @@ impl Router {
         for line in &self.extra {
             let _ = writeln!(text, "{line}");
         }
-        let _ = writeln!(text, "virtual_ipaddress = [\"{}\"]", self.addresses.join("\", \""));
+        if !self.addresses.is_empty() {
+            let _ = writeln!(text, "virtual_ipaddress = [\"{}\"]", self.addresses.join("\", \""));
+        }
         text
     }
 

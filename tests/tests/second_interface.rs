@@ -1,0 +1,117 @@
+//! A virtual address on another interface than that of the adverts.
+
+use std::{net::Ipv4Addr, time::Duration};
+
+use anyhow::{Result, ensure};
+use tests::{
+    Ask, Asker, Lab, Mac,
+    daemons::{Daemon as _, Router},
+    lab::{CLIENT, SECOND_INTERFACE},
+    scenario::{PATIENCE, VRID, start, until_adverts, until_master, until_state},
+    wait::{Mark, poll},
+};
+
+const ADVERT_INT: Duration = Duration::from_millis(100);
+/// On the second LAN.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 51);
+
+fn router(priority: u8, use_vmac: bool) -> Router {
+    Router {
+        priority,
+        advert_int: ADVERT_INT,
+        extra: vec![
+            format!("use_vmac = {use_vmac}"),
+            format!(
+                "virtual_ipaddress = [\"192.0.2.51/24\", {{ address = \"{OUTSIDE}/24\", dev = \"eth1\" }}]"
+            ),
+        ],
+        addresses: Vec::new(),
+        ..Router::default()
+    }
+}
+
+/// Who answers on the second LAN over a window, with which MAC addresses.
+fn answers_outside(lab: &Lab) -> Result<tests::Answers> {
+    let client = &lab.host(CLIENT)?.namespace;
+    let asker = Asker::start(client, SECOND_INTERFACE, lab.wire().log(), Ask::broadcast(OUTSIDE, 1000))?;
+    std::thread::sleep(5 * ADVERT_INT);
+    let answers = asker.finish();
+    lab.wire().settle();
+    Ok(answers)
+}
+
+fn has_address(lab: &Lab, host: &str) -> Result<bool> {
+    let shown = lab.host(host)?.namespace.ip("-o -4 address show dev eth1")?;
+    Ok(shown.contains(&OUTSIDE.to_string()))
+}
+
+#[test]
+fn i1_i3_it_moves_with_the_role_and_a_killed_master_is_silent_there_too() -> Result<()> {
+    let lab = Lab::with_routers(2)?;
+    lab.add_second_lan()?;
+    let mut r1 = start(&lab, "r1", &router(100, true))?;
+    until_master(&lab, "r1", Mark::default())?;
+    let r2 = start(&lab, "r2", &router(90, true))?;
+    until_state(&r2, "BACKUP")?;
+    until_adverts(&lab, "r1", 2)?;
+    poll("the address is on eth1", PATIENCE, || Ok(has_address(&lab, "r1")?.then_some(())))?;
+    ensure!(!has_address(&lab, "r2")?);
+    let answers = answers_outside(&lab)?;
+    ensure!(answers.sole_owner()? == "r1-b", "{:?}", answers.by_host());
+    ensure!(answers.macs().iter().all(|(mac, _)| *mac == Mac::virtual_v4(VRID)), "{:?}", answers.macs());
+
+    let client = &lab.host(CLIENT)?.namespace;
+    client.exec(&format!("ping -c 1 -W 2 {OUTSIDE}"))?;
+    let mark = lab.wire().mark();
+    let asker = Asker::start(client, SECOND_INTERFACE, lab.wire().log(), Ask::broadcast(OUTSIDE, 1000))?;
+    r1.kill()?;
+    until_master(&lab, "r2", mark)?;
+    std::thread::sleep(3 * ADVERT_INT);
+    let answers = asker.finish();
+    lab.wire().settle();
+    ensure!(has_address(&lab, "r1")?, "the kernel of r1 still has it, and would answer");
+    ensure!(answers.answered_by_two().requests == 0, "{}", answers.answered_by_two());
+    ensure!(answers.first_by("r2-b").is_some(), "{:?}", answers.by_host());
+    client.exec(&format!("ping -c 1 -W 2 {OUTSIDE}"))?;
+    Ok(())
+}
+
+#[test]
+fn i9_a_reload_takes_it_away_and_brings_it_back_and_the_role_stays() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    lab.add_second_lan()?;
+    let both = router(100, true);
+    let mut one = both.clone();
+    one.extra[1] = "virtual_ipaddress = [\"192.0.2.51/24\"]".to_owned();
+    let mut r1 = start(&lab, "r1", &both)?;
+    until_master(&lab, "r1", Mark::default())?;
+    poll("it is on eth1", PATIENCE, || Ok(has_address(&lab, "r1")?.then_some(())))?;
+    for (router, there) in [(&one, false), (&both, true)] {
+        r1.reload(router)?;
+        poll("the reload is done", PATIENCE, || Ok((has_address(&lab, "r1")? == there).then_some(())))?;
+        let answers = answers_outside(&lab)?;
+        if there {
+            ensure!(answers.sole_owner()? == "r1-b", "{:?}", answers.by_host());
+        } else {
+            ensure!(answers.replies().count() == 0, "{:?}", answers.by_host());
+        }
+        until_state(&r1, "MASTER")?;
+    }
+    r1.terminate()?;
+    ensure!(!has_address(&lab, "r1")?, "it is removed at the end");
+    Ok(())
+}
+
+#[test]
+fn without_the_virtual_mac_the_interfaces_own_is_told() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    lab.add_second_lan()?;
+    let _r1 = start(&lab, "r1", &router(100, false))?;
+    until_master(&lab, "r1", Mark::default())?;
+    let shown = lab.host("r1")?.namespace.exec("cat /sys/class/net/eth1/address")?;
+    let own: Mac = shown.trim().parse()?;
+    let answers = answers_outside(&lab)?;
+    ensure!(answers.macs().iter().all(|(mac, _)| *mac == own), "{:?}", answers.macs());
+    ensure!(answers.replies().count() > 0, "nobody answers");
+    Ok(())
+}
