@@ -40,7 +40,9 @@ pub mod name {
     pub const VIPS: &str = "VIPS";
     /// `HashMap<Peer, PeerTtl, MAX_PEERS>`.
     pub const PEERS: &str = "PEERS";
-    /// `PerCpuArray<Counters, 1>`.
+    /// `Array<NearVip, NEAR_VIP_ENTRIES>`, mapped into the daemon's memory.
+    pub const NEAR_VIPS: &str = "NEAR_VIPS";
+    /// `PerCpuArray<Cpu, 1>`.
     pub const COUNTERS: &str = "COUNTERS";
     /// Ring buffer of [`Event`](super::Event)s.
     pub const EVENTS: &str = "EVENTS";
@@ -143,12 +145,7 @@ pub struct Interface {
     pub mac: [u8; 6],
     /// Zero.
     pub reserved: [u8; 2],
-    /// One bit for each [`Vip::filter_bit`]: an address whose bit is clear is no virtual address.
-    pub vip_filter: [u64; VIP_FILTER_BITS / 64],
 }
-
-/// Bits of [`Interface::vip_filter`].
-pub const VIP_FILTER_BITS: usize = 4096;
 
 /// Key of `VIPS`: a virtual address, in the byte order of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Pod, Zeroable)]
@@ -164,14 +161,51 @@ impl Vip {
     pub const fn new(address: IpAddr) -> Self {
         Self { address: address_bytes(address) }
     }
+}
 
-    /// The bit of [`Interface::vip_filter`] that stands for this address.
+/// Entries of `NEAR_VIPS`.
+pub const NEAR_VIP_ENTRIES: usize = 4096;
+
+/// The IPv4 addresses of `VIPS`, at [`NearVip::index_of`] each: one load instead of a hash for most questions. Read and
+/// written as one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C, align(8))]
+pub struct NearVip {
+    /// The address, in the byte order of the wire.
+    pub address: [u8; 4],
+    /// The [`slot`] of its router; [`NearVip::NONE`]; [`NearVip::SEVERAL`].
+    pub slot: u32,
+}
+
+impl NearVip {
+    /// Value of `slot`: none of the addresses that share this entry is virtual.
+    pub const NONE: u32 = 0;
+    /// Value of `slot`: several of them are, look in `VIPS`.
+    pub const SEVERAL: u32 = u32::MAX;
+
+    /// Where `address` is, if it is anywhere: neighbours are in entries of their own.
     #[inline(always)]
     #[must_use]
-    pub const fn filter_bit(&self) -> u32 {
-        ((self.address[14] as u32) << 8 | self.address[15] as u32) % VIP_FILTER_BITS as u32
+    pub const fn index_of(address: [u8; 4]) -> u32 {
+        u32::from_be_bytes(address) % NEAR_VIP_ENTRIES as u32
     }
 }
+
+/// Value of `COUNTERS`: what each processor has for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Cpu {
+    /// Frames by verdict.
+    pub frames: Counters,
+    /// When the clock was last read for a lease, `CLOCK_BOOTTIME` in ns.
+    pub clock_ns: u64,
+    /// The tick in which that was.
+    pub clock_tick: u64,
+}
+
+/// A lease with more than this ahead, in ns, is held against the clock once a tick and not for every frame: much longer
+/// than a tick takes, so that it is never found running when it is over.
+pub const LEASE_AHEAD_NS: u64 = 1_000_000_000;
 
 /// An address as the maps hold it.
 #[must_use]
@@ -368,10 +402,12 @@ mod tests {
     fn layouts_are_what_version_1_says() {
         assert_eq!(LAYOUT_VERSION, 1);
         assert_eq!(size_of::<Expected>(), 296);
-        assert_eq!(size_of::<Interface>(), 520);
+        assert_eq!(size_of::<Interface>(), 8);
+        assert_eq!(size_of::<NearVip>(), 8);
         assert_eq!(size_of::<Event>(), 1536);
         assert_eq!(align_of::<Event>(), 8);
         assert_eq!(size_of::<Counters>(), 8 * Verdict::ALL.len());
+        assert_eq!(size_of::<Cpu>(), size_of::<Counters>() + 16);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use vrrp_common::abi::{Verdict, event};
 use crate::{
     advert,
     door::{Door, now},
-    maps::{self, Router},
+    maps::{self, Cpu, Router},
     packet::{Arp, ETHER_IPV4, Frame, Mac},
 };
 
@@ -18,7 +18,7 @@ const REPLY: u16 = 2_u16.to_be();
 
 /// Judges any frame with the EtherType of ARP.
 #[inline(always)]
-pub(crate) fn judge(frame: &mut Frame) -> Verdict {
+pub(crate) fn judge(frame: &mut Frame, cpu: Cpu) -> Verdict {
     let Some(arp) = frame.arp() else { return Verdict::NotOurs };
     if !is_ipv4_on_ethernet(arp) {
         return Verdict::NotOurs;
@@ -36,7 +36,7 @@ pub(crate) fn judge(frame: &mut Frame) -> Verdict {
 
     let announces = u32::from_ne_bytes(arp.sender) == u32::from_ne_bytes(arp.target);
     if let Some((slot, router)) = sender {
-        match Door::of(router) {
+        match Door::of(router, cpu) {
             Door::Open => return claim(frame, sender_mac, slot, router),
             Door::NotMaster if announces || target.is_none() => return Verdict::ArpMasterClaim,
             Door::Lapsed if announces || target.is_none() => return Verdict::ArpLeaseLapsed,
@@ -45,7 +45,7 @@ pub(crate) fn judge(frame: &mut Frame) -> Verdict {
         }
     }
     let Some((_slot, router)) = target else { return Verdict::NotOurs };
-    match Door::of(router) {
+    match Door::of(router, cpu) {
         Door::NotMaster => Verdict::ArpNotMaster,
         Door::Lapsed => Verdict::ArpLeaseLapsed,
         Door::Open if operation == REQUEST => answer(frame, sender_mac, router.mac()),
@@ -67,10 +67,7 @@ pub(crate) fn is_ipv4_on_ethernet(arp: &Arp) -> bool {
 #[inline(always)]
 fn owner(arp: &Arp, address: [u8; 4]) -> Option<(u32, Router)> {
     let (slot, router) = maps::owner_of(address)?;
-    let destination = Mac::from_bytes(arp.destination);
-    let here =
-        destination.is_group() || destination == router.mac() || Some(destination) == maps::interface_mac();
-    here.then_some((slot, router))
+    maps::is_here(Mac::from_bytes(arp.destination), router).then_some((slot, router))
 }
 
 /// Somebody speaks as a virtual address whose master is this host.

@@ -1,9 +1,9 @@
 //! Whether a router may answer: its role, and its lease, at this moment.
 
-use aya_ebpf::helpers::generated::bpf_ktime_get_boot_ns;
-use vrrp_common::abi::role;
+use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_boot_ns};
+use vrrp_common::abi::{LEASE_AHEAD_NS, role};
 
-use crate::maps::Router;
+use crate::maps::{Cpu, Router};
 
 /// The door of one router.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,12 +19,32 @@ pub(crate) enum Door {
 impl Door {
     /// Looked at anew for every frame.
     #[inline(always)]
-    pub(crate) fn of(router: Router) -> Self {
+    pub(crate) fn of(router: Router, cpu: Cpu) -> Self {
         if router.role() != role::MASTER {
             return Self::NotMaster;
         }
-        if now() < router.lease_until_ns() { Self::Open } else { Self::Lapsed }
+        if is_ahead(router.lease_until_ns(), cpu) { Self::Open } else { Self::Lapsed }
     }
+}
+
+/// Whether a time has not come yet.
+///
+/// To read the clock costs as much as all else that is done for a frame. So what was read in this tick stands in for
+/// it, as long as there is more ahead than a tick can take, however late the next one is: a second, where ticks are 1
+/// to 10 ms. The last second of a lease is always held against the clock itself.
+#[inline(always)]
+fn is_ahead(until: u64, cpu: Cpu) -> bool {
+    // Before the clock: the tick may end in between, but what is kept is never newer than its tick says.
+    // SAFETY: a helper without arguments.
+    let tick = unsafe { bpf_jiffies64() };
+    if let Some(read) = cpu.clock_in(tick)
+        && read + LEASE_AHEAD_NS < until
+    {
+        return true;
+    }
+    let now = now();
+    cpu.set_clock(tick, now);
+    now < until
 }
 
 /// `CLOCK_BOOTTIME` in ns.

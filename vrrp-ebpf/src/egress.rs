@@ -11,7 +11,7 @@ use vrrp_common::abi::Verdict;
 use crate::{
     arp,
     door::Door,
-    maps,
+    maps::{self, Cpu},
     packet::{self, Arp, ETHER_ARP, Mac},
 };
 
@@ -28,7 +28,7 @@ pub(crate) fn judge(skb: *mut __sk_buff) -> Option<Verdict> {
         return None;
     }
     let (_slot, router) = maps::owner_of(arp.sender)?;
-    if Door::of(router) != Door::Open {
+    if Cpu::this().is_none_or(|cpu| Door::of(router, cpu) != Door::Open) {
         return Some(Verdict::EgressDropped);
     }
     let mac = router.mac();

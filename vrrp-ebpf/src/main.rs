@@ -21,13 +21,17 @@ use aya_ebpf::{
 };
 use vrrp_common::abi::Verdict;
 
-use crate::packet::{ETHER_ARP, ETHER_IPV4, Frame};
+use crate::{
+    maps::Cpu,
+    packet::{ETHER_ARP, ETHER_IPV4, Frame},
+};
 
 /// What becomes of every frame that arrives. This screen is the security policy.
 #[xdp]
 fn vrrp_ingress(context: XdpContext) -> u32 {
-    let verdict = judge(&mut Frame::new(context.ctx));
-    maps::count(verdict);
+    let Some(cpu) = Cpu::this() else { return xdp_action::XDP_ABORTED };
+    let verdict = judge(&mut Frame::new(context.ctx), cpu);
+    cpu.count(verdict);
     match verdict {
         Verdict::ArpAnswered => xdp_action::XDP_TX,
 
@@ -66,20 +70,22 @@ fn vrrp_ingress(context: XdpContext) -> u32 {
 #[classifier]
 fn vrrp_egress(context: TcContext) -> i32 {
     let Some(verdict) = egress::judge(context.skb.skb) else { return TC_ACT_UNSPEC };
-    maps::count(verdict);
+    if let Some(cpu) = Cpu::this() {
+        cpu.count(verdict);
+    }
     if verdict == Verdict::EgressDropped { TC_ACT_SHOT } else { TC_ACT_UNSPEC }
 }
 
 #[inline(always)]
-fn judge(frame: &mut Frame) -> Verdict {
+fn judge(frame: &mut Frame, cpu: Cpu) -> Verdict {
     let ether_type = match frame.untag() {
         Ok(ether_type) => ether_type,
         Err(verdict) => return verdict,
     };
     if ether_type == ETHER_ARP {
-        return arp::judge(frame);
+        return arp::judge(frame, cpu);
     }
-    if let Some(verdict) = gate::virtual_mac(frame, ether_type) {
+    if let Some(verdict) = gate::virtual_mac(frame, ether_type, cpu) {
         return verdict;
     }
     if ether_type != ETHER_IPV4 {
@@ -88,7 +94,7 @@ fn judge(frame: &mut Frame) -> Verdict {
     let Some(ip) = frame.ipv4() else { return Verdict::NotOurs };
     match advert::judge(frame, ip) {
         Some(verdict) => verdict,
-        None => gate::virtual_address(ip),
+        None => gate::virtual_address(frame, ip, cpu),
     }
 }
 

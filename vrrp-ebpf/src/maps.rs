@@ -10,8 +10,8 @@ use aya_ebpf::{
 };
 use vrrp_common::{
     abi::{
-        self, Counters, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface, MAX_PEERS, MAX_VIPS, Peer,
-        PeerTtl, SLOTS, VIP_FILTER_BITS, Verdict, Vip, VipOwner, role,
+        self, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface, MAX_PEERS, MAX_VIPS,
+        NEAR_VIP_ENTRIES, NearVip, Peer, PeerTtl, SLOTS, Verdict, Vip, VipOwner, role,
     },
     types::{Family, Vrid},
 };
@@ -32,19 +32,52 @@ static VIPS: HashMap<Vip, VipOwner, MAX_VIPS, ON_DEMAND> = HashMap::new();
 #[btf_map]
 static PEERS: HashMap<Peer, PeerTtl, MAX_PEERS, ON_DEMAND> = HashMap::new();
 #[btf_map]
-static COUNTERS: PerCpuArray<Counters, 1> = PerCpuArray::new();
+static NEAR_VIPS: Array<NearVip, NEAR_VIP_ENTRIES, MAPPED> = Array::new();
+#[btf_map]
+static COUNTERS: PerCpuArray<abi::Cpu, 1> = PerCpuArray::new();
 // `()`, because libbpf refuses an object whose ring has values with a size.
 #[btf_map]
 static EVENTS: RingBuf<(), EVENTS_BYTES> = RingBuf::new();
 
-/// Counts a frame under its verdict.
-#[inline(always)]
-pub(crate) fn count(verdict: Verdict) {
-    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+/// What this processor has for itself. Programs run to their end on one, and one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Cpu {
+    entry: *mut abi::Cpu,
+}
+
+impl Cpu {
+    /// Always there, which the verifier does not know.
+    #[inline(always)]
+    pub(crate) fn this() -> Option<Self> {
+        Some(Self { entry: COUNTERS.get_ptr_mut(0)? })
+    }
+
+    /// Counts a frame under its verdict.
+    #[inline(always)]
+    pub(crate) fn count(self, verdict: Verdict) {
+        const { assert!(offset_of!(abi::Cpu, frames) == 0) };
         let index = verdict as usize;
         if index < Verdict::ALL.len() {
-            // SAFETY: `Counters` is one `u64` for each verdict, of this CPU alone.
-            unsafe { *counters.cast::<u64>().add(index) += 1 };
+            // SAFETY: `Counters` is one `u64` for each verdict, of this processor alone.
+            unsafe { *self.entry.cast::<u64>().add(index) += 1 };
+        }
+    }
+
+    /// The clock as it was last read for a lease, if that was in this tick.
+    #[inline(always)]
+    pub(crate) fn clock_in(self, tick: u64) -> Option<u64> {
+        // SAFETY: an entry of an array, which lives as long as the program.
+        let (clock_tick, clock_ns) = unsafe { ((*self.entry).clock_tick, (*self.entry).clock_ns) };
+        (clock_tick == tick).then_some(clock_ns)
+    }
+
+    /// The clock was read in this tick, or in one after it.
+    #[inline(always)]
+    pub(crate) fn set_clock(self, tick: u64, now: u64) {
+        // SAFETY: as in `clock_in`.
+        unsafe {
+            (*self.entry).clock_ns = now;
+            (*self.entry).clock_tick = tick;
         }
     }
 }
@@ -71,22 +104,35 @@ pub(crate) fn interface_mac() -> Option<Mac> {
     Some(Mac::from_bytes(unsafe { (*interface).mac }))
 }
 
-/// The router that has an IPv4 address, in the byte order of the wire. One load and one test say no to most.
+/// Whether a frame to `destination` is for this host, in the name of `router` or in its own, or for all.
+#[inline(always)]
+pub(crate) fn is_here(destination: Mac, router: Router) -> bool {
+    destination.is_group() || destination == router.mac() || Some(destination) == interface_mac()
+}
+
+/// The router that has an IPv4 address, in the byte order of the wire. One load says no to most, and yes to most.
 #[inline(always)]
 pub(crate) fn owner_of(address: [u8; 4]) -> Option<(u32, Router)> {
+    let near = NEAR_VIPS.get_ptr(NearVip::index_of(address))?;
+    // SAFETY: an entry of an array, which lives as long as the program; the daemon writes it as one word.
+    let near = unsafe { ptr::read_volatile(near.cast::<u64>()) };
+    let slot = (near >> 32) as u32;
+    let slot = match slot {
+        NearVip::NONE => return None,
+        NearVip::SEVERAL => owner_among_several(address)?,
+        _ if near as u32 == u32::from_ne_bytes(address) => slot,
+        _ => return None,
+    };
+    Some((slot, Router::at(slot)?))
+}
+
+#[inline(always)]
+fn owner_among_several(address: [u8; 4]) -> Option<u32> {
     let words = VipWords([0, 0, MAPPED_V4, u32::from_ne_bytes(address)]);
     // SAFETY: both are sixteen plain bytes, and a `Vip` has no alignment.
     let vip: &Vip = unsafe { &*ptr::from_ref(&words).cast() };
-    let bit = vip.filter_bit() as usize % VIP_FILTER_BITS;
-    let interface = INTERFACE.get_ptr(0)?;
-    // SAFETY: an entry of an array, which lives as long as the program; the index is below its bound.
-    let word = unsafe { *ptr::addr_of!((*interface).vip_filter).cast::<u64>().add(bit / 64) };
-    if word & (1 << (bit % 64)) == 0 {
-        return None;
-    }
     // SAFETY: the map keeps a removed entry until the program has ended: it is not preallocated.
-    let slot = unsafe { VIPS.get(vip) }?.slot;
-    Some((slot, Router::at(slot)?))
+    Some(unsafe { VIPS.get(vip) }?.slot)
 }
 
 /// A [`Peer`] as the stack must hold it; see [`VipWords`].

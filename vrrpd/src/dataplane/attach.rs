@@ -145,7 +145,12 @@ fn tables(ebpf: &mut Ebpf) -> Result<(Tables, PinnedMaps), AttachError> {
         keep(name, &map)?;
         Ok(map)
     };
-    let arrays = [array(ebpf, name::ROUTERS)?, array(ebpf, name::EXPECTED)?, array(ebpf, name::INTERFACE)?];
+    let arrays = [
+        array(ebpf, name::ROUTERS)?,
+        array(ebpf, name::EXPECTED)?,
+        array(ebpf, name::INTERFACE)?,
+        array(ebpf, name::NEAR_VIPS)?,
+    ];
     let (vips, peers) = (take(ebpf, name::VIPS)?, take(ebpf, name::PEERS)?);
     let counters = take(ebpf, name::COUNTERS)?;
     for (name, map) in [(name::VIPS, &vips), (name::PEERS, &peers), (name::COUNTERS, &counters)] {

@@ -9,6 +9,7 @@ mod events;
 mod host;
 mod link;
 mod mapping;
+mod near;
 mod pins;
 mod sys;
 mod tables;

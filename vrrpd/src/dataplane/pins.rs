@@ -13,8 +13,8 @@ use std::{
 use aya::maps::{MapInfo, MapType};
 use tracing::{info, warn};
 use vrrp_common::abi::{
-    Counters, Expected, Interface, LAYOUT_VERSION, MAX_PEERS, MAX_VIPS, Peer, PeerTtl, Router, SLOTS, Vip,
-    VipOwner, name,
+    Cpu, Expected, Interface, LAYOUT_VERSION, MAX_PEERS, MAX_VIPS, NEAR_VIP_ENTRIES, NearVip, Peer, PeerTtl,
+    Router, SLOTS, Vip, VipOwner, name,
 };
 
 use super::{
@@ -45,13 +45,14 @@ const NO_PREALLOC: u32 = 1;
 const MMAPABLE: u32 = 1 << 10;
 
 /// The maps that are pinned.
-const MAPS: [Shape; 6] = [
+const MAPS: [Shape; 7] = [
     array::<Router>(name::ROUTERS, SLOTS),
     array::<Expected>(name::EXPECTED, SLOTS),
     array::<Interface>(name::INTERFACE, 1),
+    array::<NearVip>(name::NEAR_VIPS, NEAR_VIP_ENTRIES),
     hash::<Vip, VipOwner>(name::VIPS, MAX_VIPS),
     hash::<Peer, PeerTtl>(name::PEERS, MAX_PEERS),
-    Shape { kind: MapType::PerCpuArray, flags: 0, ..array::<Counters>(name::COUNTERS, 1) },
+    Shape { kind: MapType::PerCpuArray, flags: 0, ..array::<Cpu>(name::COUNTERS, 1) },
 ];
 
 const fn array<T>(name: &'static str, entries: usize) -> Shape {

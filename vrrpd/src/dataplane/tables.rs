@@ -7,23 +7,23 @@ use std::{
     fmt, io,
     mem::offset_of,
     net::IpAddr,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
 use vrrp_common::{
     abi::{
-        self, Counters, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router, SLOTS, VIP_FILTER_BITS,
-        Verdict, Vip, role,
+        self, Counters, Cpu, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router, SLOTS, Verdict, Vip, role,
     },
     receive::{Advert, Peer},
     time::Time,
     types::{Family, Mac, Vrid},
 };
 
-use super::mapping::Mapping;
+use super::{mapping::Mapping, near::NearVips};
 
-const VERDICTS: usize = Verdict::ALL.len();
+/// Value of `COUNTERS`, as plain as aya wants it.
+type CpuWords = [u64; size_of::<Cpu>() / 8];
 
 /// Key and value of `VIPS`, as plain as aya wants them.
 type Vips = aya::maps::HashMap<MapData, [u8; 16], u32>;
@@ -54,9 +54,10 @@ pub struct Tables {
     routers: Mapping<Router>,
     expected: Mapping<Expected>,
     interface: Mapping<Interface>,
+    near: NearVips,
     vips: Vips,
     peers: Peers,
-    counters: PerCpuArray<MapData, [u64; VERDICTS]>,
+    counters: PerCpuArray<MapData, CpuWords>,
     /// What is in `peers`.
     bounds: HashMap<[u8; 20], [u8; 4]>,
     /// What is in `vips`: address to slot.
@@ -74,7 +75,7 @@ impl fmt::Debug for Tables {
 impl Tables {
     /// Reads what an earlier daemon left in the maps, which have the layout of [`abi`].
     pub(super) fn new(
-        [routers, expected, interface]: [&MapData; 3],
+        [routers, expected, interface, near]: [&MapData; 4],
         [vips, peers]: [Map; 2],
         counters: Map,
     ) -> Result<Self, MapError> {
@@ -92,6 +93,7 @@ impl Tables {
             routers: Mapping::new(routers, SLOTS)?,
             expected: Mapping::new(expected, SLOTS)?,
             interface: Mapping::new(interface, 1)?,
+            near: NearVips::new(near, &owners)?,
             vips,
             peers,
             bounds,
@@ -169,8 +171,6 @@ impl Tables {
             if self.owners.get(&address) != Some(&slot) {
                 self.vips.insert(address, slot, 0).map_err(map_error)?;
                 self.own(address, slot);
-                // Before anything is removed, the filter knows what was added.
-                self.filter_word(address).fetch_or(filter_mask(address), Ordering::Release);
             }
         }
         let wanted: HashSet<[u8; 16]> = wanted.into_iter().collect();
@@ -178,9 +178,6 @@ impl Tables {
         for address in &stale {
             self.vips.remove(address).map_err(map_error)?;
             self.disown(address);
-        }
-        if !stale.is_empty() {
-            self.store_filter();
         }
         self.store_mac(slot, Mac(self.router(slot).mac), wanted.len());
         Ok(())
@@ -191,16 +188,22 @@ impl Tables {
     }
 
     fn own(&mut self, address: [u8; 16], slot: u32) {
-        self.disown(&address);
-        self.owners.insert(address, slot);
+        let former = self.owners.insert(address, slot);
+        self.release(former, &address);
         if let Some(held) = self.held.get_mut(slot as usize) {
             held.insert(address);
         }
+        self.near.add(address, slot);
     }
 
     fn disown(&mut self, address: &[u8; 16]) {
         let former = self.owners.remove(address);
-        if let Some(held) = former.and_then(|slot| self.held.get_mut(slot as usize)) {
+        self.release(former, address);
+        self.near.remove(*address);
+    }
+
+    fn release(&mut self, slot: Option<u32>, address: &[u8; 16]) {
+        if let Some(held) = slot.and_then(|slot| self.held.get_mut(slot as usize)) {
             held.remove(address);
         }
     }
@@ -299,8 +302,9 @@ impl Tables {
     ///
     /// That of the map.
     pub fn counters(&self) -> io::Result<Counters> {
-        let mut sum = [0_u64; VERDICTS];
+        let mut sum = [0_u64; Verdict::ALL.len()];
         for cpu in self.counters.get(&0, 0).map_err(map_error)?.iter() {
+            // The frames come first.
             for (sum, count) in sum.iter_mut().zip(cpu) {
                 *sum = sum.wrapping_add(*count);
             }
@@ -329,33 +333,6 @@ impl Tables {
         let word = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
         self.routers.u64(slot, offset_of!(Router, mac)).store(word, Ordering::Release);
     }
-
-    fn store_filter(&self) {
-        let mut filter = [0_u64; VIP_FILTER_BITS / 64];
-        for &address in self.owners.keys() {
-            if let Some(word) = filter.get_mut(filter_index(address)) {
-                *word |= filter_mask(address);
-            }
-        }
-        for (index, word) in filter.into_iter().enumerate() {
-            let offset = offset_of!(Interface, vip_filter) + index * size_of::<u64>();
-            self.interface.u64(0, offset).store(word, Ordering::Release);
-        }
-    }
-
-    fn filter_word(&self, address: [u8; 16]) -> &AtomicU64 {
-        self.interface.u64(0, offset_of!(Interface, vip_filter) + filter_index(address) * size_of::<u64>())
-    }
-}
-
-/// The word of the filter that has the bit of `address`.
-fn filter_index(address: [u8; 16]) -> usize {
-    Vip { address }.filter_bit() as usize / 64
-}
-
-/// That bit in its word.
-fn filter_mask(address: [u8; 16]) -> u64 {
-    1 << (Vip { address }.filter_bit() % 64)
 }
 
 fn peer_entry(slot: u32, peer: &Peer) -> ([u8; 20], [u8; 4]) {

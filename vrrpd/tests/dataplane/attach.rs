@@ -46,7 +46,17 @@ fn a_veth_gets_generic_mode_and_a_planned_stop_leaves_nothing() {
     pins.sort();
     assert_eq!(
         pins,
-        ["counters", "egress_link", "expected", "interface", "peers", "routers", "vips", "xdp_link"]
+        [
+            "counters",
+            "egress_link",
+            "expected",
+            "interface",
+            "near_vips",
+            "peers",
+            "routers",
+            "vips",
+            "xdp_link"
+        ]
     );
     assert!(xdp_program().is_some());
     attachment.plane.detach().unwrap();

@@ -10,6 +10,7 @@ mod egress;
 mod frames;
 mod ladder;
 mod model;
+mod near;
 mod random;
 mod rig;
 mod verdicts;

@@ -69,7 +69,10 @@ impl Model {
         {
             return verdict;
         }
-        match self.owner(to) {
+        let [a, b, c, d, e, _] = destination.0;
+        let virtual_router = [a, b, c, d, e] == [0x00, 0x00, 0x5e, 0x00, 0x01];
+        let hears = |router: &&Router| virtual_router || self.hears(destination, router);
+        match self.owner(to).filter(hears) {
             None => Verdict::NotOurs,
             Some(router) => match router.door {
                 Door::NotMaster => Verdict::VipNotMaster,
@@ -82,6 +85,10 @@ impl Model {
 
     fn owner(&self, address: Ipv4Addr) -> Option<&Router> {
         self.routers.get(self.vips.get(&address)?)
+    }
+
+    fn hears(&self, to: Mac, router: &Router) -> bool {
+        to.is_group() || to == self.nic || to == router.mac
     }
 
     fn virtual_mac(&self, to: Mac, ip: Option<&[u8]>) -> Option<Verdict> {
@@ -137,7 +144,7 @@ impl Model {
         let to = mac_at(frame, 0);
         let (operation, sha, spa, tpa) =
             (u16_at(frame, 20), mac_at(frame, 22), v4_at(frame, 28), v4_at(frame, 38));
-        let hears = |router: &&Router| to.is_group() || to == self.nic || to == router.mac;
+        let hears = |router: &&Router| self.hears(to, router);
         let (speaker, asked) = (self.owner(spa).filter(hears), self.owner(tpa).filter(hears));
         if speaker.is_none() && asked.is_none() {
             return Verdict::NotOurs;

@@ -89,7 +89,15 @@ impl Rig {
         namespace();
         let attachment = attach().unwrap();
         let mut loader = EbpfLoader::new();
-        for map in [name::ROUTERS, name::EXPECTED, name::INTERFACE, name::VIPS, name::PEERS, name::COUNTERS] {
+        for map in [
+            name::ROUTERS,
+            name::EXPECTED,
+            name::INTERFACE,
+            name::VIPS,
+            name::PEERS,
+            name::NEAR_VIPS,
+            name::COUNTERS,
+        ] {
             loader.map_pin_path(map, attachment.plane.pin_dir().join(map.to_lowercase()));
         }
         let mut programs = loader.load(OBJECT).unwrap();
