@@ -18,6 +18,9 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// The checks that something tracks, by kind and name.
     pub checks: Vec<CheckStatus>,
+    /// The last run of each script, and the last mail.
+    #[serde(default)]
+    pub hooks: Vec<HookStatus>,
 }
 
 /// One virtual router.
@@ -135,6 +138,23 @@ pub struct CheckStatus {
     pub timeouts: u64,
 }
 
+/// The last run of a script, or the last mail.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HookStatus {
+    /// `INSTANCE NAME` or `GROUP NAME`.
+    pub subject: String,
+    /// The key that it is configured with: `notify_master`, `smtp_alert`.
+    pub hook: String,
+    /// The state that it was told of.
+    pub state: String,
+    /// When it was started, RFC 3339, UTC.
+    pub at: String,
+    /// `ok`, or what went wrong.
+    pub outcome: String,
+    /// How long it took.
+    pub took_us: u64,
+}
+
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InterfaceStatus {
@@ -155,7 +175,11 @@ impl fmt::Display for Status {
         writeln!(f, "vrrpd {} {}", self.version, self.router_id)?;
         self.routers.iter().try_for_each(|router| router.fmt(f))?;
         self.checks.iter().try_for_each(|check| check.fmt(f))?;
-        self.interfaces.iter().try_for_each(|interface| interface.fmt(f))
+        self.interfaces.iter().try_for_each(|interface| interface.fmt(f))?;
+        if !self.hooks.is_empty() {
+            writeln!(f, "\nhooks")?;
+        }
+        self.hooks.iter().try_for_each(|hook| hook.fmt(f))
     }
 }
 
@@ -248,6 +272,14 @@ impl fmt::Display for CheckStatus {
 /// RFC 3339, UTC.
 pub(crate) fn rfc3339(at: SystemTime) -> String {
     OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_else(|_out_of_range| "unknown".into())
+}
+
+impl fmt::Display for HookStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { subject, hook, state, at, outcome, took_us } = self;
+        let ms = *took_us as f64 / 1_000.0;
+        writeln!(f, "  {at}  {hook} of {subject}, {state}: {outcome} after {ms:.0} ms")
+    }
 }
 
 impl fmt::Display for InterfaceStatus {

@@ -4,6 +4,7 @@
 //! what the machine is like, and does what that asks for.
 
 mod addresses;
+mod planes;
 mod routing;
 mod signals;
 mod tracker;
@@ -29,6 +30,7 @@ use tokio::{
 
 use self::{
     addresses::Holder,
+    planes::detach,
     routing::Wanted,
     signals::Signals,
     tracker::{SharedTracker, Tracker},
@@ -38,15 +40,13 @@ use crate::{
     checks::{Checks, STANDINGS},
     config::{Config, VirtualAddress, XdpMode},
     control,
-    dataplane::{self, AttachError, Attachment, DataPlane, Target},
+    dataplane::DataPlane,
     failure::Failure,
     netlink::{Changed, Changes, Netlink},
+    notify::Notifier,
     origin::{self, Origin},
-    packet::PacketSocket,
     program::Launcher,
-    protocol::{self, Command, Link, Port, Request},
-    realtime,
-    unicast::UnicastSocket,
+    protocol::{self, Command, Link, Request},
 };
 
 /// How often an interface is tried again whose data plane could not be attached.
@@ -84,6 +84,8 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         let tracker = Tracker::new(checks, config);
         let mut protocol =
             protocol::spawn(config.clone(), tracker.told()).context("cannot start the protocol thread")?;
+        let mut notifier = Notifier::new(launcher.clone());
+        notifier.configure(config);
         let mut supervisor = Supervisor {
             netlink,
             modes: modes(config),
@@ -95,6 +97,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             routing: Wanted::default(),
             tracker: tracker.share(protocol.commands.clone(), changes_of_checks),
             launcher,
+            notifier,
             commands: protocol.commands,
             options: options.clone(),
             stops: 0,
@@ -114,6 +117,8 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             Err(_panic) => Err(anyhow::anyhow!("the protocol thread has panicked").into()),
         };
         supervisor.leave().await;
+        supervisor.notifier.finish().await;
+        drop(supervisor.launcher.kill_all());
         ended
     })
 }
@@ -168,6 +173,7 @@ struct Supervisor {
     routing: Wanted,
     tracker: SharedTracker,
     launcher: Launcher,
+    notifier: Notifier,
     commands: mpsc::Sender<Command>,
     options: Options,
     stops: u32,
@@ -228,6 +234,7 @@ impl Supervisor {
 
     fn serve_client(&self, mut stream: tokio::net::UnixStream) {
         let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
+        let hooks = self.notifier.status();
         tokio::spawn(async move {
             let answered = async {
                 let question = control::question(&mut stream).await?;
@@ -239,6 +246,7 @@ impl Supervisor {
                 let mut status =
                     tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
                 status.checks = tracker.lock().await.status();
+                status.hooks = hooks;
                 control::answer(&mut stream, &serde_json::to_string(&status)?).await
             };
             if let Err(error) = answered.await {
@@ -304,51 +312,6 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The interface is gone, or another one has its name.
-    async fn drop_plane_of_another(&mut self, name: &str, link: Option<&Link>) {
-        let stale = |plane: &Plane| link.is_none_or(|link| link.index != plane.index);
-        if self.planes.get(name).is_some_and(stale)
-            && let Some(plane) = self.planes.remove(name)
-        {
-            self.send(Command::Port { interface: name.to_owned(), port: None }).await;
-            detach(name, plane).await;
-        }
-    }
-
-    async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
-        let mode = self.modes.get(name).copied().unwrap_or(XdpMode::Auto);
-        let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
-        let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode));
-        let Attachment { plane, tables, events } =
-            attached.await.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
-        realtime::give_memory_back();
-        let sockets =
-            PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
-        let (socket, unicast) = match sockets {
-            Ok(sockets) => sockets,
-            Err(error) => {
-                detach(name, Plane { index: link.index, plane }).await;
-                return Err(no_socket(name, error));
-            }
-        };
-        let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
-        tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
-        let port = Port { index: link.index, mode: attached, pins, tables, events, socket, unicast };
-        self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
-        self.send(Command::Port { interface: name.to_owned(), port: Some(Box::new(port)) }).await;
-        Ok(())
-    }
-
-    async fn vacate(&mut self, interface: &str) {
-        if self.modes.contains_key(interface) {
-            return;
-        }
-        self.links.remove(interface);
-        if let Some(plane) = self.planes.remove(interface) {
-            detach(interface, plane).await;
-        }
-    }
-
     async fn reload(&mut self) -> Result<(), Failure> {
         match self.options.config.load() {
             Err(error) => tracing::error!("the configuration stays as it was:\n{}", error.render(false)),
@@ -363,6 +326,7 @@ impl Supervisor {
                 }
                 self.modes = modes;
                 self.handle(&config);
+                self.notifier.configure(&config);
                 tracing::info!(path = %self.options.config, "configuration reloaded");
                 let mut tracker = self.tracker.lock().await;
                 let trackings = tracker.configure(&config);
@@ -393,8 +357,8 @@ impl Supervisor {
 
     /// The doors are closed. Addresses first; the data plane keeps the host silent until they are gone.
     async fn leave(&mut self) {
+        self.tracker.lock().await.stop();
         self.remove_all_routing().await;
-        drop(self.launcher.kill_all());
         self.wanted.clear();
         let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();
         if !self.remove(&handled, &HashSet::new()).await {
@@ -406,30 +370,9 @@ impl Supervisor {
     }
 }
 
-async fn detach(name: &str, plane: Plane) {
-    match tokio::task::spawn_blocking(move || plane.plane.detach()).await {
-        Ok(Ok(())) => tracing::info!(interface = name, "data plane detached"),
-        Ok(Err(error)) => tracing::warn!(interface = name, %error, "the data plane was not detached cleanly"),
-        Err(error) => tracing::error!(interface = name, %error, "detaching has panicked"),
-    }
-}
-
 /// What systemd waits for with `Type=notify`.
 fn tell_service_manager(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "the service manager was not told");
     }
-}
-
-fn into_failure(error: &AttachError) -> Failure {
-    // Its text names its source already.
-    let text = error.to_string();
-    if error.is_unsupported() { Failure::Environment(text) } else { Failure::Other(anyhow::Error::msg(text)) }
-}
-
-fn no_socket(name: &str, error: io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        return Failure::Environment(format!("{name}: packet and raw sockets need CAP_NET_RAW"));
-    }
-    Failure::Other(anyhow::Error::new(error).context(format!("{name}: cannot open its sockets")))
 }

@@ -30,6 +30,10 @@ impl Netlink {
             AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, vip.prefix_len).build();
         message.header.scope = AddressScope::from(vip.scope);
         message.attributes.push(ADDED_BY_VRRPD);
+        if let Some(broadcast) = vip.broadcast {
+            message.attributes.retain(|attribute| !matches!(attribute, AddressAttribute::Broadcast(_)));
+            message.attributes.push(AddressAttribute::Broadcast(broadcast));
+        }
         if let Some(label) = &vip.label {
             message.attributes.push(AddressAttribute::Label(label.clone()));
         }

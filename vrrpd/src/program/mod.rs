@@ -73,6 +73,11 @@ impl Job {
     }
 }
 
+/// User and group that a program of this user has; the daemon's own if `None`. Blocks.
+pub(crate) fn ids(user: Option<&User>) -> Result<(u32, u32), ProgramError> {
+    Account::of(user).map(|account| (account.uid, account.gid))
+}
+
 /// Starts programs, and knows those that are running. Clones are the same launcher.
 #[derive(Clone, Debug)]
 pub(crate) struct Launcher {

@@ -194,6 +194,7 @@ impl Loop {
             router.remember(reacted);
             let belongings = Arc::clone(&router.belongings);
             self.request_belongings(index, belongings, master);
+            self.tell_outside(index);
         }
         self.transitioned = transitioned;
     }

@@ -246,6 +246,9 @@ impl Loop {
     /// Forgets routers that have stopped, for good or because they are no longer wanted. Those are guarded until the
     /// kernel has none of their addresses; at the very end the supervisor sees to that.
     pub(super) fn bury(&mut self) {
+        if self.tell_again_at != Time::NEVER {
+            return;
+        }
         let stopping = self.stopping;
         let stopped = |router: &Router| {
             router.election.name() == StateName::Stopped

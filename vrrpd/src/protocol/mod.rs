@@ -11,6 +11,7 @@ mod announce;
 mod effects;
 mod guests;
 mod membership;
+mod news;
 mod note;
 mod port;
 mod report;
@@ -28,7 +29,7 @@ use vrrp_common::types::Mac;
 pub(crate) use port::Port;
 pub(crate) use tracked::Trackings;
 
-use crate::{belongings::Belongings, config::Config, realtime, status::Status};
+use crate::{belongings::Belongings, config::Config, notify::News, realtime, status::Status};
 
 /// Commands and requests that may be under way. The supervisor waits when it is full; the protocol thread does not,
 /// and logs what it had to drop.
@@ -110,6 +111,8 @@ pub(crate) enum Request {
         /// Its addresses.
         addresses: Vec<IpAddr>,
     },
+    /// A router or a group has changed its state.
+    Transitioned(News),
     /// No router is left on this interface: its data plane may go.
     Vacant {
         /// The interface's name.

@@ -33,6 +33,7 @@ impl Loop {
             interfaces: self.interfaces.iter().map(interface_status).collect(),
             // The supervisor adds them.
             checks: Vec::new(),
+            hooks: Vec::new(),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::{
     belongings::Belongings,
     config::{self, Checksum, UnicastPeer},
     muffle::Muffle,
+    notify::State,
     tracking::Tracking,
 };
 
@@ -74,6 +75,8 @@ pub(crate) struct Router {
     pub(crate) since: SystemTime,
     /// The priority of an advert that is to be sent before the turn ends.
     pub(crate) queued: Option<Priority>,
+    /// What the outside was told last.
+    pub(crate) told: Option<State>,
     /// Taken out of the configuration: to be forgotten once it has stopped.
     pub(crate) retired: bool,
     /// Requests for addresses to go that are not confirmed yet.
@@ -118,6 +121,7 @@ impl Router {
             history: VecDeque::with_capacity(HISTORY),
             since: SystemTime::now(),
             queued: None,
+            told: None,
             retired: false,
             removals: 0,
             lingering: Vec::new(),

@@ -54,6 +54,8 @@ pub(super) struct Loop {
     pub(super) requests: mpsc::Sender<Request>,
     commands: mpsc::Receiver<Command>,
     timer: AsyncFd<Timer>,
+    /// When news that found no room are to be told again.
+    pub(super) tell_again_at: Time,
     pub(super) stopping: bool,
 }
 
@@ -76,6 +78,7 @@ impl Loop {
             requests,
             commands,
             timer: watch(Timer::new()?)?,
+            tell_again_at: Time::NEVER,
             stopping: false,
         };
         for router in config.routers {
@@ -101,6 +104,7 @@ impl Loop {
             }
             self.flush();
             self.tell();
+            self.tell_again(at);
             self.announce(at);
             self.bury();
             if self.stopping && self.routers.is_empty() {
@@ -115,7 +119,7 @@ impl Loop {
             router.election.deadline().min(router.announcements.due_at()).min(blocked)
         });
         let announcing = if self.announcements.is_empty() { Time::NEVER } else { Time::BOOT };
-        routers.min().unwrap_or(Time::NEVER).min(announcing)
+        routers.min().unwrap_or(Time::NEVER).min(announcing).min(self.tell_again_at)
     }
 
     /// Hands every router its timeout, due or not: a backup thus learns what the kernel has heard meanwhile, and all

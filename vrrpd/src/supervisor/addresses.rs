@@ -47,6 +47,7 @@ impl Supervisor {
                     abandoned.extend(addresses);
                     routers.push(router);
                 }
+                Request::Transitioned(news) => self.notifier.tell(&news),
                 Request::Vacant { interface } => self.vacate(&interface).await,
             }
             next = requests.try_recv().ok();

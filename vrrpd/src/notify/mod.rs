@@ -1,0 +1,225 @@
+//! Telling the outside of changes of state: scripts, the FIFO, mails.
+//!
+//! Lives on the main thread, in tasks that nobody waits for; only at the end they are given a moment. Knows nothing of
+//! why a state has changed.
+
+mod fifo;
+mod mail;
+mod script;
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+
+use self::{fifo::Fifo, mail::Mailer, script::Queue};
+use crate::{
+    config::{self, Config, User},
+    program::Launcher,
+    status::HookStatus,
+};
+
+/// What everything that is under way has at the end, together.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Who has changed its state.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    /// A router, by its name.
+    Instance(String),
+    /// A sync group, by its name.
+    Group(String),
+}
+
+impl Subject {
+    /// keepalived's word for it.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Instance(_) => "INSTANCE",
+            Self::Group(_) => "GROUP",
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Instance(name) | Self::Group(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.word(), self.name())
+    }
+}
+
+/// A state that the outside is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Master,
+    Backup,
+    Fault,
+    Stop,
+}
+
+impl State {
+    /// keepalived's word for it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Master => "MASTER",
+            Self::Backup => "BACKUP",
+            Self::Fault => "FAULT",
+            Self::Stop => "STOP",
+        }
+    }
+}
+
+/// A change of state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) subject: Subject,
+    pub(crate) state: State,
+    /// The effective priority; 0 for a group, as in keepalived.
+    pub(crate) priority: u8,
+}
+
+impl News {
+    /// What `notify` gets as arguments.
+    fn arguments(&self) -> Vec<String> {
+        let Self { subject, state, priority } = self;
+        vec![subject.word().into(), subject.name().into(), state.word().into(), priority.to_string()]
+    }
+
+    /// What is written to the FIFO.
+    fn line(&self) -> String {
+        let Self { subject, state, priority } = self;
+        format!("{} \"{}\" {} {priority}\n", subject.word(), subject.name(), state.word())
+    }
+}
+
+/// The last outcome of each hook, for `vrrpd status`.
+type Results = Arc<Mutex<BTreeMap<(Subject, &'static str), HookStatus>>>;
+
+/// Tells what is to be told to whom it is to be told.
+#[derive(Debug)]
+pub(crate) struct Notifier {
+    launcher: Launcher,
+    router_id: String,
+    script_user: Option<User>,
+    hooks: BTreeMap<Subject, Arc<config::Hooks>>,
+    /// As they were before the last reload: what it has taken out still says that it stops.
+    former: BTreeMap<Subject, Arc<config::Hooks>>,
+    /// One for each subject that has a script.
+    queues: BTreeMap<Subject, Queue>,
+    fifo: Option<Fifo>,
+    mailer: Option<Mailer>,
+    results: Results,
+}
+
+impl Notifier {
+    pub(crate) fn new(launcher: Launcher) -> Self {
+        Self {
+            launcher,
+            router_id: String::new(),
+            script_user: None,
+            hooks: BTreeMap::new(),
+            former: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            fifo: None,
+            mailer: None,
+            results: Results::default(),
+        }
+    }
+
+    /// Goes by this configuration from now on. What is under way goes on.
+    pub(crate) fn configure(&mut self, config: &Config) {
+        self.router_id.clone_from(&config.router_id);
+        self.script_user.clone_from(&config.script_user);
+        let routers = config.routers.iter();
+        let routers = routers.map(|router| (Subject::Instance(router.name.clone()), &router.hooks));
+        let groups = config.sync_groups.iter();
+        let groups = groups.map(|group| (Subject::Group(group.name.clone()), &group.hooks));
+        let hooks = routers.chain(groups).map(|(subject, hooks)| (subject, Arc::new(hooks.clone())));
+        self.former = std::mem::replace(&mut self.hooks, hooks.collect());
+        let Self { hooks, former, queues, .. } = self;
+        let known = |subject: &Subject| hooks.contains_key(subject) || former.contains_key(subject);
+        queues.retain(|subject, queue| known(subject) || queue.is_live());
+        lock(&self.results).retain(|(subject, _), _| known(subject));
+        if self.fifo.as_ref().map(Fifo::config) != config.notify_fifo.as_ref() {
+            self.fifo = config
+                .notify_fifo
+                .as_ref()
+                .map(|fifo| Fifo::open(fifo.clone(), self.launcher.clone(), self.script_user.clone()));
+        }
+        if self.mailer.as_ref().map(Mailer::config) != config.mail.as_ref() {
+            self.mailer = config.mail.as_ref().map(|mail| Mailer::new(mail.clone()));
+        }
+    }
+
+    /// Tells of a change of state. Returns at once.
+    pub(crate) fn tell(&mut self, news: &News) {
+        if let Some(fifo) = &self.fifo {
+            fifo.write(news);
+        }
+        let hooks = self.hooks.get(&news.subject).or_else(|| self.former.get(&news.subject));
+        let Some(hooks) = hooks else { return };
+        if let Some(mailer) = self.mailer.as_ref().filter(|_| hooks.smtp_alert) {
+            mailer.send(&self.router_id, news);
+        }
+        if script::hooks_of(hooks, news.state).next().is_some() {
+            let queue = self
+                .queues
+                .entry(news.subject.clone())
+                .or_insert_with(|| Queue::start(self.launcher.clone(), Arc::clone(&self.results)));
+            queue.push(news.clone(), Arc::clone(hooks), self.script_user.clone());
+        }
+    }
+
+    /// How each hook went last.
+    pub(crate) fn status(&self) -> Vec<HookStatus> {
+        let mail = self.mailer.iter().filter_map(Mailer::status);
+        lock(&self.results).values().cloned().chain(mail).collect()
+    }
+
+    /// Gives what is under way a moment, and ends it.
+    pub(crate) async fn finish(mut self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        for (subject, queue) in std::mem::take(&mut self.queues) {
+            if timeout_at(deadline, queue.finish()).await.is_err() {
+                tracing::warn!(%subject, "scripts have not ended; they are killed");
+            }
+        }
+        if let Some(fifo) = self.fifo.take() {
+            fifo.finish(deadline).await;
+        }
+        if let Some(mailer) = self.mailer.take()
+            && timeout_at(deadline, mailer.finish()).await.is_err()
+        {
+            tracing::warn!("mails are left behind: the server has not taken them in time");
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests;

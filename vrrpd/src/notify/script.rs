@@ -1,0 +1,174 @@
+//! The `notify` scripts of one router or group: one after the other, in keepalived's order.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard},
+    time::{Duration, SystemTime},
+};
+
+use tokio::sync::Notify;
+
+use super::{News, Results, State, Task, lock};
+use crate::{
+    config::{Hook, Hooks, User},
+    program::{Ended, Job, Launcher, ProgramError},
+    status::{HookStatus, rfc3339},
+};
+
+/// Changes of state that wait while a script runs. When there are more, the oldest are left out: the latest always
+/// comes, and comes last.
+const WAITING: usize = 16;
+
+/// What is run for a state: the one of the state as it is written, then `notify` with arguments.
+pub(super) fn hooks_of(hooks: &Hooks, state: State) -> impl Iterator<Item = (&'static str, &Hook)> {
+    let own = match state {
+        State::Master => ("notify_master", &hooks.notify_master),
+        State::Backup => ("notify_backup", &hooks.notify_backup),
+        State::Fault => ("notify_fault", &hooks.notify_fault),
+        State::Stop => ("notify_stop", &hooks.notify_stop),
+    };
+    [own, (NOTIFY, &hooks.notify)].into_iter().filter_map(|(key, hook)| Some((key, hook.as_ref()?)))
+}
+
+/// The one that gets arguments.
+const NOTIFY: &str = "notify";
+
+/// What waits for its scripts.
+#[derive(Debug)]
+struct Item {
+    news: News,
+    hooks: Arc<Hooks>,
+    script_user: Option<User>,
+}
+
+/// Runs the scripts of one subject.
+#[derive(Debug)]
+pub(super) struct Queue {
+    shared: Arc<Shared>,
+    task: Task,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<Waiting>,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    items: VecDeque<Item>,
+    running: bool,
+    closing: bool,
+}
+
+impl Queue {
+    pub(super) fn start(launcher: Launcher, results: Results) -> Self {
+        let shared = Arc::new(Shared::default());
+        let task = Task(tokio::spawn(serve(Arc::clone(&shared), launcher, results)));
+        Self { shared, task }
+    }
+
+    pub(super) fn push(&self, news: News, hooks: Arc<Hooks>, script_user: Option<User>) {
+        let mut waiting = self.shared.lock();
+        if waiting.items.len() == WAITING
+            && let Some(old) = waiting.items.pop_front()
+        {
+            let (subject, state) = (&old.news.subject, old.news.state.word());
+            tracing::warn!(%subject, state, "its scripts are too slow; this state is left out");
+        }
+        waiting.items.push_back(Item { news, hooks, script_user });
+        drop(waiting);
+        self.shared.bell.notify_one();
+    }
+
+    /// Whether something runs or waits.
+    pub(super) fn is_live(&self) -> bool {
+        let waiting = self.shared.lock();
+        waiting.running || !waiting.items.is_empty()
+    }
+
+    /// Returns when everything has run. Dropped before, what runs is killed.
+    pub(super) async fn finish(mut self) {
+        self.shared.lock().closing = true;
+        self.shared.bell.notify_one();
+        // A panic in there is told by the panic itself.
+        let _ended = (&mut self.task.0).await;
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        lock(&self.state)
+    }
+
+    /// The next one, or `None` when there will be no other.
+    async fn next(&self) -> Option<Item> {
+        loop {
+            {
+                let mut waiting = self.lock();
+                let item = waiting.items.pop_front();
+                waiting.running = item.is_some();
+                if item.is_some() || waiting.closing {
+                    return item;
+                }
+            }
+            self.bell.notified().await;
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, launcher: Launcher, results: Results) {
+    while let Some(Item { news, hooks, script_user }) = shared.next().await {
+        for (key, hook) in hooks_of(&hooks, news.state) {
+            let arguments = if key == NOTIFY { news.arguments() } else { Vec::new() };
+            let user = hook.user.clone().or_else(|| script_user.clone());
+            let job = Job { program: hook.program.clone(), arguments, user };
+            let began = SystemTime::now();
+            let ended = launcher.run(&job, hook.timeout).await;
+            let outcome = outcome(&ended);
+            log(&news, key, &ended, &outcome);
+            let took = ended.map_or(Duration::ZERO, |ended| ended.took);
+            remember(
+                &results,
+                key,
+                &news,
+                HookStatus {
+                    subject: news.subject.to_string(),
+                    hook: key.into(),
+                    state: news.state.word().into(),
+                    at: rfc3339(began),
+                    outcome,
+                    took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                },
+            );
+        }
+    }
+}
+
+fn outcome(ended: &Result<Ended, ProgramError>) -> String {
+    match ended {
+        Ok(ended) if ended.succeeded() => "ok".into(),
+        Ok(ended) if ended.timed_out => "timed out, killed".into(),
+        Ok(ended) => ended.ending.to_string(),
+        Err(error) => format!("not run: {error}"),
+    }
+}
+
+fn log(news: &News, key: &str, ended: &Result<Ended, ProgramError>, outcome: &str) {
+    let (subject, state) = (&news.subject, news.state.word());
+    match ended {
+        Ok(ended) => {
+            ended.output.log(&format!("{key} of {subject}"));
+            if ended.succeeded() {
+                tracing::debug!(%subject, state, hook = key, took = ?ended.took, "script has ended");
+            } else {
+                tracing::warn!(%subject, state, hook = key, outcome, took = ?ended.took, "script has failed");
+            }
+        }
+        Err(error) => tracing::error!(%subject, state, hook = key, %error, "script was not run"),
+    }
+}
+
+fn remember(results: &Results, key: &'static str, news: &News, status: HookStatus) {
+    lock(results).insert((news.subject.clone(), key), status);
+}

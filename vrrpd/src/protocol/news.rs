@@ -1,0 +1,66 @@
+//! Which states the outside is told of. The latest is never lost: what finds no room on its way is told again.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::error::TrySendError;
+use vrrp_common::{election::StateName, time::Time};
+
+use super::{Request, router::Router, run::Loop};
+use crate::{
+    clock::now,
+    notify::{News, State, Subject},
+};
+
+/// How long a supervisor that does not keep up is left alone.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+impl Loop {
+    /// Tells of the router's state if that is news.
+    pub(super) fn tell_outside(&mut self, index: usize) {
+        let Some(router) = self.routers.get(index) else { return };
+        let Some(state) = state(router).filter(|state| router.told != Some(*state)) else { return };
+        let subject = Subject::Instance(router.config.name.clone());
+        let priority = router.election.settings().priority.as_u8();
+        if self.send_news(News { subject, state, priority })
+            && let Some(router) = self.routers.get_mut(index)
+        {
+            router.told = Some(state);
+        }
+    }
+
+    /// Whether it is on its way.
+    fn send_news(&mut self, news: News) -> bool {
+        match self.requests.try_send(Request::Transitioned(news)) {
+            // Nobody is left who could be told.
+            Ok(()) | Err(TrySendError::Closed(_)) => true,
+            Err(TrySendError::Full(_)) => {
+                self.tell_again_at = now() + PATIENCE;
+                false
+            }
+        }
+    }
+
+    /// Tells what found no room before.
+    pub(super) fn tell_again(&mut self, at: Time) {
+        if at >= self.tell_again_at {
+            self.tell_again_at = Time::NEVER;
+            (0..self.routers.len()).for_each(|index| self.tell_outside(index));
+        }
+    }
+}
+
+/// What the outside is to know; `None` while there is nothing new to say.
+fn state(router: &Router) -> Option<State> {
+    match router.election.name() {
+        StateName::Master => Some(State::Master),
+        StateName::Backup => Some(State::Backup),
+        StateName::Fault => Some(State::Fault),
+        // The door is still open.
+        StateName::Init | StateName::Leaving => None,
+        // Never started.
+        StateName::Stopped if router.told.is_none() => None,
+        // Taken out of the configuration, which keepalived calls a fault.
+        StateName::Stopped if router.retired => Some(State::Fault),
+        StateName::Stopped => Some(State::Stop),
+    }
+}

@@ -1,0 +1,84 @@
+//! The data planes of the interfaces: attached, and let go.
+
+use std::io;
+
+use anyhow::Context as _;
+
+use super::{Plane, Supervisor};
+use crate::{
+    config::XdpMode,
+    dataplane::{self, AttachError, Attachment, Target},
+    failure::Failure,
+    packet::PacketSocket,
+    protocol::{Command, Link, Port},
+    realtime,
+    unicast::UnicastSocket,
+};
+
+impl Supervisor {
+    /// The interface is gone, or another one has its name.
+    pub(super) async fn drop_plane_of_another(&mut self, name: &str, link: Option<&Link>) {
+        let stale = |plane: &Plane| link.is_none_or(|link| link.index != plane.index);
+        if self.planes.get(name).is_some_and(stale)
+            && let Some(plane) = self.planes.remove(name)
+        {
+            self.send(Command::Port { interface: name.to_owned(), port: None }).await;
+            detach(name, plane).await;
+        }
+    }
+
+    pub(super) async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
+        let mode = self.modes.get(name).copied().unwrap_or(XdpMode::Auto);
+        let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
+        let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode));
+        let Attachment { plane, tables, events } =
+            attached.await.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
+        realtime::give_memory_back();
+        let sockets =
+            PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
+        let (socket, unicast) = match sockets {
+            Ok(sockets) => sockets,
+            Err(error) => {
+                detach(name, Plane { index: link.index, plane }).await;
+                return Err(no_socket(name, error));
+            }
+        };
+        let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
+        tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
+        let port = Port { index: link.index, mode: attached, pins, tables, events, socket, unicast };
+        self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
+        self.send(Command::Port { interface: name.to_owned(), port: Some(Box::new(port)) }).await;
+        Ok(())
+    }
+
+    pub(super) async fn vacate(&mut self, interface: &str) {
+        if self.modes.contains_key(interface) {
+            return;
+        }
+        self.links.remove(interface);
+        if let Some(plane) = self.planes.remove(interface) {
+            detach(interface, plane).await;
+        }
+    }
+}
+
+pub(super) async fn detach(name: &str, plane: Plane) {
+    match tokio::task::spawn_blocking(move || plane.plane.detach()).await {
+        Ok(Ok(())) => tracing::info!(interface = name, "data plane detached"),
+        Ok(Err(error)) => tracing::warn!(interface = name, %error, "the data plane was not detached cleanly"),
+        Err(error) => tracing::error!(interface = name, %error, "detaching has panicked"),
+    }
+}
+
+fn into_failure(error: &AttachError) -> Failure {
+    // Its text names its source already.
+    let text = error.to_string();
+    if error.is_unsupported() { Failure::Environment(text) } else { Failure::Other(anyhow::Error::msg(text)) }
+}
+
+fn no_socket(name: &str, error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return Failure::Environment(format!("{name}: packet and raw sockets need CAP_NET_RAW"));
+    }
+    Failure::Other(anyhow::Error::new(error).context(format!("{name}: cannot open its sockets")))
+}
