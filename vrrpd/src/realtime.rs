@@ -1,8 +1,12 @@
 //! Real-time scheduling and locked memory for the protocol thread, where permitted.
 
-use std::{io, mem::zeroed};
+use std::{
+    io,
+    mem::zeroed,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
-use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::mm::{MlockAllFlags, mlockall, munlockall};
 
 /// Above ordinary work, below the kernel's own threads that matter (their default is 50).
 const PRIORITY: libc::c_int = 40;
@@ -18,13 +22,23 @@ pub(crate) fn enter() {
              give the process CAP_SYS_NICE"
         ),
     }
-    match mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {
-        Ok(()) => tracing::info!("memory is locked"),
+    match lock_memory() {
+        Ok(()) => {
+            LOCKED.store(true, Ordering::Release);
+            tracing::info!("memory is locked");
+        }
         Err(error) => tracing::warn!(
             error = %io::Error::from(error),
             "memory may be swapped out; give the process CAP_IPC_LOCK, or a larger RLIMIT_MEMLOCK"
         ),
     }
+}
+
+/// Whether it was permitted.
+static LOCKED: AtomicBool = AtomicBool::new(false);
+
+fn lock_memory() -> rustix::io::Result<()> {
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
 }
 
 fn set_fifo() -> io::Result<()> {
@@ -41,9 +55,29 @@ fn set_fifo() -> io::Result<()> {
     }
 }
 
-/// Gives the kernel back what loading has freed: the types of the whole kernel are read for it.
+/// To be called before data planes are attached: for that the types of the whole kernel are read, 16 MiB of them, and
+/// what is locked can be freed but not given back.
+pub(crate) fn unlock_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes no pointers. Otherwise the threshold grows with what is freed, and nothing is given back.
+    let _set = unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD) };
+    if LOCKED.load(Ordering::Acquire) {
+        let _never = munlockall();
+    }
+}
+
+/// The C library's own at the start of a process.
+#[cfg(target_env = "gnu")]
+const TRIM_THRESHOLD: libc::c_int = 128 << 10;
+
+/// Gives the kernel back what attaching has freed, and locks the rest again.
 pub(crate) fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: it takes no pointers, and locks what it touches.
     let _released = unsafe { libc::malloc_trim(0) };
+    if LOCKED.load(Ordering::Acquire)
+        && let Err(error) = lock_memory()
+    {
+        tracing::warn!(error = %io::Error::from(error), "memory is no longer locked");
+    }
 }
