@@ -4,13 +4,14 @@
 //! what the machine is like, and does what that asks for.
 
 mod addresses;
+mod integrity;
 mod planes;
 mod routing;
 mod signals;
 mod tracker;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     future::pending,
     io,
     net::IpAddr,
@@ -26,6 +27,7 @@ use sd_notify::NotifyState;
 use tokio::{
     net::UnixListener,
     sync::{mpsc, oneshot},
+    time::Instant,
 };
 
 use self::{
@@ -100,6 +102,8 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             notifier,
             commands: protocol.commands,
             options: options.clone(),
+            deaf: BTreeSet::new(),
+            inspected: integrity::period(config),
             stops: 0,
         };
         supervisor.handle(config);
@@ -176,6 +180,10 @@ struct Supervisor {
     notifier: Notifier,
     commands: mpsc::Sender<Command>,
     options: Options,
+    /// Interfaces whose XDP program somebody has detached.
+    deaf: BTreeSet<String>,
+    /// How often what is attached is looked at.
+    inspected: Duration,
     stops: u32,
 }
 
@@ -188,6 +196,7 @@ impl Supervisor {
         listener: UnixListener,
     ) -> Result<(), Failure> {
         let Signals { mut terminate, mut interrupt, mut hangup, mut replace } = signals;
+        let mut next_look = Instant::now() + self.inspected;
         loop {
             let unattached = self.unattached();
             let retry = async { if unattached { tokio::time::sleep(RETRY).await } else { pending().await } };
@@ -206,6 +215,10 @@ impl Supervisor {
                     }
                 }
                 () = retry => self.refresh(false).await?,
+                () = tokio::time::sleep_until(next_look) => {
+                    self.inspect().await?;
+                    next_look = Instant::now() + self.inspected;
+                }
                 () = Signals::stop(&mut terminate, &mut interrupt) => self.stop().await,
                 _ = hangup.recv() => self.reload().await?,
                 _ = replace.recv() => self.replace().await,
@@ -326,6 +339,7 @@ impl Supervisor {
                 }
                 self.modes = modes;
                 self.handle(&config);
+                self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
                 tracing::info!(path = %self.options.config, "configuration reloaded");
                 let mut tracker = self.tracker.lock().await;

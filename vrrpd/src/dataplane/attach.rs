@@ -4,6 +4,7 @@ use std::{
     error::Error,
     io,
     os::fd::{AsFd as _, OwnedFd},
+    sync::Arc,
 };
 
 use aya::{
@@ -23,8 +24,8 @@ use super::{
     Attached, Attachment, DataPlane, OBJECT, Target, Why,
     error::AttachError,
     events::Events,
-    host::{self, Lock},
-    link,
+    hold::Held,
+    host, link,
     pins::{self, EGRESS_LINK, Pins, XDP_LINK},
     sys,
     tables::Tables,
@@ -60,10 +61,7 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
     let pins = Pins::of(&target.name);
     pins.sweep(target.index);
     pins.create()?;
-    let lock = Lock::of(pins.dir()).map_err(|source| pins.error("lock", source))?;
-    let Some(lock) = lock else {
-        return Err(AttachError::Taken { interface: target.name, path: pins.dir().into() });
-    };
+    let lock = pins.lock()?;
     let adopted = pins.are_usable(target.index) && suits(mode, &target);
     if !adopted {
         pins.clear()?;
@@ -74,7 +72,8 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
         let _best_effort = pins.remove();
     }
     let (attached, egress, tables, events, maps) = result?;
-    let plane = DataPlane { target, attached, adopted, egress, pins, _lock: lock };
+    let held = Arc::new(Held::open(&pins, &maps)?);
+    let plane = DataPlane { target, attached, adopted, egress, pins, held, lock };
     Ok((Attachment { plane, tables, events }, maps))
 }
 
@@ -241,6 +240,10 @@ impl Egress {
             return Ok(Self::Filter);
         }
         let path = pins.path(EGRESS_LINK);
+        // One that somebody has detached takes no other program.
+        if pins::attached_to(&path) == Some(0) {
+            pins.forget(EGRESS_LINK)?;
+        }
         if let Ok(pinned) = PinnedLink::from_pin(&path) {
             let link = SchedClassifierLink::try_from(FdLink::from(pinned)).map_err(|error| failed(&error))?;
             let id = program.attach_to_link(link).map_err(|error| failed(&error))?;

@@ -124,15 +124,25 @@ pub(super) fn kernel_older_than(major: u32, minor: u32) -> (String, bool) {
 /// Keeps a second daemon off the same interface, as long as it lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _dir: File,
+    dir: File,
 }
 
 impl Lock {
+    /// The directory, open.
+    pub(super) fn dir(&self) -> &File {
+        &self.dir
+    }
+
+    /// Of the directory, which may have been removed meanwhile.
+    pub(super) fn inode(&self) -> Option<u64> {
+        self.dir.metadata().map(|dir| dir.ino()).ok()
+    }
+
     /// Locks a directory; `None` when another process has.
     pub(super) fn of(dir: &Path) -> io::Result<Option<Self>> {
         let dir = File::open(dir)?;
         match rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { _dir: dir })),
+            Ok(()) => Ok(Some(Self { dir })),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -6,6 +6,7 @@
 mod attach;
 mod error;
 mod events;
+mod hold;
 mod host;
 mod link;
 mod mapping;
@@ -14,7 +15,7 @@ mod pins;
 mod sys;
 mod tables;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use vrrp_common::types::Mac;
 
@@ -22,9 +23,10 @@ pub use self::{
     attach::attach,
     error::AttachError,
     events::{Events, Received},
+    hold::Detached,
     tables::{RouterEntry, Tables},
 };
-use self::{host::Lock, pins::Pins};
+use self::{hold::Held, host::Lock, pins::Pins};
 
 /// The eBPF object; empty when it could not be built.
 pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf"));
@@ -60,8 +62,9 @@ pub struct DataPlane {
     adopted: bool,
     egress: attach::Egress,
     pins: Pins,
+    held: Arc<Held>,
     /// Keeps other daemons away.
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// How the XDP program is attached.
@@ -130,6 +133,39 @@ impl DataPlane {
         self.pins.dir()
     }
 
+    /// A program that somebody has detached. Not told of the egress program before Linux 6.6. May block for as long as
+    /// somebody else reconfigures interfaces.
+    #[must_use]
+    pub fn detached(&self) -> Option<Detached> {
+        self.held.detached(self.target.index)
+    }
+
+    /// Whether somebody has removed pins. The programs stay attached while this lives, but would go with it.
+    #[must_use]
+    pub fn is_unpinned(&self) -> bool {
+        self.held.is_unpinned(self.lock.dir())
+    }
+
+    /// Pins again what somebody has unpinned. Blocks, for milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError::Pin`], or [`AttachError::Taken`] when another daemon has made the directory its own.
+    pub fn pin_again(&mut self) -> Result<(), AttachError> {
+        let (pins, held) = (self.pins.clone(), Arc::clone(&self.held));
+        let own = self.lock.inode();
+        let lock = host::in_mounts_of_the_host(move || {
+            pins.create()?;
+            let lock = if pins.inode() == own { None } else { Some(pins.lock()?) };
+            held.pin_again(&pins)?;
+            Ok(lock)
+        })?;
+        if let Some(lock) = lock {
+            self.lock = lock;
+        }
+        Ok(())
+    }
+
     /// A planned stop: detaches both programs and removes the pins. From here on the kernel answers for addresses that
     /// it still has.
     ///
@@ -138,9 +174,10 @@ impl DataPlane {
     /// [`AttachError::Pin`], with what could be removed gone.
     pub fn detach(self) -> Result<(), AttachError> {
         let mirrored = self.pins.clone();
-        let (pins, target, egress) = (self.pins, self.target, self.egress);
+        let (pins, target, egress, held) = (self.pins, self.target, self.egress, self.held);
         host::in_mounts_of_the_host(move || {
             egress.detach(&target.name);
+            held.detach();
             pins.remove()
         })?;
         // The second view of `pins::mirror`, if there is one.

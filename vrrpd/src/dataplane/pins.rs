@@ -6,7 +6,10 @@
 use std::{
     ffi::OsStr,
     fs, io,
-    os::{fd::AsFd as _, unix::fs::DirBuilderExt as _},
+    os::{
+        fd::AsFd as _,
+        unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    },
     path::{Path, PathBuf},
 };
 
@@ -109,7 +112,7 @@ impl Pins {
             warn!(path = %self.dir.display(), map = shape.name, "pinned maps have another layout, starting afresh");
             return false;
         }
-        attached_to(&self.dir) == Some(ifindex)
+        attached_to(&self.path(XDP_LINK)) == Some(ifindex)
     }
 
     /// Makes the directory.
@@ -119,6 +122,23 @@ impl Pins {
             .mode(0o700)
             .create(&self.dir)
             .map_err(|source| self.error("create", source))
+    }
+
+    /// Removes one pin.
+    pub(super) fn forget(&self, name: &str) -> Result<(), AttachError> {
+        fs::remove_file(self.path(name)).map_err(|source| self.error("remove a pin from", source))
+    }
+
+    /// Of the directory.
+    pub(super) fn inode(&self) -> Option<u64> {
+        fs::metadata(&self.dir).map(|dir| dir.ino()).ok()
+    }
+
+    /// Takes the directory for this process.
+    pub(super) fn lock(&self) -> Result<Lock, AttachError> {
+        let lock = Lock::of(&self.dir).map_err(|source| self.error("lock", source))?;
+        let interface = name_of(&self.dir).to_owned();
+        lock.ok_or_else(|| AttachError::Taken { interface, path: self.dir.clone() })
     }
 
     /// Detaches what is pinned here and removes the pins; nothing there is no error.
@@ -202,10 +222,10 @@ fn subdirectories(dir: &Path) -> Vec<PathBuf> {
     entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
-/// The interface that the program pinned in `dir` is attached to; 0 when that is gone, `None` when there is no such
-/// program.
-fn attached_to(dir: &Path) -> Option<u32> {
-    let link = sys::open_pin(&dir.join(XDP_LINK)).ok()?;
+/// The interface that a program is attached to, by the pin of its link; 0 when it is detached or the interface is gone,
+/// `None` when there is no such pin.
+pub(super) fn attached_to(link: &Path) -> Option<u32> {
+    let link = sys::open_pin(link).ok()?;
     sys::link_info(link.as_fd()).ok().map(|info| info.ifindex)
 }
 
@@ -214,7 +234,8 @@ fn attached_to(dir: &Path) -> Option<u32> {
 ///
 /// Looked at before it is locked: a daemon that starts again on a working interface is not to find it taken.
 fn lock_stale(dir: &Path, wanted: Option<u32>) -> Option<Lock> {
-    let abandoned = || attached_to(dir).is_none_or(|attached| attached == 0 || Some(attached) == wanted);
+    let abandoned =
+        || attached_to(&dir.join(XDP_LINK)).is_none_or(|attached| attached == 0 || Some(attached) == wanted);
     let used = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     let lock = (used && abandoned()).then(|| Lock::of(dir).ok().flatten()).flatten();
     lock.filter(|_| abandoned())

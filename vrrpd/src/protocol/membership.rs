@@ -105,6 +105,15 @@ impl Loop {
         self.request(Request::Abandoned { router: key, interface, addresses });
     }
 
+    /// Makes the routers that are at home on an interface known to their data planes.
+    pub(super) fn install_at(&mut self, position: usize) {
+        for index in 0..self.routers.len() {
+            if self.routers.get(index).is_some_and(|router| router.interface == position) {
+                self.install(index);
+            }
+        }
+    }
+
     pub(super) fn revisit_interface(&mut self, position: usize) {
         for index in 0..self.routers.len() {
             let Some(router) = self.routers.get(index) else { return };

@@ -52,6 +52,11 @@ pub(crate) enum Command {
         /// Where its frames come from and go to.
         port: Option<Box<Port>>,
     },
+    /// The XDP program of an interface is detached, and nothing is heard there any more. Ends with the next `Port`.
+    Deaf {
+        /// The interface's name.
+        interface: String,
+    },
     /// A virtual address could not be added.
     AddressFailed {
         /// Whose.

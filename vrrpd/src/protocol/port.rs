@@ -47,6 +47,8 @@ pub(crate) struct OpenPort {
     pub(crate) events: AsyncFd<Events>,
     pub(crate) socket: PacketSocket,
     pub(crate) unicast: UnicastSocket,
+    /// Its program is detached: it can speak, and hears nothing.
+    pub(crate) deaf: bool,
 }
 
 /// An interface with routers on it.
@@ -86,7 +88,7 @@ impl Interface {
     /// Whether a router that has addresses here can take part. An interface that is down can carry them.
     pub(crate) fn guest_readiness(&self) -> Result<(), Fault> {
         let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
-        let attached = self.port.as_ref().is_some_and(|port| port.index == link.index);
+        let attached = self.port.as_ref().is_some_and(|port| port.index == link.index && !port.deaf);
         if attached { Ok(()) } else { Err(Fault::DataPlane) }
     }
 
@@ -100,7 +102,7 @@ impl Interface {
         let configured = configured.or(router.config.mcast_src_ip);
         let source = configured.or_else(|| primary_address(link, router)).ok_or(Fault::NoAddress)?;
         let port = self.port.as_ref().ok_or(Fault::DataPlane)?;
-        if port.index != link.index {
+        if port.index != link.index || port.deaf {
             return Err(Fault::DataPlane);
         }
         Ok((source, link.mac))
@@ -110,7 +112,7 @@ impl Interface {
 impl OpenPort {
     pub(crate) fn new(port: Port) -> io::Result<Self> {
         let Port { index, mode, pins, tables, events, socket, unicast } = port;
-        Ok(Self { index, mode, pins, tables, events: watch(events)?, socket, unicast })
+        Ok(Self { index, mode, pins, tables, events: watch(events)?, socket, unicast, deaf: false })
     }
 
     /// Makes the router known to the data plane, with the MAC address that goes with its addresses here. An earlier

@@ -200,6 +200,7 @@ impl Loop {
         match command {
             Command::Link { interface, link } => self.link(&interface, link),
             Command::Port { interface, port } => self.port(&interface, port),
+            Command::Deaf { interface } => self.deaf(&interface),
             Command::AddressFailed { router } => self.address_failed(router),
             Command::AddressesGone { routers } => self.addresses_gone(&routers),
             Command::Reload(config, trackings) => self.reload(*config, trackings),
@@ -217,7 +218,12 @@ impl Loop {
             port.tables.set_mac(link.mac);
         }
         interface.known = true;
+        let appeared = interface.link.is_none() && link.is_some();
         interface.link = link;
+        if appeared {
+            // The data plane may have been attached before.
+            self.install_at(position);
+        }
         self.revisit_interface(position);
     }
 
@@ -231,10 +237,16 @@ impl Loop {
         let Some(interface) = self.interfaces.get_mut(position) else { return };
         interface.port = opened;
         self.inherit(position);
-        for index in 0..self.routers.len() {
-            if self.routers.get(index).is_some_and(|router| router.interface == position) {
-                self.install(index);
-            }
+        self.install_at(position);
+        self.revisit_interface(position);
+    }
+
+    /// Says farewell to the peers by what is still attached: the socket.
+    fn deaf(&mut self, name: &str) {
+        let Some(position) = self.positions.get(name).copied() else { return };
+        let Some(interface) = self.interfaces.get_mut(position) else { return };
+        if let Some(port) = interface.port.as_mut() {
+            port.deaf = true;
         }
         self.revisit_interface(position);
     }

@@ -28,9 +28,13 @@ impl Supervisor {
         let mut abandoned = HashSet::new();
         let mut routers = Vec::new();
         let mut next = Some(first);
+        let mut looked = false;
         while let Some(request) = next {
             match request {
                 Request::Belongings { router, name, belongings, wanted: true } => {
+                    if !std::mem::replace(&mut looked, true) {
+                        self.give_up_where_deaf().await;
+                    }
                     let holder = Holder { router, name };
                     self.add(&holder, &belongings.places).await;
                     self.add_routing(&holder, &belongings.routing).await;
@@ -68,6 +72,9 @@ impl Supervisor {
 
     async fn add_one(&self, holder: &Holder, interface: &str, vip: &VirtualAddress) {
         let Some(index) = self.indexes.get(interface).copied() else { return };
+        if self.deaf.contains(interface) {
+            return;
+        }
         if let Err(error) = self.netlink.add(index, vip).await {
             let (router, address) = (&holder.name, vip.address);
             tracing::error!(router, interface, %address, %error, "the virtual address could not be added");

@@ -30,10 +30,11 @@ impl Supervisor {
     pub(super) async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
         let mode = self.modes.get(name).copied().unwrap_or(XdpMode::Auto);
         let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
-        let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode));
-        let Attachment { plane, tables, events } =
-            attached.await.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
+        realtime::unlock_memory();
+        let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode)).await;
         realtime::give_memory_back();
+        let Attachment { plane, tables, events } =
+            attached.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         let sockets =
             PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
         let (socket, unicast) = match sockets {
