@@ -106,7 +106,13 @@ impl Asker {
     /// What came of the requests so far.
     #[must_use]
     pub fn answers(&self) -> Answers {
-        self.log.look(self.mark, |timeline| Answers::read(timeline, self.id, self.ask.vip))
+        self.answers_since(self.mark)
+    }
+
+    /// What came of the requests since a mark.
+    #[must_use]
+    pub fn answers_since(&self, mark: Mark) -> Answers {
+        self.log.look(mark.max(self.mark), |timeline| Answers::read(timeline, self.id, self.ask.vip))
     }
 
     /// Stops asking, waits for the last answers, and says what came of the requests.
@@ -160,7 +166,7 @@ fn run(socket: &PacketSocket, id: u8, ask: Ask, stop: &AtomicBool) {
     }
 }
 
-fn sleep_until(due: Stamp) {
+pub(crate) fn sleep_until(due: Stamp) {
     let (seconds, nanos) = (due.as_nanos() / 1_000_000_000, due.as_nanos() % 1_000_000_000);
     let due = Timespec { tv_sec: seconds.cast_signed(), tv_nsec: nanos.cast_signed() };
     // Interrupted: the next request is early, which does no harm.

@@ -11,6 +11,7 @@
 pub mod answers;
 pub mod asker;
 pub mod capture;
+pub mod chaos;
 pub mod daemons;
 pub mod demo;
 pub mod inject;
@@ -18,6 +19,7 @@ pub mod lab;
 pub mod mac;
 pub mod netns;
 pub mod packet;
+pub mod realtime;
 pub mod scenario;
 pub mod scratch;
 pub mod stamp;

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::{Add, Sub},
+    sync::atomic::{AtomicI64, Ordering},
     time::Duration,
 };
 
@@ -19,14 +20,18 @@ impl Stamp {
         Self(nanoseconds(clock_gettime(ClockId::Boottime)))
     }
 
-    /// The moment that a `CLOCK_REALTIME` stamp of the recent past stands for.
+    /// The moment that a `CLOCK_REALTIME` stamp of the last half second stands for.
     ///
-    /// Exact to some 100 ns, if nobody set the clock since the stamp was taken.
+    /// Exact to some 100 ns, also when somebody has set the clock by more than half a second since the stamp was taken.
     #[must_use]
     pub fn from_realtime(realtime_ns: u64) -> Self {
         let realtime_now = nanoseconds(clock_gettime(ClockId::Realtime));
         let now = Self::now();
-        Self((now.0 + realtime_ns).saturating_sub(realtime_now))
+        let present = now.0.cast_signed() - realtime_now.cast_signed();
+        let past = remember(present);
+        let by = |offset: i64| Self(realtime_ns.saturating_add_signed(offset));
+        let recent = |stamp: Self| stamp <= now + JITTER && now - stamp <= RECENT;
+        if recent(by(present)) || !recent(by(past)) { by(present) } else { by(past) }
     }
 
     /// Nanoseconds since boot.
@@ -49,6 +54,22 @@ impl Stamp {
             None => -Duration::from_nanos(other.0 - self.0).as_secs_f64() * 1e3,
         }
     }
+}
+
+/// Younger stamps are believed to be of the clock as it was before it was set.
+const RECENT: Duration = Duration::from_millis(500);
+/// Between reading the one clock and the other.
+const JITTER: Duration = Duration::from_millis(50);
+
+/// What is to be added to `CLOCK_REALTIME` now; returns what it was before the clock was last set.
+fn remember(present: i64) -> i64 {
+    static PRESENT: AtomicI64 = AtomicI64::new(0);
+    static PAST: AtomicI64 = AtomicI64::new(0);
+    let before = PRESENT.swap(present, Ordering::Relaxed);
+    if (present - before).unsigned_abs() > 2 * JITTER.as_nanos() as u64 && before != 0 {
+        PAST.store(before, Ordering::Relaxed);
+    }
+    PAST.load(Ordering::Relaxed)
 }
 
 fn nanoseconds(time: Timespec) -> u64 {

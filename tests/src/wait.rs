@@ -25,7 +25,15 @@ pub struct Log {
 #[derive(Debug, Default)]
 struct Frames {
     list: Vec<Frame>,
+    /// How many came before the first of the list.
+    forgotten: usize,
     lost: u64,
+}
+
+impl Frames {
+    fn end(&self) -> Mark {
+        Mark(self.forgotten + self.list.len())
+    }
 }
 
 /// A position in the log: what came before is out of sight.
@@ -46,7 +54,15 @@ impl Log {
     /// The present end.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark(self.lock().list.len())
+        self.lock().end()
+    }
+
+    /// Forgets the frames before `mark`, so that a long run does not come to the most that are kept.
+    pub fn forget(&self, mark: Mark) {
+        let mut log = self.lock();
+        let count = mark.0.saturating_sub(log.forgotten).min(log.list.len());
+        drop(log.list.drain(..count));
+        log.forgotten += count;
     }
 
     /// Frames that the capture missed. Not 0: its silence proves nothing.
@@ -58,7 +74,7 @@ impl Log {
     /// Looks at the frames from `mark` on.
     pub fn look<T>(&self, mark: Mark, look: impl FnOnce(Timeline<'_>) -> T) -> T {
         let log = self.lock();
-        look(Timeline(log.list.get(mark.0..).unwrap_or_default()))
+        look(Timeline(log.list.get(mark.0.saturating_sub(log.forgotten)..).unwrap_or_default()))
     }
 
     /// Looks at the frames from `mark` on, again whenever there are more, until there is an answer.
@@ -83,7 +99,7 @@ impl Log {
                 bail!("{what}: not seen within {limit:?}. The last frames:\n{}", self.tail(mark, 12));
             }
             let log = self.lock();
-            if log.list.len() == seen.0 {
+            if log.end() == seen {
                 drop(self.bell.wait_timeout(log, left).unwrap_or_else(PoisonError::into_inner));
             } else {
                 drop(log);

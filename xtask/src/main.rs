@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod bench;
 mod build;
 mod cargo;
+mod chaos;
 mod run;
 mod setup;
 mod sim;
@@ -51,6 +52,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Simulate failures of several routers, from a seed: what is broken is shown with the least that breaks it.
     Sim(sim::Arguments),
+    /// Break three routers at random in every way, for minutes, and judge the wire. A seed repeats a schedule.
+    Chaos(chaos::Arguments),
     /// Check format, lints and documentation, build the daemon and run every test.
     Test {
         /// Leave out the end-to-end tests, which need root and minutes.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::Run { arguments } => run::command(&arguments),
         Task::Bench(arguments) => bench::command(&arguments),
         Task::Sim(arguments) => sim::command(&arguments),
+        Task::Chaos(arguments) => chaos::command(&arguments),
         Task::Test { fast, filters } => test::command(fast, &filters),
     };
     match outcome {
