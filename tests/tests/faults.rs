@@ -37,8 +37,11 @@ fn hurt_and_heal(hurt: impl FnOnce(&Lab) -> Result<()>, heal: impl FnOnce(&Lab) 
     heal(&pair.lab)?;
     until_master(&pair.lab, "r1", back)?;
     until_state(&pair.r2, "BACKUP")?;
-    let two = asker.finish().answered_by_two();
+    let answers = asker.finish();
+    let two = answers.answered_by_two();
     ensure!(two.total <= CROSSING, "answered by two: {two}");
+    let foreign = answers.macs().into_iter().find(|(mac, _)| *mac != Mac::virtual_v4(VRID));
+    ensure!(foreign.is_none(), "I8: answered with another MAC: {foreign:?}");
     sole_owner_over(&pair.lab, "r1", 3 * pair.second.master_down())?;
     poll("the address is back", PATIENCE, || Ok(has_vip(&pair.lab)?.then_some(())))
 }

@@ -30,6 +30,8 @@ use super::{
 const BPFFS: &str = "/sys/fs/bpf";
 /// Its magic number, as statfs(2) gives it.
 const BPFFS_MAGIC: u64 = 0xcafe_4a11;
+/// How often the directory is tried to be made.
+const CREATIONS: usize = 10;
 /// Names of pins that are no maps.
 pub(super) const XDP_LINK: &str = "xdp_link";
 pub(super) const EGRESS_LINK: &str = "egress_link";
@@ -117,10 +119,11 @@ impl Pins {
 
     /// Makes the directory.
     pub(super) fn create(&self) -> Result<(), AttachError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.dir)
+        let make = || fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
+        let swept = |made: &io::Result<()>| made.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+        // Another daemon that sweeps takes away a parent that is still empty.
+        let made = std::iter::repeat_with(make).take(CREATIONS).find(|made| !swept(made));
+        made.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()))
             .map_err(|source| self.error("create", source))
     }
 

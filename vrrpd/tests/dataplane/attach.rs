@@ -13,7 +13,7 @@ use vrrp_common::{
 };
 use vrrpd::{
     config::XdpMode,
-    dataplane::{self, AttachError, Attached, OBJECT, Tables, Why},
+    dataplane::{self, AttachError, Attached, Detached, OBJECT, Tables, Why},
 };
 
 use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, target, v4_slot};
@@ -152,6 +152,57 @@ fn pins_under_a_former_name_of_the_interface_are_swept() {
     let second = dataplane::attach(&target, XdpMode::Auto).unwrap();
     assert!(!former.exists());
     second.plane.detach().unwrap();
+}
+
+/// As any other tool does it.
+fn detach_by_hand(pin: &std::path::Path) {
+    let output = Command::new("bpftool").args(["link", "detach", "pinned"]).arg(pin).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn removed_pins_are_noticed_and_made_again_and_the_program_stays_attached() {
+    namespace();
+    let mut attachment = attach().unwrap();
+    let dir = attachment.plane.pin_dir().to_owned();
+    let pins = || fs::read_dir(&dir).map(Iterator::count).unwrap_or(0);
+    let (all, program) = (pins(), xdp_program());
+    assert!(!attachment.plane.is_unpinned());
+    for one_or_all in [&["routers"][..], &["counters", "egress_link", "xdp_link"]] {
+        for pin in one_or_all {
+            fs::remove_file(dir.join(pin)).unwrap();
+        }
+        assert!(attachment.plane.is_unpinned());
+        attachment.plane.pin_again().unwrap();
+        assert!(!attachment.plane.is_unpinned());
+        assert_eq!((pins(), xdp_program()), (all, program.clone()));
+    }
+    fs::remove_dir_all(&dir).unwrap();
+    assert!(attachment.plane.is_unpinned());
+    attachment.plane.pin_again().unwrap();
+    assert_eq!((pins(), xdp_program()), (all, program));
+    assert!(matches!(attach(), Err(AttachError::Taken { .. })), "it has the new directory's lock");
+    // A stop without pins leaves nothing either.
+    fs::remove_dir_all(&dir).unwrap();
+    attachment.plane.detach().unwrap();
+    assert_eq!(xdp_program(), None);
+}
+
+#[test]
+fn a_program_that_somebody_has_detached_is_noticed_and_the_next_daemon_attaches_it_again() {
+    namespace();
+    for (pin, detached) in [("egress_link", Detached::Egress), ("xdp_link", Detached::Xdp)] {
+        let first = attach().unwrap();
+        let pin = first.plane.pin_dir().join(pin);
+        assert_eq!(first.plane.detached(), None);
+        detach_by_hand(&pin);
+        assert_eq!(first.plane.detached(), Some(detached));
+        drop(first);
+        let second = attach().unwrap();
+        assert_eq!(second.plane.is_adopted(), detached == Detached::Egress, "the role stays");
+        assert_eq!(second.plane.detached(), None);
+        second.plane.detach().unwrap();
+    }
 }
 
 #[test]
