@@ -59,8 +59,12 @@ fn is_stale(name: &str, address: &SocketAddr) -> bool {
             .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Reads the question of a client that may ask.
-pub(crate) async fn question(stream: &mut AsyncUnixStream) -> io::Result<String> {
+/// Reads the question of a client that may ask: 64 bytes at most.
+///
+/// # Errors
+/// `PermissionDenied`: the client is neither root nor the daemon's own user. `TimedOut`, or what the socket says; no
+/// UTF-8 is `InvalidData`.
+pub async fn question(stream: &mut AsyncUnixStream) -> io::Result<String> {
     let uid = stream.peer_cred()?.uid();
     if uid != 0 && uid != rustix::process::geteuid().as_raw() {
         return Err(io::ErrorKind::PermissionDenied.into());

@@ -64,13 +64,14 @@ fn bare(arguments: &[&str]) -> Command {
     command
 }
 
-fn root() -> &'static Path {
+/// The top of the workspace.
+pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
 }
 
 /// Asks cargo, because the target directory may come from a variable or from any of its configuration files.
-fn target_directory() -> anyhow::Result<PathBuf> {
+pub(crate) fn target_directory() -> anyhow::Result<PathBuf> {
     let output = bare(&["metadata", "--format-version=1", "--no-deps"]).output().context("cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;

@@ -11,6 +11,7 @@ mod bench;
 mod build;
 mod cargo;
 mod chaos;
+mod fuzz;
 mod run;
 mod setup;
 mod sim;
@@ -48,6 +49,8 @@ enum Task {
         #[arg(last = true, value_name = "VRRPD ARGUMENTS")]
         arguments: Vec<OsString>,
     },
+    /// Feed libFuzzer's inputs to what takes bytes from outside.
+    Fuzz(fuzz::Arguments),
     /// Measure vrrpd beside keepalived; writes `report.html` and `report.json` to `target/bench`.
     Bench(bench::Arguments),
     /// Simulate failures of several routers, from a seed: what is broken is shown with the least that breaks it.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Task::Build { release } => build::command(release),
         Task::Run { arguments } => run::command(&arguments),
         Task::Bench(arguments) => bench::command(&arguments),
+        Task::Fuzz(arguments) => fuzz::command(&arguments),
         Task::Sim(arguments) => sim::command(&arguments),
         Task::Chaos(arguments) => chaos::command(&arguments),
         Task::Test { fast, filters } => test::command(fast, &filters),

@@ -69,12 +69,20 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     if bytes.len() as u64 > MAX_FILE {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
-    let origin = path.display().to_string();
-    match str::from_utf8(&bytes) {
-        Ok(text) => Ok(parse(&origin, text)?),
+    Ok(read(&path.display().to_string(), &bytes)?)
+}
+
+/// Reads the bytes of a file, whatever they are. `origin` names them in messages.
+///
+/// # Errors
+///
+/// Every problem, that it is no UTF-8 among them.
+pub fn read(origin: &str, bytes: &[u8]) -> Result<Config, Problems> {
+    match str::from_utf8(bytes) {
+        Ok(text) => parse(origin, text),
         Err(error) => {
-            let known = vec![not_utf8(&bytes, error.valid_up_to())];
-            Ok(parse_after(&origin, &String::from_utf8_lossy(&bytes), known)?)
+            let known = vec![not_utf8(bytes, error.valid_up_to())];
+            parse_after(origin, &String::from_utf8_lossy(bytes), known)
         }
     }
 }

@@ -37,7 +37,7 @@ pub use check::{
 };
 pub use describe::describe;
 pub use hook::{Hook, Hooks, Mail, MailTls, NotifyFifo, Program, SyncGroup, User};
-pub use load::{ConfigError, load, parse};
+pub use load::{ConfigError, load, parse, read};
 pub use overrides::{EMBEDDED, Overrides};
 pub use problem::Problems;
 pub use route::{Prefix, RouteKind, RuleAction, VirtualRoute, VirtualRule};

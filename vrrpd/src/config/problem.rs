@@ -46,6 +46,12 @@ impl Problem {
     pub(super) fn start(&self) -> usize {
         self.at.0.start
     }
+
+    /// Whether every place is one in `text`. What is shown is clamped all the same.
+    fn lies_in(&self, text: &str) -> bool {
+        let places = [Some(&self.at), self.also.as_ref()];
+        places.into_iter().flatten().all(|(span, _)| text.get(span.clone()).is_some())
+    }
 }
 
 /// What a walk through the text finds.
@@ -75,6 +81,7 @@ impl Problems {
     pub(crate) fn new(origin: &str, text: &str, findings: Findings) -> Self {
         let mut list = findings.problems;
         list.sort_by_key(Problem::start);
+        debug_assert!(list.iter().all(|problem| problem.lies_in(text)), "a place outside the text: {list:?}");
         Self { origin: origin.to_owned(), text: mask(text, &findings.secrets), list }
     }
 

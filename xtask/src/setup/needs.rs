@@ -1,6 +1,6 @@
 //! The table of what building, running and testing need beyond cargo itself.
 
-/// What is to be done. Each needs what the ones before it need.
+/// What is to be done. Up to `Test` each needs what the ones before it need; the last two stand beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     /// Build the daemon.
@@ -11,6 +11,21 @@ pub(crate) enum Scope {
     Check,
     /// Test everything.
     Test,
+    /// Build, and fuzz.
+    Fuzz,
+    /// Run, on another kernel.
+    Vm,
+}
+
+impl Scope {
+    /// Whether who wants to do `self` needs what `other` does.
+    pub(crate) fn includes(self, other: Self) -> bool {
+        match self {
+            Self::Build | Self::Run | Self::Check | Self::Test => other <= self,
+            Self::Fuzz => matches!(other, Self::Build | Self::Fuzz),
+            Self::Vm => matches!(other, Self::Build | Self::Run | Self::Vm),
+        }
+    }
 }
 
 /// One thing that must be there.
@@ -50,7 +65,7 @@ pub(crate) const SERVICES: [(&str, &str); 3] =
     [("keepalived", "keepalived.service"), ("frr", "frr.service"), ("nginx-light", "nginx.service")];
 
 /// In the order in which they are reported and installed.
-pub(crate) const NEEDS: [Need; 14] = [
+pub(crate) const NEEDS: [Need; 18] = [
     Need {
         name: "eBPF compiler",
         why: "compiles the XDP program; it must have the sources of `core`",
@@ -95,6 +110,15 @@ pub(crate) const NEEDS: [Need; 14] = [
     program("stress-ng", "loads the machine while time is measured", Scope::Test, &["stress-ng"]),
     program("iputils-ping", "the client's ping", Scope::Test, &["ping"]),
     program("ethtool", "turns offloads off on the lab's links", Scope::Test, &["ethtool"]),
+    program("g++", "compiles libFuzzer", Scope::Fuzz, &["c++"]),
+    program(
+        "qemu-system-x86",
+        "runs another kernel, without the processor's help",
+        Scope::Vm,
+        &["qemu-system-x86_64"],
+    ),
+    program("busybox-static", "the shell in the virtual machine", Scope::Vm, &["busybox"]),
+    program("cpio", "packs the virtual machine's files", Scope::Vm, &["cpio"]),
 ];
 
 /// A program from the Debian package that names the need.
