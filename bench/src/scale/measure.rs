@@ -171,6 +171,7 @@ fn take_over(
     let call = RollCall::start(&field.r1, routers.count, pause, master_down + patience)?;
     let killed = Stamp::now();
     master.daemon().kill()?;
+    at_backup.settle();
     let last = look(&at_backup, "lateness", measured, last_adverts);
     drop(at_backup);
     let answers = call.finish()?;
@@ -195,14 +196,14 @@ fn take_over(
 /// A router on the wire: its interface and VRID.
 type Place = (String, u8);
 
-/// Reads everything that a capture has heard, if it has heard everything; else says what cannot be told.
+/// Reads what a capture has heard so far, if nothing is missing in it; else says what cannot be told. Does not wait for
+/// the rest: of very many adverts there is always a rest.
 fn look<T>(
     capture: &Capture,
     what: &str,
     measured: &mut Measured,
     read: impl FnOnce(Timeline<'_>) -> T,
 ) -> Option<T> {
-    capture.settle();
     let lost = capture.lost();
     if lost > 0 {
         let text = format!("{what} not measured: the capture lost {lost} frames, the machine is too busy");
