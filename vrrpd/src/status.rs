@@ -111,6 +111,9 @@ pub struct TransitionStatus {
     pub late_us: f64,
     /// From the decision to the changed flag in the data plane, in microseconds.
     pub flip_us: f64,
+    /// What of that the kernel took to send the first advert, in microseconds.
+    #[serde(default)]
+    pub send_us: f64,
 }
 
 /// One check.
@@ -248,7 +251,7 @@ impl fmt::Display for Timers {
 
 impl fmt::Display for TransitionStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, from, to, cause, late_us, flip_us } = self;
+        let Self { at, from, to, cause, late_us, flip_us, send_us: _ } = self;
         writeln!(
             f,
             "  {at}  {from} -> {to}: {cause} (decided {late_us:.0} us after, flag {flip_us:.0} us later)"

@@ -17,7 +17,7 @@ use vrrp_common::{
 
 use super::{
     Request, RouterKey,
-    router::{Reacted, Router},
+    router::{Opened, Reacted, Router},
     run::Loop,
     statistics::micros,
 };
@@ -90,6 +90,7 @@ impl Loop {
                 wall: SystemTime::now(),
                 late: at.since(since),
                 flip: Duration::ZERO,
+                send: Duration::ZERO,
             };
             self.transitioned.push((index, reacted));
         }
@@ -125,7 +126,7 @@ impl Loop {
             match self.send_some(rest) {
                 Ok(sent) if sent > 0 => {
                     let (left, unsent) = rest.split_at_checked(sent).unwrap_or((rest, &[]));
-                    left.iter().for_each(|queued| self.sent(queued, at));
+                    self.have_left(left, at);
                     rest = unsent;
                 }
                 Ok(_) => rest = after,
@@ -154,8 +155,22 @@ impl Loop {
         let port = self.interfaces.get(queued.interface).and_then(|interface| interface.port.as_ref());
         let (Some(port), Some(router)) = (port, self.routers.get(queued.router)) else { return };
         match port.unicast.send(router.packets()) {
-            Ok(_) => self.sent(queued, at),
+            Ok(_) => self.have_left(std::slice::from_ref(queued), at),
             Err(error) => self.send_failed(queued.router, at, &error),
+        }
+    }
+
+    fn have_left(&mut self, left: &[Queued], at: Time) {
+        let returned = now();
+        left.iter().for_each(|queued| self.sent(queued, at));
+        if self.transitioned.is_empty() {
+            return;
+        }
+        let opened = Opened { at: now(), send: returned.since(at) };
+        for queued in left {
+            if let Some(router) = self.routers.get_mut(queued.router) {
+                router.opened = Some(opened);
+            }
         }
     }
 
@@ -181,7 +196,9 @@ impl Loop {
         let done = now();
         for (index, mut reacted) in transitioned.drain(..) {
             let Some(router) = self.routers.get_mut(index) else { continue };
-            reacted.flip = done.since(reacted.at);
+            let opened = router.opened.take().filter(|opened| opened.at >= reacted.at);
+            reacted.flip = opened.map_or(done, |opened| opened.at).since(reacted.at);
+            reacted.send = opened.map_or(Duration::ZERO, |opened| opened.send);
             log_transition(router, &reacted);
             let master = matches!(reacted.transition.to, StateName::Master | StateName::Leaving);
             if reacted.transition.to == StateName::Master {
@@ -260,7 +277,7 @@ impl Loop {
 }
 
 fn log_transition(router: &Router, reacted: &Reacted) {
-    let Reacted { transition, late, flip, .. } = reacted;
+    let Reacted { transition, late, flip, send, .. } = reacted;
     // A start that failed elsewhere, which is what is to be read about.
     if (transition.from, transition.to) == (StateName::Init, StateName::Stopped) {
         return;
@@ -268,10 +285,10 @@ fn log_transition(router: &Router, reacted: &Reacted) {
     let (name, interface, vrid) = (&router.config.name, &router.config.interface, router.config.vrid);
     let (from, to) = (transition.from, transition.to);
     let cause = &reacted.because;
-    let (late_us, flip_us) = (micros(*late), micros(*flip));
+    let (late_us, flip_us, send_us) = (micros(*late), micros(*flip), micros(*send));
     match transition.cause {
         Cause::Fault(_) | Cause::Silent => {
-            tracing::warn!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, "state changed");
+            tracing::warn!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, send_us, "state changed");
         }
         Cause::Started
         | Cause::Owner
@@ -282,7 +299,7 @@ fn log_transition(router: &Router, reacted: &Reacted) {
         | Cause::Stop
         | Cause::Succeeded(_)
         | Cause::NoSuccessor => {
-            tracing::info!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, "state changed");
+            tracing::info!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, send_us, "state changed");
         }
     }
 }

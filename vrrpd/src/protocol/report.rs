@@ -143,6 +143,7 @@ fn transition_status(reacted: &Reacted) -> TransitionStatus {
         cause: reacted.because.clone(),
         late_us: micros(reacted.late),
         flip_us: micros(reacted.flip),
+        send_us: micros(reacted.send),
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Reacted {
     pub(crate) late: Duration,
     /// From the decision to the changed flag in the data plane.
     pub(crate) flip: Duration,
+    /// What of that the kernel took to send the advert.
+    pub(crate) send: Duration,
 }
 
 /// An advert as it leaves.
@@ -53,6 +55,15 @@ pub(crate) enum Advert {
     Frame(Vec<u8>),
     /// An IPv4 packet to each peer.
     Packets(Vec<(Ipv4Addr, Vec<u8>)>),
+}
+
+/// The last advert that has left, and the flag after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    /// When the flag was set.
+    pub(crate) at: Time,
+    /// How long the kernel took to send the advert, with those of the same batch.
+    pub(crate) send: Duration,
 }
 
 /// One virtual router.
@@ -77,6 +88,8 @@ pub(crate) struct Router {
     pub(crate) queued: Option<Priority>,
     /// What the outside was told last.
     pub(crate) told: Option<State>,
+    /// As of the last turn with a transition in it.
+    pub(crate) opened: Option<Opened>,
     /// Taken out of the configuration: to be forgotten once it has stopped.
     pub(crate) retired: bool,
     /// Requests for addresses to go that are not confirmed yet.
@@ -122,6 +135,7 @@ impl Router {
             since: SystemTime::now(),
             queued: None,
             told: None,
+            opened: None,
             retired: false,
             removals: 0,
             lingering: Vec::new(),
