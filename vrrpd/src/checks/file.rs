@@ -27,8 +27,9 @@ pub(super) async fn watch(check: FileCheck, mut reporter: Reporter) {
             tracing::warn!(path = %check.file.display(), %error, "cannot write init_file's value");
         }
     }
+    let mut watched = Watched::new(&check.file);
     loop {
-        let watched = Watched::new(&check.file);
+        watched.renew();
         let (began, path) = (Instant::now(), check.file.clone());
         let read = blocking(move || read(&path)).await;
         let (number, result) = judge(read);

@@ -113,10 +113,15 @@ impl Target {
     }
 }
 
+/// The name alone, of `NAME`, `NAME:PORT` or `[ADDRESS]:PORT`.
 fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host.trim_matches(['[', ']']),
+    if let Some((address, _)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address;
+    }
+    match host.split_once(':') {
+        // Of more than one colon it is an address without brackets.
+        Some((name, port)) if !port.contains(':') => name,
+        _ => host,
     }
 }
 
@@ -206,5 +211,57 @@ impl Names {
         let addresses: Vec<SocketAddr> = found.map_err(|error| error.to_string())??;
         self.known = Some((Instant::now(), addresses.clone()));
         Ok(addresses)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(url: &str, host: Option<&str>) -> HttpCheck {
+        HttpCheck {
+            url: url.into(),
+            method: "GET".into(),
+            status: vec![(200, 200), (300, 302)],
+            body: None,
+            host: host.map(Into::into),
+            verify: false,
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn a_url_says_where_to_connect_and_what_to_ask_for() {
+        let target = |url, host| {
+            let target = Target::of(&check(url, host)).unwrap();
+            let (parts, _) = target.request.into_parts();
+            let host = parts.headers.get(HOST).unwrap().to_str().unwrap().to_owned();
+            (target.host, target.port, host, parts.uri.to_string())
+        };
+        let expected =
+            |host: &str, port, spoken: &str, path: &str| (host.into(), port, spoken.into(), path.into());
+        assert_eq!(target("http://a.example", None), expected("a.example", 80, "a.example", "/"));
+        assert_eq!(
+            target("http://a.example:81/x?y", None),
+            expected("a.example", 81, "a.example:81", "/x?y")
+        );
+        assert_eq!(target("https://[::1]/", Some("b.example")), expected("::1", 443, "b.example", "/"));
+        let why = Target::of(&check("http:///x", None)).err().unwrap();
+        assert!(why.starts_with("url: "), "{why}");
+    }
+
+    #[test]
+    fn the_certificate_s_name_has_no_port() {
+        let names = ["a.example", "a.example:8443", "[::1]:443", "[::1]", "::1"].map(without_port);
+        assert_eq!(names, ["a.example", "a.example", "::1", "::1", "::1"]);
+    }
+
+    #[test]
+    fn status_and_body_are_looked_at() {
+        let wanted = [(200, 200), (300, 302)];
+        let well = |status| is_wanted(StatusCode::from_u16(status).unwrap(), &wanted);
+        assert!(well(200) && well(300) && well(302) && !well(201) && !well(303) && !well(500));
+        assert!(contains(b"all is well", b"is w") && contains(b"", b"") && !contains(b"is", b"is well"));
     }
 }

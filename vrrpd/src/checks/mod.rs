@@ -86,7 +86,8 @@ impl Checks {
     /// None yet. What is returned with it has something to receive when a standing has changed, however many did.
     pub(crate) fn new(launcher: Launcher) -> (Self, mpsc::Receiver<()>) {
         let (changed, changes) = mpsc::channel(1);
-        (Self { launcher, changed, running: BTreeMap::new(), inherited: inherited() }, changes)
+        let inherited = inherited(&env::var(STANDINGS).unwrap_or_default());
+        (Self { launcher, changed, running: BTreeMap::new(), inherited }, changes)
     }
 
     /// Runs the checks that something tracks, and no others. Those that are the same as before go on; changed ones
@@ -169,9 +170,8 @@ impl Checks {
 }
 
 /// What the program before this one has left.
-fn inherited() -> BTreeMap<String, Standing> {
-    let text = env::var(STANDINGS).unwrap_or_default();
-    let known: BTreeMap<String, bool> = serde_json::from_str(&text).unwrap_or_default();
+fn inherited(text: &str) -> BTreeMap<String, Standing> {
+    let known: BTreeMap<String, bool> = serde_json::from_str(text).unwrap_or_default();
     known.into_iter().map(|(id, good)| (id, if good { Standing::Good } else { Standing::Bad })).collect()
 }
 

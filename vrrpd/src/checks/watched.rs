@@ -10,7 +10,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use rustix::{
     fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags},
     io::Errno,
 };
-use tokio::io::unix::AsyncFd;
+use tokio::{io::unix::AsyncFd, runtime::Handle};
 
 use crate::readiness::watch;
 
@@ -40,41 +40,49 @@ const IN_DIRECTORY: WatchFlags = WatchFlags::CREATE
 const IN_FILE: WatchFlags =
     WatchFlags::CLOSE_WRITE.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
 
-/// A file that is watched since this was made. When it has changed, make another, and then look at it.
+/// A file that is watched. When it has changed, renew the watch, and then look at it.
 #[derive(Debug)]
 pub(super) struct Watched {
+    path: PathBuf,
     inotify: Option<AsyncFd<OwnedFd>>,
     /// The name that matters in each watched directory; none: all of it.
     names: BTreeMap<i32, Option<OsString>>,
 }
 
 impl Watched {
-    /// Watches the file and every directory on the way to it that is there.
+    /// Not watched before it is renewed.
     pub(super) fn new(path: &Path) -> Self {
-        Self::try_new(path).unwrap_or_else(|error| {
+        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK);
+        let inotify = inotify.map_err(io::Error::from).and_then(watch);
+        let inotify = inotify.map_err(|error| {
             tracing::warn!(path = %path.display(), %error, "cannot be watched; looking every second");
-            Self { inotify: None, names: BTreeMap::new() }
-        })
+        });
+        Self { path: path.to_owned(), inotify: inotify.ok(), names: BTreeMap::new() }
     }
 
-    fn try_new(path: &Path) -> io::Result<Self> {
-        let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let mut names = BTreeMap::new();
-        let mut on_the_way: Vec<_> = path.ancestors().zip(path.ancestors().skip(1)).collect();
-        on_the_way.reverse();
-        for (child, directory) in on_the_way {
-            let Some(name) = child.file_name() else { continue };
-            match inotify::add_watch(&inotify, directory, IN_DIRECTORY | WatchFlags::ONLYDIR) {
-                Ok(number) => drop(names.insert(number, Some(name.to_owned()))),
-                // What is above it is watched.
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => break,
-                Err(error) => return Err(error.into()),
+    /// Watches the file and every directory on the way to it that is there now.
+    pub(super) fn renew(&mut self) {
+        let Some(inotify) = &self.inotify else { return };
+        let names = match names(inotify.get_ref(), &self.path) {
+            Ok(names) => names,
+            Err(error) => {
+                tracing::warn!(path = %self.path.display(), %error, "cannot be watched; looking every second");
+                return self.close();
             }
+        };
+        for number in self.names.keys().filter(|number| !names.contains_key(number)) {
+            // It may have gone by itself.
+            let _gone = inotify::remove_watch(inotify.get_ref(), *number);
         }
-        if let Ok(number) = inotify::add_watch(&inotify, path, IN_FILE) {
-            names.insert(number, None);
+        self.names = names;
+    }
+
+    /// The kernel takes its time for it, some 20 ms: not those of the main thread.
+    fn close(&mut self) {
+        let inotify = self.inotify.take().map(AsyncFd::into_inner);
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn_blocking(move || drop(inotify)));
         }
-        Ok(Self { inotify: Some(watch(inotify)?), names })
     }
 
     /// Returns when it may have changed.
@@ -116,11 +124,35 @@ impl Watched {
     }
 }
 
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn names(inotify: &OwnedFd, path: &Path) -> io::Result<BTreeMap<i32, Option<OsString>>> {
+    let mut names = BTreeMap::new();
+    let mut on_the_way: Vec<_> = path.ancestors().zip(path.ancestors().skip(1)).collect();
+    on_the_way.reverse();
+    for (child, directory) in on_the_way {
+        let Some(name) = child.file_name() else { continue };
+        match inotify::add_watch(inotify, directory, IN_DIRECTORY | WatchFlags::ONLYDIR) {
+            Ok(number) => drop(names.insert(number, Some(name.to_owned()))),
+            // What is above it is watched.
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if let Ok(number) = inotify::add_watch(inotify, path, IN_FILE) {
+        names.insert(number, None);
+    }
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
         fs,
-        path::PathBuf,
         sync::atomic::{AtomicU32, Ordering},
     };
 
@@ -138,7 +170,8 @@ mod tests {
     fn noticed(path: &Path, action: impl FnOnce()) -> bool {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let watched = Watched::new(path);
+            let mut watched = Watched::new(path);
+            watched.renew();
             action();
             tokio::time::timeout(Duration::from_millis(300), watched.changed()).await.is_ok()
         })

@@ -184,6 +184,12 @@ impl Loop {
 
     fn send_failed(&mut self, index: usize, at: Time, error: &io::Error) {
         let Some(router) = self.routers.get_mut(index) else { return };
+        let link = self.interfaces.get(router.interface).and_then(|interface| interface.link.as_ref());
+        // Who is told not to look at the interface goes on as if the cable were there: on the other side of it nobody
+        // hears anything, and nobody answers.
+        if router.config.dont_track_primary && link.is_some_and(|link| !link.up) {
+            return self.feed(index, at, at, Input::Sent { at }, None);
+        }
         router.statistics.send_failures += 1;
         if let Some(repeated) = router.remarks.send.admit(at) {
             tracing::error!(router = %router.config.name, %error, repeated, "advert could not be sent");

@@ -95,7 +95,7 @@ impl Interface {
     /// Whether a router can take part here, and from which address.
     pub(crate) fn readiness(&self, router: &Router) -> Result<(IpAddr, Mac), Fault> {
         let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
-        if !link.up {
+        if !link.up && !router.config.dont_track_primary {
             return Err(Fault::InterfaceDown);
         }
         let configured = router.config.unicast.as_ref().and_then(|unicast| unicast.source);

@@ -47,12 +47,15 @@ const REPEAT: Duration = Duration::from_millis(100);
 pub(super) async fn watch(check: ProcessCheck, mut reporter: Reporter) {
     let mut population = Population::default();
     let mut quorum = Quorum::new(&check);
+    let mut watched = match &check.process {
+        ProcessName::PidFile(path) => Some(Watched::new(path)),
+        ProcessName::Command { .. } => None,
+    };
     loop {
         let began = Instant::now();
-        let watched = match &check.process {
-            ProcessName::PidFile(path) => Some(Watched::new(path)),
-            ProcessName::Command { .. } => None,
-        };
+        if let Some(watched) = &mut watched {
+            watched.renew();
+        }
         population.look(&check.process).await;
         let took = began.elapsed();
         loop {
