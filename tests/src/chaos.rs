@@ -38,6 +38,9 @@ use crate::{Ask, Asker, Mac, Stamp, daemons::Daemon as _, lab::CLIENT, realtime,
 
 /// The client's questions for each virtual address.
 const PER_SECOND: u32 = 500;
+/// How much longer than Master_Down_Interval there may be no page: a kernel that is new to the address asks for the client's
+/// MAC, and when two have claimed the virtual MAC the reply may go astray. It asks again after a second.
+const PAGES: Duration = Duration::from_millis(1_500);
 /// How long is watched after everybody is ready again.
 const AFTERWARDS: Duration = Duration::from_millis(50);
 /// Episodes that a failure is shown with.
@@ -188,6 +191,8 @@ impl Chaos {
         let blows = self.strike(&episode.strikes)?;
         drop(trouble);
         let settled = self.cluster.settle();
+        let ready = Stamp::now();
+        self.visitors.iter().for_each(|visitor| visitor.until_page(ready));
         thread::sleep(AFTERWARDS);
         let to = Stamp::now();
         thread::sleep(AFTERWARDS);
@@ -278,6 +283,7 @@ impl Chaos {
             violations.extend(ruling.violations.iter().map(|text| format!("VRID {}: {text}", one.vrid)));
             violations.extend(self.foreign_macs(one, mark));
             let (gap_at, gap) = self.visitors[index].longest_gap(from, to);
+            violations.extend(self.no_pages(one, gap_at, gap));
             told.push((one.vrid, ruling, gap_at, gap));
         }
         self.summary.requests += requests;
@@ -287,6 +293,18 @@ impl Chaos {
         }
         self.print(episode, blows, from, &told, out)?;
         Ok(violations)
+    }
+
+    /// Pages come later than answers: the address is added by a thread of ordinary priority, and each attempt has its
+    /// time. Whether there was a fault is judged by the answers.
+    fn no_pages(&self, one: &Virtual, at: Stamp, gap: Duration) -> Option<String> {
+        let master_down = (1..=ROUTERS).map(|number| self.cluster.master_down(one, number)).max()?;
+        let stalled = self.floor.stalled(at, at + gap);
+        let limit = master_down + PAGES + stalled;
+        (gap > limit).then(|| {
+            let vrid = one.vrid;
+            format!("VRID {vrid}: no page for {gap:.1?}; {limit:.1?} is the most (machine {stalled:.1?})")
+        })
     }
 
     /// Whoever spoke as the virtual address with another MAC than the virtual one.

@@ -84,6 +84,7 @@ fn an_outage_without_a_cause_is_condemned() -> Result<()> {
     chaos.cluster.lab.isolate(CLIENT)?;
     let violations = chaos.episode(&quiet(), &mut io::stdout())?;
     ensure!(violations.iter().any(|violation| violation.contains("were not answered")), "{violations:?}");
+    ensure!(violations.iter().any(|violation| violation.contains("no page")), "{violations:?}");
     Ok(())
 }
 

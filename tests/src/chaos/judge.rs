@@ -12,6 +12,11 @@ pub const REACTION: Duration = Duration::from_millis(5);
 /// in which a running daemon reads it and acts.
 pub const CROSSING: Duration = Duration::from_millis(3);
 
+/// Bounds of the time after which a router notices that its program is detached: three intervals within them. It looks by a
+/// thread of ordinary priority, which may be late.
+const LOOK: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
+const LOOK_LATE: Duration = Duration::from_millis(100);
+
 /// A fault as it happened.
 #[derive(Clone, Debug)]
 pub struct Blow {
@@ -206,6 +211,12 @@ fn overlap(run: &Run, blows: &[Blow], rules: &Rules<'_>, ruling: &mut Ruling) {
 fn overlap_limit(run: &Run, blows: &[Blow], rules: &Rules<'_>, stalled: Duration) -> Duration {
     let before: Vec<_> = blows.iter().filter(|blow| blow.begin <= run.to).collect();
     let partition = before.iter().any(|blow| blow.fault.effect() == Effect::Partition);
+    // One whose program is detached does not hear that it is being preempted, until it looks.
+    let deaf = before.iter().any(|blow| blow.fault == Fault::XdpDetached);
+    if deaf && before.len() > 1 {
+        let look = (3 * rules.advert_int).clamp(LOOK.0, LOOK.1);
+        return look + LOOK_LATE + stalled;
+    }
     // One may be struck at the moment at which it is being preempted, or adverts that should be heard are lost.
     if before.len() > 1 || partition {
         return 3 * rules.advert_int + stalled;

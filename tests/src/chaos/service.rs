@@ -19,6 +19,7 @@ use crate::{Namespace, Stamp, realtime};
 const PORT: u16 = 80;
 /// How long one request may take before the next is made.
 pub const ATTEMPT: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// From one request to the next.
 pub const PERIOD: Duration = Duration::from_millis(5);
 /// How long a server waits for a client, and so how long it outlives its owner.
@@ -132,6 +133,21 @@ impl Visitor {
                 if at - before > longest.1 { (before, at - before) } else { longest }
             },
         )
+    }
+
+    /// Waits for a page after a moment, 5 s at most: that there was none is for the judge to see.
+    pub fn until_page(&self, after: Stamp) {
+        let end = Instant::now() + PATIENCE;
+        let seen = || {
+            self.pages
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .last()
+                .is_some_and(|page| page.at > after)
+        };
+        while !seen() && Instant::now() < end {
+            thread::sleep(PERIOD);
+        }
     }
 
     /// Forgets what was before.
