@@ -131,7 +131,15 @@ impl Scenario {
 
 fn base(version: Version, interval: AdvertInterval, preempt_delay: Duration) -> Settings {
     let address = Ipv4Addr::UNSPECIFIED.into();
-    Settings { version, priority: Priority::DEFAULT, interval, address, preempt: true, preempt_delay }
+    Settings {
+        version,
+        priority: Priority::DEFAULT,
+        interval,
+        address,
+        preempt: true,
+        preempt_delay,
+        grouped: false,
+    }
 }
 
 fn plan(random: &mut Random, host: usize, settings: Settings) -> Plan {

@@ -55,6 +55,8 @@ pub struct Settings {
     pub preempt: bool,
     /// How long a master of lower priority is left alone.
     pub preempt_delay: Duration,
+    /// Whether it takes the role only together with others, when it is told to ([`Input::Promote`]).
+    pub grouped: bool,
 }
 
 impl Settings {
@@ -98,6 +100,8 @@ pub struct Backup {
     pub preemption: Preemption,
     /// The master has said that it leaves.
     pub released: bool,
+    /// In a group: the master counts as dead, and the others are waited for. Over with the next advert that counts.
+    pub held: bool,
 }
 
 /// How a backup stands to a master of lower priority.
@@ -141,6 +145,8 @@ pub enum Fault {
     VirtualAddress,
     /// Something that the router depends on fails.
     Check,
+    /// Another member of its sync group cannot take part.
+    Group,
 }
 
 impl fmt::Display for Fault {
@@ -152,6 +158,7 @@ impl fmt::Display for Fault {
             Self::DataPlane => "the data plane is not attached",
             Self::VirtualAddress => "a virtual address could not be added",
             Self::Check => "a check fails",
+            Self::Group => "another member of its sync group cannot take part",
         })
     }
 }
@@ -196,6 +203,10 @@ pub enum Input {
     Stop,
     /// Leave at once.
     Halt,
+    /// In a group: all members would take the role. Does nothing unless this one would too.
+    Promote,
+    /// In a group: another member has lost the role.
+    Yield,
     /// Priority, interval, or preemption have changed.
     Configure(Settings),
 }
@@ -306,6 +317,8 @@ pub enum Cause {
     Succeeded(Advert),
     /// No successor was heard within one interval.
     NoSuccessor,
+    /// Another member of its sync group has lost the role.
+    Group,
     /// See there.
     Fault(Fault),
 }
@@ -322,6 +335,7 @@ impl fmt::Display for Cause {
             Self::Silent => f.write_str("no advert could be sent for three intervals"),
             Self::Stop => f.write_str("stopped"),
             Self::Succeeded(by) => write!(f, "{} has taken over", by.source),
+            Self::Group => f.write_str("another member of its sync group has lost the role"),
             Self::NoSuccessor => f.write_str("no successor heard within one interval"),
             Self::Fault(fault) => fault.fmt(f),
         }
@@ -381,6 +395,7 @@ impl Election {
     pub fn deadline(&self) -> Time {
         match self.state {
             State::Initialize(_) | State::Stopped => Time::NEVER,
+            State::Backup(backup) if backup.held => Time::NEVER,
             State::Backup(backup) => match backup.preemption {
                 Preemption::Waiting { until } => until.min(backup.master_down_at),
                 Preemption::Idle | Preemption::Due => backup.master_down_at,
@@ -403,6 +418,8 @@ impl Election {
             Input::Fault(fault) => self.fault(now, fault),
             Input::Stop => self.stop(now),
             Input::Halt => self.halt(now),
+            Input::Promote => self.promote(now),
+            Input::Yield => self.yield_role(now),
             Input::Configure(settings) => self.configure(now, settings),
         }
     }

@@ -18,6 +18,9 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// The checks that something tracks, by kind and name.
     pub checks: Vec<CheckStatus>,
+    /// Sync groups, in the order of the configuration.
+    #[serde(default)]
+    pub groups: Vec<GroupStatus>,
     /// The last run of each script, and the last mail.
     #[serde(default)]
     pub hooks: Vec<HookStatus>,
@@ -141,6 +144,17 @@ pub struct CheckStatus {
     pub timeouts: u64,
 }
 
+/// One sync group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GroupStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `BACKUP`, `MASTER`, `FAULT` or `STOP`: the last state that all members have agreed on.
+    pub state: Option<String>,
+    /// Names of its routers.
+    pub members: Vec<String>,
+}
+
 /// The last run of a script, or the last mail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HookStatus {
@@ -179,6 +193,7 @@ impl fmt::Display for Status {
         self.routers.iter().try_for_each(|router| router.fmt(f))?;
         self.checks.iter().try_for_each(|check| check.fmt(f))?;
         self.interfaces.iter().try_for_each(|interface| interface.fmt(f))?;
+        self.groups.iter().try_for_each(|group| group.fmt(f))?;
         if !self.hooks.is_empty() {
             writeln!(f, "\nhooks")?;
         }
@@ -275,6 +290,13 @@ impl fmt::Display for CheckStatus {
 /// RFC 3339, UTC.
 pub(crate) fn rfc3339(at: SystemTime) -> String {
     OffsetDateTime::from(at).format(&Rfc3339).unwrap_or_else(|_out_of_range| "unknown".into())
+}
+
+impl fmt::Display for GroupStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.as_deref().unwrap_or("INIT");
+        writeln!(f, "\ngroup {}: {state}\n  members     {}", self.name, self.members.join(", "))
+    }
 }
 
 impl fmt::Display for HookStatus {

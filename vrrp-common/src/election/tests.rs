@@ -9,6 +9,7 @@ use super::*;
 
 mod backup;
 mod configure;
+mod grouped;
 mod leaving;
 mod master;
 mod properties;
@@ -22,6 +23,7 @@ const SETTINGS: Settings = Settings {
     address: host(1),
     preempt: true,
     preempt_delay: Duration::ZERO,
+    grouped: false,
 };
 const PATIENT: Settings = Settings { preempt: false, ..SETTINGS };
 const OWNER: Settings = Settings { priority: Priority::OWNER, ..SETTINGS };

@@ -11,9 +11,9 @@ use crate::{
 };
 
 impl Election {
-    /// RFC 9568 §6.4.1.
+    /// RFC 9568 §6.4.1. In a group even an owner waits for the others.
     pub(super) fn start(&mut self, now: Time) -> Effects {
-        if !matches!(self.state, State::Initialize(_)) || !self.settings.owner() {
+        if !matches!(self.state, State::Initialize(_)) || !self.settings.owner() || self.settings.grouped {
             return self.start_listening(now);
         }
         self.since = now;
@@ -72,6 +72,7 @@ impl Election {
             let running = backup.released && at < backup.master_down_at + skew;
             backup.master_down_at = if running { backup.master_down_at.min(at + skew) } else { at + skew };
             backup.released = true;
+            backup.held = false;
             Some(Expect::Nothing)
         } else if backup.yields_to(settings, advert, at) {
             backup.follow(settings, advert, at);
@@ -154,6 +155,14 @@ impl Election {
             backup.released = false;
             backup.master_down_at = backup.silent_until(&self.settings);
         }
+        if now >= backup.master_down_at && self.settings.grouped {
+            // From now on every advert is to be judged: one that counts ends it.
+            let expect = (!backup.held).then_some(Expect::Nothing);
+            backup.held = true;
+            self.state = State::Backup(backup);
+            return Effects { expect, ..Effects::default() };
+        }
+        backup.held = false;
         if now >= backup.master_down_at {
             let cause = if backup.released { Cause::MasterReleased } else { Cause::MasterDown };
             return self.become_master(now, cause);
@@ -164,6 +173,30 @@ impl Election {
         }
         self.state = State::Backup(backup);
         Effects { expect: due.then_some(Expect::Nothing), ..Effects::default() }
+    }
+
+    /// Only a backup that would have taken the role by itself.
+    pub(super) fn promote(&mut self, now: Time) -> Effects {
+        match self.state {
+            State::Backup(backup) if backup.held && now >= backup.master_down_at => {
+                let cause = if backup.released { Cause::MasterReleased } else { Cause::MasterDown };
+                self.become_master(now, cause)
+            }
+            State::Initialize(_)
+            | State::Backup(_)
+            | State::Master(_)
+            | State::Leaving { .. }
+            | State::Stopped => Effects::default(),
+        }
+    }
+
+    /// A master leaves, so that its peers need not wait, and contends like anybody else.
+    pub(super) fn yield_role(&mut self, now: Time) -> Effects {
+        if !matches!(self.state, State::Master(_)) {
+            return Effects::default();
+        }
+        let send = self.farewell(now);
+        Effects { send, ..self.listen(now, Cause::Group) }
     }
 
     /// Adverts that are due within a sixteenth of the interval leave with those that are due now, so that many
@@ -279,6 +312,7 @@ impl Election {
                 if patience_changed {
                     backup.preemption = Preemption::Idle;
                 }
+                backup.held = false;
                 Effects { expect: Some(Expect::Nothing), ..Effects::default() }
             }
             State::Initialize(_) | State::Leaving { .. } | State::Stopped => Effects::default(),
@@ -301,6 +335,7 @@ impl Election {
             master: None,
             preemption: Preemption::Idle,
             released: false,
+            held: false,
         }
     }
 
@@ -369,6 +404,7 @@ impl Backup {
         }
         self.master = Some(advert);
         self.released = false;
+        self.held = false;
         self.heard_at = at.max(self.heard_at);
         self.master_down_at = self.silent_until(settings);
     }

@@ -220,6 +220,7 @@ impl Loop {
             self.tell_outside(index);
         }
         self.transitioned = transitioned;
+        self.tell_groups();
     }
 
     pub(super) fn request_belongings(&mut self, index: usize, belongings: Arc<Belongings>, wanted: bool) {
@@ -303,6 +304,7 @@ fn log_transition(router: &Router, reacted: &Reacted) {
         | Cause::MasterReleased
         | Cause::Outranked(_)
         | Cause::Stop
+        | Cause::Group
         | Cause::Succeeded(_)
         | Cause::NoSuccessor => {
             tracing::info!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, send_us, "state changed");

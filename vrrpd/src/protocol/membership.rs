@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -10,6 +11,7 @@ use vrrp_common::{
     abi,
     election::{Fault, Input, StateName},
     time::Time,
+    types::Mac,
 };
 
 use super::{Request, RouterKey, Trackings, effects::source, port::Interface, router::Router, run::Loop};
@@ -22,7 +24,11 @@ impl Loop {
     pub(super) fn add_router(&mut self, config: config::Router) {
         let position = self.position_of(&config.interface);
         let tracking = self.tracking_of(&config);
-        let router = Router::new(config, tracking, position);
+        let mut router = Router::new(config, tracking, position);
+        if let Some(input) = router.join(self.is_grouped(router.key())) {
+            // It has not started: there are no effects.
+            router.election.handle(now(), input);
+        }
         let (key, index) = (router.key(), self.routers.len());
         self.routers.push(router);
         self.index_slot(key, Some(index));
@@ -129,25 +135,22 @@ impl Loop {
     /// Starts a router that can take part now, faults one that cannot, and hands on a changed source address.
     pub(super) fn revisit(&mut self, index: usize) {
         let at = now();
-        let Some(router) = self.routers.get_mut(index) else { return };
+        let Some(router) = self.routers.get(index) else { return };
         if router.retired || at < router.blocked_until {
             return;
         }
-        let Some(interface) = self.interfaces.get(router.interface) else { return };
-        let mut guests = router.guests.iter().filter_map(|position| self.interfaces.get(*position));
-        if !interface.known || guests.clone().any(|guest| !guest.known) {
-            return;
-        }
-        let ready = guests.try_for_each(Interface::guest_readiness);
-        let (address, mac) = match ready.and_then(|()| interface.readiness(router)) {
-            Ok(ready) => ready,
-            Err(fault) => return self.feed(index, at, at, Input::Fault(fault), None),
+        let (address, mac) = match self.readiness(index) {
+            None => return,
+            Some(Ok(ready)) => ready,
+            Some(Err(fault)) => return self.feed(index, at, at, Input::Fault(fault), None),
         };
+        let Some(interface) = self.interfaces.get(router.interface) else { return };
         let lease_until =
             interface.port.as_ref().map(|port| port.tables.router(router.slot)).and_then(|entry| {
                 (entry.role == abi::role::MASTER).then_some(Time::from_nanos(entry.lease_until_ns))
             });
         if source(router) != Some(address) || router.interface_mac() != mac {
+            let Some(router) = self.routers.get_mut(index) else { return };
             let input = router.set_source(address, mac);
             self.feed(index, at, at, input, None);
             self.install(index);
@@ -156,11 +159,42 @@ impl Loop {
         if router.tracking.faults().next().is_some() {
             return self.feed(index, at, at, Input::Fault(Fault::Check), None);
         }
+        if self.kept_out(index, at) {
+            return self.feed(index, at, at, Input::Fault(Fault::Group), None);
+        }
         if let Some(input) =
             router.starting(lease_until).filter(|_| !router.waits_for_a_check(lease_until, at))
         {
             self.feed(index, at, at, input, None);
         }
+    }
+
+    /// From which address the router can take part, as far as its interfaces go. `None` while those are not known.
+    fn readiness(&self, index: usize) -> Option<Result<(IpAddr, Mac), Fault>> {
+        let router = self.routers.get(index)?;
+        let interface = self.interfaces.get(router.interface)?;
+        let mut guests = router.guests.iter().filter_map(|position| self.interfaces.get(*position));
+        if !interface.known || guests.clone().any(|guest| !guest.known) {
+            return None;
+        }
+        let ready = guests.try_for_each(Interface::guest_readiness);
+        Some(ready.and_then(|()| interface.readiness(router)))
+    }
+
+    /// Whether something of the router's own keeps it out. `None` while that is not known.
+    pub(super) fn own_fault(&self, index: usize, at: Time) -> Option<Result<(), Fault>> {
+        let router = self.routers.get(index)?;
+        if at < router.blocked_until {
+            return Some(Err(Fault::VirtualAddress));
+        }
+        if let Err(fault) = self.readiness(index)? {
+            return Some(Err(fault));
+        }
+        if router.tracking.faults().next().is_some() {
+            return Some(Err(Fault::Check));
+        }
+        let waits = router.election.name() == StateName::Init && router.waits_for_a_check(None, at);
+        (!waits).then_some(Ok(()))
     }
 
     /// Makes the running routers those of `config`. A router is the same if its interface, family and VRID are; what
@@ -178,7 +212,10 @@ impl Loop {
                 self.feed(index, at, at, Input::Stop, None);
             }
         }
-        for (key, new) in keys.into_iter().zip(config.routers) {
+        // Before a new member could take the role by itself.
+        let groups = config.sync_groups;
+        self.regroup(&groups, &keys, at);
+        for (key, new) in keys.iter().copied().zip(config.routers) {
             match self.find(key) {
                 Some(index) => self.reconfigure(index, new),
                 None => self.add_router(new),
@@ -186,7 +223,7 @@ impl Loop {
         }
     }
 
-    fn key_of(&mut self, router: &config::Router) -> RouterKey {
+    pub(super) fn key_of(&mut self, router: &config::Router) -> RouterKey {
         let interface = self.position_of(&router.interface);
         RouterKey { interface, slot: abi::slot(router.family, router.vrid) }
     }

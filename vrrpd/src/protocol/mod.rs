@@ -18,6 +18,7 @@ mod report;
 mod router;
 mod run;
 mod statistics;
+mod sync;
 mod tracked;
 mod wait;
 

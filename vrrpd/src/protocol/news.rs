@@ -29,7 +29,7 @@ impl Loop {
     }
 
     /// Whether it is on its way.
-    fn send_news(&mut self, news: News) -> bool {
+    pub(super) fn send_news(&mut self, news: News) -> bool {
         match self.requests.try_send(Request::Transitioned(news)) {
             // Nobody is left who could be told.
             Ok(()) | Err(TrySendError::Closed(_)) => true,

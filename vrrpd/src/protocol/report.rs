@@ -33,6 +33,7 @@ impl Loop {
             interfaces: self.interfaces.iter().map(interface_status).collect(),
             // The supervisor adds them.
             checks: Vec::new(),
+            groups: self.group_status(),
             hooks: Vec::new(),
         }
     }

@@ -86,6 +86,8 @@ pub(crate) struct Router {
     pub(crate) since: SystemTime,
     /// The priority of an advert that is to be sent before the turn ends.
     pub(crate) queued: Option<Priority>,
+    /// In a sync group.
+    grouped: bool,
     /// What the outside was told last.
     pub(crate) told: Option<State>,
     /// As of the last turn with a transition in it.
@@ -134,6 +136,7 @@ impl Router {
             history: VecDeque::with_capacity(HISTORY),
             since: SystemTime::now(),
             queued: None,
+            grouped: false,
             told: None,
             opened: None,
             retired: false,
@@ -174,8 +177,20 @@ impl Router {
         self.configure(self.election.settings().address)
     }
 
+    /// Makes it a member of a sync group, or of none, and says what the election must hear.
+    pub(crate) fn join(&mut self, grouped: bool) -> Option<Input> {
+        if std::mem::replace(&mut self.grouped, grouped) == grouped {
+            return None;
+        }
+        Some(self.configure(self.election.settings().address))
+    }
+
+    fn settings(&self, address: IpAddr) -> Settings {
+        Settings { grouped: self.grouped, ..settings(&self.config, self.priority(), address) }
+    }
+
     fn configure(&self, address: IpAddr) -> Input {
-        Input::Configure(settings(&self.config, self.priority(), address))
+        Input::Configure(self.settings(address))
     }
 
     /// The effective priority.
@@ -368,5 +383,6 @@ fn settings(config: &config::Router, priority: Priority, address: IpAddr) -> Set
         address,
         preempt: config.preempt,
         preempt_delay: config.preempt_delay,
+        grouped: false,
     }
 }

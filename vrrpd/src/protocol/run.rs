@@ -21,6 +21,7 @@ use super::{
     note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
+    sync::Group,
     wait::wait,
 };
 use crate::{
@@ -43,6 +44,7 @@ pub(super) struct Loop {
     /// Where an interface is in that list, by its name.
     pub(super) positions: HashMap<String, usize>,
     pub(super) routers: Vec<Router>,
+    pub(super) groups: Vec<Group>,
     /// As last told.
     pub(super) trackings: Trackings,
     /// Routers with an advert to be sent before the turn ends.
@@ -71,6 +73,7 @@ impl Loop {
             interfaces: Vec::new(),
             positions: HashMap::new(),
             routers: Vec::new(),
+            groups: Vec::new(),
             trackings,
             outbox: Vec::new(),
             transitioned: Vec::new(),
@@ -81,6 +84,8 @@ impl Loop {
             tell_again_at: Time::NEVER,
             stopping: false,
         };
+        let keys: Vec<_> = config.routers.iter().map(|router| new.key_of(router)).collect();
+        new.regroup(&config.sync_groups, &keys, now());
         for router in config.routers {
             new.add_router(router);
         }
@@ -102,6 +107,7 @@ impl Loop {
                 self.drain_rings();
                 self.timeouts(at);
             }
+            self.sync(at);
             self.flush();
             self.tell();
             self.tell_again(at);

@@ -73,7 +73,8 @@ impl Router {
             | Fault::InterfaceDown
             | Fault::NoAddress
             | Fault::DataPlane
-            | Fault::VirtualAddress => fault.to_string(),
+            | Fault::VirtualAddress
+            | Fault::Group => fault.to_string(),
         }
     }
 

@@ -17,6 +17,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             address: host(last),
             preempt,
             preempt_delay: span(delay),
+            grouped: false,
         },
     )
 }
@@ -43,6 +44,8 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
         1 => Just(Input::Fault(Fault::InterfaceDown)),
         1 => Just(Input::Stop),
         1 => Just(Input::Halt),
+        1 => Just(Input::Promote),
+        1 => Just(Input::Yield),
         2 => settings().prop_map(Input::Configure),
     ];
     (inputs, past)
@@ -56,9 +59,14 @@ fn placed(input: Input, now: Time, past: Duration) -> Input {
         Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
         Input::Sent { .. } => Input::Sent { at: now },
         Input::Claimed { .. } => Input::Claimed { at: now - past },
-        Input::Start | Input::Listen | Input::Fault(_) | Input::Stop | Input::Halt | Input::Configure(_) => {
-            input
-        }
+        Input::Start
+        | Input::Listen
+        | Input::Fault(_)
+        | Input::Stop
+        | Input::Halt
+        | Input::Promote
+        | Input::Yield
+        | Input::Configure(_) => input,
     }
 }
 
