@@ -211,6 +211,7 @@ fn moves_the_election_as_it_may(advert: Advert, local: &Local<'_>) {
         address: local.address,
         preempt: true,
         preempt_delay: std::time::Duration::ZERO,
+        grouped: false,
     };
     let now = Time::from_nanos(1_000_000_000_000);
     let mut election = Election::new(settings);
