@@ -1,0 +1,10 @@
+//! keepalived.conf as its users meet it: the language, what becomes of each setting, what is said of the rest.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod broken;
+mod conversion;
+mod language;
+mod memory;
+mod properties;
+mod samples;
