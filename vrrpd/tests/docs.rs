@@ -119,3 +119,17 @@ fn anchor(line: &str) -> String {
     let kept = text.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
+
+#[test]
+fn every_keyword_of_keepalived_is_in_the_table_with_what_becomes_of_it() {
+    let document = read("docs/from-keepalived.md");
+    let tables = vrrpd::keepalived::keyword_tables();
+    let heads = tables.lines().filter(|line| line.starts_with("### ")).count();
+    assert!(heads >= 8 && tables.lines().count() > 250, "the tables were not made");
+    let at = document.find("### Outside all blocks").unwrap_or(document.len());
+    let here = document[at..].trim();
+    for (ours, theirs) in tables.trim().lines().zip(here.lines()) {
+        assert_eq!(ours, theirs, "docs/from-keepalived.md is not what the program has; write:\n\n{tables}");
+    }
+    assert_eq!(tables.trim(), here, "write into docs/from-keepalived.md:\n\n{tables}");
+}

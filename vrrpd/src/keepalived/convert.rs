@@ -62,7 +62,7 @@ const STATIC: &str = "configure it with the system's own means: it does not move
 
 /// The keywords outside all blocks.
 pub(super) const TOP: &[Keyword<Model>] = &[
-    carry("global_defs", "", "its keys stand at the top of the file", global_defs),
+    carry("global_defs", "router_id = ...", "its keys stand at the top of the file", global_defs),
     carry("vrrp_instance", "[vrrp_instance.NAME]", "", vrrp_instance),
     carry("vrrp_sync_group", "[vrrp_sync_group.NAME]", "", vrrp_sync_group),
     carry("vrrp_script", "[vrrp_script.NAME]", "", |model, statement, context| {

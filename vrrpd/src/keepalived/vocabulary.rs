@@ -114,13 +114,14 @@ pub fn keyword_tables() -> String {
 fn section<T>(out: &mut String, title: &str, keywords: &[Keyword<T>]) {
     *out += &format!("### {title}\n\n| keepalived | vrrpd | |\n|---|---|---|\n");
     for Keyword { name, toml, note, act } in keywords {
-        let toml = if toml.is_empty() { String::new() } else { format!("`{toml}`") };
         let fate = match act {
+            Act::Carry(_) if toml.is_empty() => "limited",
             Act::Carry(_) => "supported",
             Act::Leave(Severity::Harmless) => "ignored, harmless",
             Act::Leave(Severity::Different) => "different",
             Act::Leave(Severity::Unsupported) => "not supported",
         };
+        let toml = if toml.is_empty() { String::new() } else { format!("`{toml}`") };
         let note = if note.is_empty() { String::new() } else { format!(": {note}") };
         *out += &format!("| `{name}` | {toml} | {fate}{note} |\n");
     }

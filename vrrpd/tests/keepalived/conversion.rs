@@ -264,6 +264,9 @@ fn processes_are_found_by_name_and_arguments() {
     let ProcessName::Command { name, arguments, param_match } = nginx.process else { panic!() };
     assert_eq!((name.as_str(), arguments.join("|").as_str()), ("nginx", "-g|daemon off;"));
     assert_eq!(param_match, Some(ParamMatch::Exact));
+    // The first arguments, each of them whole.
+    let ProcessName::Command { param_match, .. } = process("other").process else { panic!() };
+    assert_eq!(param_match, Some(ParamMatch::Initial));
 }
 
 #[test]

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::{super::global::LOSING, Instance, only};
-use crate::keepalived::{
-    convert::value::IPV6,
-    vocabulary::{Keyword, carry, different, harmless, unsupported},
-};
+use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
 
 const NO_MACVLAN: &str = "there is no macvlan";
 const UNITS: Duration = Duration::from_secs(1000);
@@ -169,7 +166,9 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     unsupported("auth_hmac", "the trailer is let be and not checked"),
     unsupported("lvs_sync_daemon_interface", "there is no IPVS"),
     unsupported("lvs_sync_daemon", "there is no IPVS"),
-    carry("native_ipv6", "", IPV6, |router, statement, _| router.native_ipv6 = Some(statement.place)),
+    carry("native_ipv6", "", "the instance is left out: no IPv6 yet", |router, statement, _| {
+        router.native_ipv6 = Some(statement.place)
+    }),
     harmless("kernel_rx_buf_size", "adverts do not come by a socket"),
     harmless("debug", "no meaning in keepalived either"),
 ];
