@@ -167,7 +167,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     unsupported("lvs_sync_daemon_interface", "there is no IPVS"),
     unsupported("lvs_sync_daemon", "there is no IPVS"),
     carry("native_ipv6", "", "the instance is left out: no IPv6 yet", |router, statement, _| {
-        router.native_ipv6 = Some(statement.place)
+        router.native_ipv6 = Some(statement.place);
     }),
     harmless("kernel_rx_buf_size", "adverts do not come by a socket"),
     harmless("debug", "no meaning in keepalived either"),
