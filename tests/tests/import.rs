@@ -151,7 +151,7 @@ fn dumped(log: &str) -> BTreeMap<String, Settings> {
         match setting {
             Some(("VRRP Instance", value)) => value.clone_into(&mut name),
             Some(("Virtual Router ID", value)) => {
-                value.clone_into(&mut all.entry(name.clone()).or_default().vrid)
+                value.clone_into(&mut all.entry(name.clone()).or_default().vrid);
             }
             Some(("Priority", value)) => value.clone_into(&mut all.entry(name.clone()).or_default().priority),
             _ if line.trim().starts_with("Virtual IP (") => listing = true,
