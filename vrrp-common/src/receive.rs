@@ -185,6 +185,13 @@ pub fn receive<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> R
     })
 }
 
+/// What a frame that [`receive`] found at fault with [`Discard::Interval`] advertises, if it is an interval at all.
+#[must_use]
+pub fn advertised_interval(frame: &[u8], version: Version) -> Option<AdvertInterval> {
+    let (_, packet) = ethernet::payload(frame)?;
+    Header::parse(ipv4::parse(packet).ok()?.payload)?.interval(version)
+}
+
 /// From the Ethernet header to the IP packet, with everything that the IP stack checks, where it comes from, and the
 /// TTL.
 fn ip_packet<'a>(

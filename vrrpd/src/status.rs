@@ -55,6 +55,8 @@ pub struct RouterStatus {
     pub master_address: Option<IpAddr>,
     /// The present master's priority.
     pub master_priority: Option<u8>,
+    /// Another box that advertises at another interval than this one is set to, if there is one.
+    pub interval_mismatch: Option<IntervalMismatch>,
     /// The MAC address that goes with the virtual addresses.
     pub mac: String,
     /// The virtual addresses.
@@ -78,6 +80,19 @@ pub struct TrackStatus {
     pub points: i16,
     /// `fault`: because of it the router cannot take part. `waiting`: the router waits for its first result.
     pub effect: Option<String>,
+}
+
+/// Different `advert_int` on two boxes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntervalMismatch {
+    /// The other box.
+    pub source: IpAddr,
+    /// Its interval, with the unit.
+    pub theirs: String,
+    /// This one's.
+    pub ours: String,
+    /// Whether its adverts are discarded for that: version 2. Then both become master.
+    pub is_discarded: bool,
 }
 
 /// Times of a router, in microseconds.
@@ -221,6 +236,7 @@ impl fmt::Display for RouterStatus {
         if let (Some(address), Some(priority)) = (self.master_address, self.master_priority) {
             writeln!(f, "  master      {address}, priority {priority}")?;
         }
+        self.interval_mismatch.iter().try_for_each(|mismatch| mismatch.fmt(f))?;
         writeln!(f, "  addresses   {} at {}", self.addresses.join(", "), self.mac)?;
         self.timers.fmt(f)?;
         let nonzero: Vec<_> =
@@ -241,6 +257,18 @@ impl fmt::Display for TrackStatus {
             Some(effect) => f.write_str(effect),
             None => write!(f, "{:+}", self.points),
         }
+    }
+}
+
+impl fmt::Display for IntervalMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, theirs, ours, is_discarded } = self;
+        let then = if *is_discarded {
+            "its adverts are discarded, and both are master"
+        } else {
+            "a backup follows its master"
+        };
+        writeln!(f, "  MISMATCH    {source} advertises every {theirs}, advert_int is {ours} here: {then}")
     }
 }
 

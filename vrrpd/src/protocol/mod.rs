@@ -11,6 +11,7 @@ mod announce;
 mod effects;
 mod guests;
 mod membership;
+mod mismatch;
 mod news;
 mod note;
 mod port;

@@ -4,11 +4,11 @@ use std::net::Ipv4Addr;
 
 use vrrp_common::{
     election::StateName,
-    receive::{Discard, Received},
+    receive::{Discard, Received, advertised_interval},
     types::Priority,
 };
 
-use super::router::Router;
+use super::{mismatch::compare, router::Router};
 use crate::clock::now;
 
 /// Counts what an accepted advert shows, and says what an operator should know.
@@ -18,14 +18,8 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
     router.statistics.adverts_judged += 1;
     router.statistics.count_checksum(received.checksum);
     router.statistics.priority_zero_received += u64::from(priority == Priority::RELEASE);
+    compare(router, source, received.advert.interval);
     let name = &router.config.name;
-    if received.interval_differs {
-        router.statistics.interval_differs += 1;
-        if let Some(repeated) = router.remarks.interval.admit(at) {
-            let (theirs, ours) = (received.advert.interval, router.config.advert_int);
-            tracing::warn!(router = %name, %source, %theirs, %ours, repeated, "advertisement intervals differ");
-        }
-    }
     if received.address_list_differs {
         router.statistics.address_list_differs += 1;
         if let Some(repeated) = router.remarks.address_list.admit(at) {
@@ -44,8 +38,15 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
 /// Counts a discarded advert, and says so once a minute for each reason.
 pub(super) fn note_discard(router: &mut Router, discard: Discard, frame: &[u8]) {
     router.statistics.count_discard(discard);
+    let source = frame.get(26..30).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(Ipv4Addr::from);
+    if discard == Discard::Interval
+        && let Some(source) = source
+        && let Some(theirs) = advertised_interval(frame, router.config.version)
+    {
+        compare(router, source.into(), theirs);
+        return;
+    }
     if let Some(repeated) = router.admit_discard(now(), discard) {
-        let source = frame.get(26..30).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(Ipv4Addr::from);
         let source = source.map_or_else(|| "unknown".into(), |source| source.to_string());
         tracing::warn!(router = %router.config.name, source, reason = %discard, repeated, "advert discarded");
     }

@@ -11,6 +11,7 @@ use vrrp_common::{
 
 use super::{
     effects::source,
+    mismatch,
     port::Interface,
     router::{Reacted, Router},
     run::Loop,
@@ -71,6 +72,7 @@ impl Loop {
             source: source(router),
             master_address,
             master_priority,
+            interval_mismatch: mismatch::present(router, master_address, at),
             mac: router.mac().to_string(),
             addresses: config.addresses.iter().map(on_its_interface).collect(),
             timers: timers(router, &entry, at),

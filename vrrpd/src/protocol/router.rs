@@ -19,7 +19,7 @@ use vrrp_common::{
     },
 };
 
-use super::{RouterKey, announce::Announcements, statistics::Statistics};
+use super::{RouterKey, announce::Announcements, mismatch::Mismatch, statistics::Statistics};
 use crate::{
     belongings::Belongings,
     config::{self, Checksum, UnicastPeer},
@@ -111,6 +111,7 @@ pub(crate) struct Router {
     advert: Option<(Priority, Advert)>,
     discards: [Muffle; Discard::ALL.len()],
     pub(crate) remarks: Remarks,
+    pub(crate) mismatch: Option<Mismatch>,
 }
 
 /// Faults that are no discards, each with its own rate limit.
@@ -152,6 +153,7 @@ impl Router {
             discards: [Muffle::default(); Discard::ALL.len()],
             remarks: Remarks::default(),
             tracking,
+            mismatch: None,
             config,
         };
         router.list_addresses();
