@@ -16,6 +16,7 @@ pub mod keepalived;
 pub mod logging;
 mod muffle;
 mod netlink;
+mod nonlocal_bind;
 mod notify;
 pub mod origin;
 mod packet;

@@ -45,6 +45,7 @@ use crate::{
     dataplane::DataPlane,
     failure::Failure,
     netlink::{Changed, Changes, Netlink},
+    nonlocal_bind::{self, NonlocalBind},
     notify::Notifier,
     origin::{self, Origin},
     program::Launcher,
@@ -100,6 +101,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             tracker: tracker.share(protocol.commands.clone(), changes_of_checks),
             launcher,
             notifier,
+            nonlocal_bind: NonlocalBind::inherited(),
             commands: protocol.commands,
             options: options.clone(),
             deaf: BTreeSet::new(),
@@ -107,6 +109,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             stops: 0,
         };
         supervisor.handle(config);
+        supervisor.nonlocal_bind.set(config.ip_nonlocal_bind);
         let mut result = supervisor.refresh(true).await;
         if result.is_ok() {
             tell_service_manager(NotifyState::Ready);
@@ -178,6 +181,7 @@ struct Supervisor {
     tracker: SharedTracker,
     launcher: Launcher,
     notifier: Notifier,
+    nonlocal_bind: NonlocalBind,
     commands: mpsc::Sender<Command>,
     options: Options,
     /// Interfaces whose XDP program somebody has detached.
@@ -341,6 +345,7 @@ impl Supervisor {
                 self.handle(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
+                self.nonlocal_bind.set(config.ip_nonlocal_bind);
                 tracing::info!(path = %self.options.config, "configuration reloaded");
                 let mut tracker = self.tracker.lock().await;
                 let trackings = tracker.configure(&config);
@@ -359,7 +364,12 @@ impl Supervisor {
         let standings = self.tracker.lock().await.bequeath();
         let _nothing_starts = self.launcher.kill_all();
         let mut program = process::Command::new(&self.options.program);
-        let error = program.args(std::env::args_os().skip(1)).env(STANDINGS, standings).exec();
+        program.args(std::env::args_os().skip(1)).env(STANDINGS, standings);
+        match self.nonlocal_bind.bequeath() {
+            Some(found) => program.env(nonlocal_bind::FOUND, found),
+            None => program.env_remove(nonlocal_bind::FOUND),
+        };
+        let error = program.exec();
         tracing::error!(%error, "the program could not be replaced");
     }
 
@@ -372,6 +382,7 @@ impl Supervisor {
     /// The doors are closed. Addresses first; the data plane keeps the host silent until they are gone.
     async fn leave(&mut self) {
         self.tracker.lock().await.stop();
+        self.nonlocal_bind.set(false);
         self.remove_all_routing().await;
         self.wanted.clear();
         let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();

@@ -65,6 +65,8 @@ pub struct Config {
     pub notify_fifo: Option<NotifyFifo>,
     /// Where mails go.
     pub mail: Option<Mail>,
+    /// Whether services may bind addresses that are not on this host, while the daemon runs.
+    pub ip_nonlocal_bind: bool,
 }
 
 /// One `[vrrp_instance.NAME]`.

@@ -12,8 +12,9 @@ use super::account::Account;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the service manager says to the daemon alone. A program that answered would speak for it.
-const OURS: [&str; 9] = [
+const OURS: [&str; 10] = [
     crate::checks::STANDINGS,
+    crate::nonlocal_bind::FOUND,
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",

@@ -133,6 +133,7 @@ fn any_config() -> impl Strategy<Value = Config> {
                 script_user,
                 notify_fifo,
                 mail,
+                ip_nonlocal_bind: grouped,
             };
             tell_apart(&mut config);
             if grouped && config.routers.len() > 1 {

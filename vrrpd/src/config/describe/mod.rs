@@ -47,6 +47,9 @@ fn host(config: &Config) -> Vec<Line> {
     let users = config.script_user.as_ref();
     lines.extend(users.map(|user| ("scripts run as", format!("{user}, unless they name a user"))));
     lines.extend(config.notify_fifo.as_ref().map(|fifo| ("notify FIFO", notify_fifo(fifo))));
+    if config.ip_nonlocal_bind {
+        lines.push(("bind", "services may bind addresses that are not here (ip_nonlocal_bind)".to_owned()));
+    }
     lines.extend(config.mail.as_ref().map(|one| ("mail", mail(one))));
     lines
 }

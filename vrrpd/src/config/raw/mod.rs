@@ -43,6 +43,7 @@ pub(super) struct File {
     pub(super) mail: Mail,
     /// The default of the key of that name in routers and groups.
     pub(super) smtp_alert: Field<bool>,
+    pub(super) ip_nonlocal_bind: Field<bool>,
     /// In the order of the file, like the others.
     pub(super) checks: Vec<NamedCheck>,
     pub(super) instances: Vec<Instance>,
@@ -59,6 +60,7 @@ impl File {
             fifo: Fifo::read(&mut keys),
             mail: Mail::read(&mut keys),
             smtp_alert: keys.read("smtp_alert", boolean),
+            ip_nonlocal_bind: keys.read("ip_nonlocal_bind", boolean),
             checks: NamedCheck::read_all(&mut keys),
             instances: instances(&mut keys),
             groups: named(&mut keys, GROUP, "[vrrp_sync_group.NAME]", Group::read),

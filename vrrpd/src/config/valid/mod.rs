@@ -34,6 +34,7 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
         script_user: file.script_user.optional()?,
         notify_fifo: notify_fifo?,
         mail: mail?,
+        ip_nonlocal_bind: file.ip_nonlocal_bind.or(false)?,
     };
     findings.problems.is_empty().then_some(config)
 }

@@ -21,6 +21,7 @@ pub fn to_toml(config: &Config) -> String {
         &mut out,
         user.into_iter().chain(fifo(config.notify_fifo.as_ref())).chain(mail(config.mail.as_ref())),
     );
+    add(&mut out, [("ip_nonlocal_bind", config.ip_nonlocal_bind.to_string())]);
     for check in &config.checks {
         out += &format!("\n[{}.{}]\n", check.kind.table(), quote_key(&check.name));
         add(&mut out, check::settings(check));
