@@ -14,6 +14,7 @@ pub mod capture;
 pub mod chaos;
 pub mod daemons;
 pub mod demo;
+pub mod gateway;
 pub mod inject;
 pub mod lab;
 pub mod mac;
@@ -25,6 +26,7 @@ pub mod scratch;
 pub mod stamp;
 pub mod timeline;
 pub mod wait;
+pub mod web;
 pub mod wire;
 
 pub use answers::Answers;

@@ -2,12 +2,14 @@
 
 mod frr;
 mod keepalived;
+mod nginx;
 mod process;
 mod router;
 mod vrrpd;
 
 pub use frr::Frr;
 pub use keepalived::Keepalived;
+pub use nginx::Nginx;
 pub use process::Process;
 pub use router::Router;
 pub use vrrpd::{Vrrpd, binary};
