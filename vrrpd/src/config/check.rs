@@ -135,9 +135,9 @@ pub enum ProcessName {
 pub enum ParamMatch {
     /// All, and no others.
     Exact,
-    /// They come first.
+    /// They come first, the last of them perhaps only with its beginning.
     Initial,
-    /// They come first, the last of them perhaps in part.
+    /// They come first.
     Partial,
 }
 

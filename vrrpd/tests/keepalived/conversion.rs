@@ -266,7 +266,7 @@ fn processes_are_found_by_name_and_arguments() {
     assert_eq!(param_match, Some(ParamMatch::Exact));
     // The first arguments, each of them whole.
     let ProcessName::Command { param_match, .. } = process("other").process else { panic!() };
-    assert_eq!(param_match, Some(ParamMatch::Initial));
+    assert_eq!(param_match, Some(ParamMatch::Partial));
 }
 
 #[test]

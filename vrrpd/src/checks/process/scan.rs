@@ -73,8 +73,8 @@ fn parameters_match(actual: &[&[u8]], wanted: &[String], how: Option<ParamMatch>
     match how {
         None => true,
         Some(ParamMatch::Exact) => actual.len() == wanted.len() && actual.iter().zip(wanted).all(same),
-        Some(ParamMatch::Initial) => actual.len() >= wanted.len() && actual.iter().zip(wanted).all(same),
-        Some(ParamMatch::Partial) => {
+        Some(ParamMatch::Partial) => actual.len() >= wanted.len() && actual.iter().zip(wanted).all(same),
+        Some(ParamMatch::Initial) => {
             let Some((last, before)) = wanted.split_last() else { return true };
             actual.get(before.len()).is_some_and(|actual| actual.starts_with(last.as_bytes()))
                 && actual.iter().zip(before).all(same)
@@ -102,9 +102,9 @@ mod tests {
         assert!(matches("-a -b", "-x", None));
         assert!(matches("-a -b", "-a -b", Some(Exact)) && !matches("-a -b", "-a", Some(Exact)));
         assert!(matches("", "", Some(Exact)) && !matches("-a", "", Some(Exact)));
-        assert!(matches("-a -b", "-a", Some(Initial)) && !matches("-a", "-a -b", Some(Initial)));
-        assert!(!matches("-a -bc", "-a -b", Some(Initial)));
-        assert!(matches("-a -bc -d", "-a -b", Some(Partial)) && !matches("-x -bc", "-a -b", Some(Partial)));
+        assert!(matches("-a -b", "-a", Some(Partial)) && !matches("-a", "-a -b", Some(Partial)));
+        assert!(!matches("-a -bc", "-a -b", Some(Partial)));
+        assert!(matches("-a -bc -d", "-a -b", Some(Initial)) && !matches("-x -bc", "-a -b", Some(Initial)));
     }
 
     struct Killed(Child);
@@ -141,8 +141,8 @@ mod tests {
             assert!(!process.found(&command(name, &[], None)), "{name}");
         }
         assert!(process.found(&command("sleep", &["1000"], Some(ParamMatch::Exact))));
-        assert!(process.found(&command("sleep", &["10"], Some(ParamMatch::Partial))));
-        assert!(!process.found(&command("sleep", &["10"], Some(ParamMatch::Initial))));
+        assert!(process.found(&command("sleep", &["10"], Some(ParamMatch::Initial))));
+        assert!(!process.found(&command("sleep", &["10"], Some(ParamMatch::Partial))));
     }
 
     #[test]

@@ -76,8 +76,8 @@ fn watch(process: &ProcessCheck) -> Vec<Line> {
                 Some(ParamMatch::Exact) => {
                     format!("processes called {name}, with just the arguments {arguments}")
                 }
-                Some(ParamMatch::Initial) => format!("processes called {name}, with {arguments} first"),
-                Some(ParamMatch::Partial) => {
+                Some(ParamMatch::Partial) => format!("processes called {name}, with {arguments} first"),
+                Some(ParamMatch::Initial) => {
                     format!("processes called {name}, with {arguments} first, perhaps longer")
                 }
             }

@@ -39,7 +39,7 @@ const KINDS: [Kind; 5] = [
     Kind { table: "vrrp_script", example: "[vrrp_script.NAME]", read: script, weight: 0, counts: true },
     Kind { table: "vrrp_http", example: "[vrrp_http.NAME]", read: http::read, weight: 0, counts: true },
     Kind { table: "vrrp_tcp", example: "[vrrp_tcp.NAME]", read: tcp, weight: 0, counts: true },
-    Kind { table: "vrrp_process", example: "[vrrp_process.NAME]", read: process, weight: 1, counts: true },
+    Kind { table: "vrrp_process", example: "[vrrp_process.NAME]", read: process, weight: 0, counts: true },
     Kind { table: "vrrp_file", example: "[vrrp_file.NAME]", read: file, weight: 1, counts: false },
 ];
 

@@ -86,12 +86,7 @@ pub(in crate::keepalived) const SCRIPT: &[Keyword<Check>] = &[
 
 pub(in crate::keepalived) const PROCESS: &[Keyword<Check>] = &[
     carry("process", "process", "", process),
-    carry(
-        "param_match",
-        "param_match",
-        "keepalived's `initial` is `partial` here, and its `partial` is `initial`",
-        param_match,
-    ),
+    carry("param_match", "param_match", "", param_match),
     carry("weight", "weight, reverse", "0 unless given, as in keepalived", process_weight),
     carry("quorum", "quorum", "", |check, statement, context| {
         let value = context.integer(statement, 1..=65_535);
@@ -177,9 +172,8 @@ fn param_match(check: &mut Check, statement: &Statement, context: &mut Context<'
     context.no_block(statement);
     let value = match statement.arguments().first().map(|word| (word, word.text.as_str())) {
         None => "exact",
-        // keepalived's `initial` lets the last argument be longer, and its `partial` does not.
-        Some((_, "initial")) => "partial",
-        Some((_, "partial")) => "initial",
+        Some((_, "initial")) => "initial",
+        Some((_, "partial")) => "partial",
         Some((word, _)) => {
             context.wrong(word, "expected initial, partial or nothing");
             return;
