@@ -65,7 +65,7 @@ pub(crate) const SERVICES: [(&str, &str); 3] =
     [("keepalived", "keepalived.service"), ("frr", "frr.service"), ("nginx-light", "nginx.service")];
 
 /// In the order in which they are reported and installed.
-pub(crate) const NEEDS: [Need; 19] = [
+pub(crate) const NEEDS: [Need; 20] = [
     Need {
         name: "eBPF compiler",
         why: "compiles the XDP program; it must have the sources of `core`",
@@ -108,6 +108,7 @@ pub(crate) const NEEDS: [Need; 19] = [
         &["bpftool"],
     ),
     program("stress-ng", "loads the machine while time is measured", Scope::Test, &["stress-ng"]),
+    program("openssl", "makes the certificates of the servers in the tests", Scope::Test, &["openssl"]),
     program("python3-aiosmtpd", "the mail server that is told of changes", Scope::Test, &["aiosmtpd"]),
     program("iputils-ping", "the client's ping", Scope::Test, &["ping"]),
     program("ethtool", "turns offloads off on the lab's links", Scope::Test, &["ethtool"]),
