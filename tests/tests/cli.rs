@@ -197,7 +197,10 @@ fn an_interface_that_is_missing_at_the_start_is_waited_for() -> Result<()> {
     desk.lab.unplug("r1")?;
     let daemon = start(&desk.lab, "r1", &Desk::router())?;
     until_state(&daemon, "FAULT")?;
-    ensure!(daemon.log().contains("there is no such interface; waiting for it"), "{}", daemon.log());
+    // Lines are written by a thread of their own.
+    poll("the log says so", PATIENCE, || {
+        Ok(daemon.log().contains("there is no such interface; waiting for it").then_some(()))
+    })?;
     desk.lab.replug("r1")?;
     until_master(&desk.lab, "r1", Mark::default())?;
     until_state(&daemon, "MASTER")
