@@ -17,6 +17,7 @@ mod setup;
 mod sim;
 mod test;
 mod toolchain;
+mod vm;
 
 use crate::setup::Scope;
 
@@ -57,6 +58,8 @@ enum Task {
     Sim(sim::Arguments),
     /// Break three routers at random in every way, for minutes, and judge the wire. A seed repeats a schedule.
     Chaos(chaos::Arguments),
+    /// Boot the distribution's own kernel under emulation: load the programs, run every verdict and one failover.
+    Vm(vm::Arguments),
     /// Check format, lints and documentation, build the daemon and run every test.
     Test {
         /// Leave out the end-to-end tests, which need root and minutes.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::Fuzz(arguments) => fuzz::command(&arguments),
         Task::Sim(arguments) => sim::command(&arguments),
         Task::Chaos(arguments) => chaos::command(&arguments),
+        Task::Vm(arguments) => vm::command(&arguments),
         Task::Test { fast, filters } => test::command(fast, &filters),
     };
     match outcome {

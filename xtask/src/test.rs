@@ -17,7 +17,7 @@ use crate::{
     toolchain,
 };
 
-mod tally;
+pub(crate) mod tally;
 
 use tally::Tally;
 

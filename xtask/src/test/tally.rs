@@ -4,20 +4,20 @@ use std::{fmt, ops::AddAssign};
 
 /// How many tests did what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     /// They held.
-    pub(super) passed: u64,
+    pub(crate) passed: u64,
     /// They did not.
-    pub(super) failed: u64,
+    pub(crate) failed: u64,
     /// They did not run.
-    pub(super) ignored: u64,
+    pub(crate) ignored: u64,
 }
 
 impl Tally {
     /// What a line of a runner's output adds: nothing, unless it is a closing line.
     ///
     /// `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.02s`
-    pub(super) fn of_line(line: &str) -> Self {
+    pub(crate) fn of_line(line: &str) -> Self {
         let Some(counts) = line.strip_prefix("test result: ") else { return Self::default() };
         let count = |outcome: &str| {
             let before = counts.split(';').find_map(|part| part.strip_suffix(outcome));
@@ -28,7 +28,7 @@ impl Tally {
 }
 
 /// The test that a line says has failed: `test NAME ... FAILED`.
-pub(super) fn failed_test(line: &str) -> Option<&str> {
+pub(crate) fn failed_test(line: &str) -> Option<&str> {
     line.strip_prefix("test ")?.strip_suffix(" ... FAILED").filter(|name| !name.contains(' '))
 }
 
