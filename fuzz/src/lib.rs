@@ -10,6 +10,7 @@ pub mod receive;
 
 mod config;
 mod control;
+mod keepalived_conf;
 mod wire;
 
 /// Something that takes bytes from outside.
@@ -24,7 +25,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     Target {
         name: "receive",
         what: "frames through the receive ladder into the election",
@@ -39,6 +40,11 @@ pub const TARGETS: [Target; 4] = [
         name: "config",
         what: "configuration: no text panics, a valid one reads back as it is written",
         run: config::run,
+    },
+    Target {
+        name: "keepalived_conf",
+        what: "keepalived.conf: no text panics, what comes out is TOML",
+        run: keepalived_conf::run,
     },
     Target {
         name: "control",

@@ -242,6 +242,7 @@ impl Model {
             || self.checks.iter().any(|check| check.keyword == "vrrp_script" && check.user.is_none());
         let user = self.global.default_user(scripts, context);
         let name = context.files.first().map_or("", |source| source.name.as_str());
+        let name = write::in_a_comment(name);
         let mut out = format!("# Made from {name} by `vrrpd import`.\n\n");
         let mut writer = Writer { out: &mut out, context };
         self.global.write(user, &mut writer);

@@ -27,15 +27,19 @@ pub(super) struct Writer<'w, 'c> {
 }
 
 impl Writer<'_, '_> {
+    fn at(&self, place: Place) -> String {
+        in_a_comment(&self.context.at(place).to_string())
+    }
+
     /// `[kind.name]`.
     pub(super) fn head(&mut self, kind: &str, name: &str, place: Place) {
-        let at = self.context.at(place);
+        let at = self.at(place);
         *self.out += &format!("\n[{kind}.{}]  # {at}\n", quote_key(name));
     }
 
     /// `key = value`, and where it comes from.
     pub(super) fn line(&mut self, key: &str, value: &str, place: Place) {
-        let at = self.context.at(place);
+        let at = self.at(place);
         *self.out += &format!("{key} = {value}  # {at}\n");
     }
 
@@ -63,7 +67,7 @@ impl Writer<'_, '_> {
         }
         *self.out += &format!("{key} = [\n");
         for Item { toml, place } in items {
-            *self.out += &format!("    {toml},  # {}\n", self.context.at(*place));
+            *self.out += &format!("    {toml},  # {}\n", self.at(*place));
         }
         *self.out += "]\n";
     }
@@ -71,9 +75,14 @@ impl Writer<'_, '_> {
     /// Comments on what is left out.
     pub(super) fn remarks(&mut self, remarks: &[Remark]) {
         for Remark { place, text } in remarks {
-            *self.out += &format!("# {}: {text}\n", self.context.at(*place));
+            *self.out += &format!("# {}: {}\n", self.at(*place), in_a_comment(text));
         }
     }
+}
+
+/// Names of files and words may hold anything; a comment of TOML holds no control character, and ends with its line.
+pub(super) fn in_a_comment(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Words as one command line that is parted into the same words again, and that needs no shell.
