@@ -273,6 +273,7 @@ impl Chaos {
                 adverts.map(|(frame, _)| (frame.at, frame.host.to_string())).collect::<Vec<_>>()
             });
             let rules = Rules {
+                asked_every: Duration::from_secs(1) / PER_SECOND,
                 advert_int: self.advert_int,
                 master_down: &|number| self.cluster.master_down(one, number),
                 stalled: &|from, to| self.floor.stalled(from, to),

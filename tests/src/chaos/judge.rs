@@ -46,6 +46,8 @@ pub struct Rules<'a> {
     pub master_down: &'a dyn Fn(u8) -> Duration,
     /// How late the machine itself was in a window.
     pub stalled: &'a dyn Fn(Stamp, Stamp) -> Duration,
+    /// From one request to the next: so much later than the address is answered the first answer may be.
+    pub asked_every: Duration,
     /// Numbers of all routers.
     pub routers: std::ops::RangeInclusive<u8>,
 }
@@ -172,7 +174,7 @@ fn outage(run: &Run, adverts: &[(Stamp, String)], blows: &[Blow], rules: &Rules<
     let struck: BTreeSet<u8> = blows.iter().filter(struck).map(|blow| blow.victim).collect();
     let alive = rules.routers.clone().filter(|number| !struck.contains(number));
     let master_down = alive.map(|number| (rules.master_down)(number)).min().unwrap_or(Duration::MAX);
-    let limit = master_down.saturating_add(REACTION + stalled);
+    let limit = master_down.saturating_add(REACTION + rules.asked_every + stalled);
     // A fault takes hold some time between its begin and its end, and two may follow each other. A process goes on until
     // a thread of it has seen the signal, and Master_Down_Interval counts from its last advert.
     let host = blow.host();
@@ -261,6 +263,7 @@ mod tests {
 
     fn ruling(answers: &Answers, blows: &[Blow], stalled: Duration) -> Ruling {
         let rules = Rules {
+            asked_every: Duration::ZERO,
             advert_int: 10 * MS,
             master_down: &|number| (30 + u32::from(number)) * MS,
             stalled: &|_, _| stalled,

@@ -60,7 +60,6 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
     pins::ensure_bpffs()?;
     let pins = Pins::of(&target.name);
     pins.sweep(target.index);
-    pins.create()?;
     let lock = pins.lock()?;
     let adopted = pins.are_usable(target.index) && suits(mode, &target);
     if !adopted {

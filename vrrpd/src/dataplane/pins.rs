@@ -11,6 +11,8 @@ use std::{
         unix::fs::{DirBuilderExt as _, MetadataExt as _},
     },
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use aya::maps::{MapInfo, MapType};
@@ -32,6 +34,9 @@ const BPFFS: &str = "/sys/fs/bpf";
 const BPFFS_MAGIC: u64 = 0xcafe_4a11;
 /// How often the directory is tried to be made.
 const CREATIONS: usize = 10;
+/// A directory that is locked is tried again for two seconds: long enough for who only clears it away.
+const LOCK_ATTEMPTS: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Names of pins that are no maps.
 pub(super) const XDP_LINK: &str = "xdp_link";
 pub(super) const EGRESS_LINK: &str = "egress_link";
@@ -137,11 +142,22 @@ impl Pins {
         fs::metadata(&self.dir).map(|dir| dir.ino()).ok()
     }
 
-    /// Takes the directory for this process.
+    /// Takes the directory for this process, made if it is not there. A daemon in another network namespace that starts at this moment may have
+    /// it while it [sweeps](Self::sweep).
     pub(super) fn lock(&self) -> Result<Lock, AttachError> {
-        let lock = Lock::of(&self.dir).map_err(|source| self.error("lock", source))?;
-        let interface = name_of(&self.dir).to_owned();
-        lock.ok_or_else(|| AttachError::Taken { interface, path: self.dir.clone() })
+        for _ in 0..LOCK_ATTEMPTS {
+            let lock = self.create().and_then(|()| match Lock::of(&self.dir) {
+                // Swept away meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                lock => lock.map_err(|source| self.error("lock", source)),
+            })?;
+            // A directory that was removed before it was locked is nobody's.
+            if let Some(lock) = lock.filter(|lock| lock.inode() == self.inode()) {
+                return Ok(lock);
+            }
+            thread::sleep(LOCK_PAUSE);
+        }
+        Err(AttachError::Taken { interface: name_of(&self.dir).to_owned(), path: self.dir.clone() })
     }
 
     /// Detaches what is pinned here and removes the pins; nothing there is no error.
