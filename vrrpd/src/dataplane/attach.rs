@@ -303,7 +303,7 @@ fn load_error(error: EbpfError) -> AttachError {
     if errno.raw_os_error() == Some(libc::EPERM) {
         return AttachError::Forbidden { action: "load eBPF programs", source: errno };
     }
-    match host::kernel_older_than(5, 18) {
+    match host::kernel_older_than(6, 1) {
         (release, true) => AttachError::KernelTooOld { release, source: error.into() },
         (_, false) => AttachError::Load(error.into()),
     }

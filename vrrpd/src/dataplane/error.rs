@@ -23,7 +23,7 @@ pub enum AttachError {
         source: io::Error,
     },
     /// The release of a kernel that is too old.
-    #[error("Linux {release} is too old for the program: 5.18 or later is needed")]
+    #[error("Linux {release} is too old for the program: 6.1 or later is needed")]
     KernelTooOld {
         /// As `uname -r` says it.
         release: String,
