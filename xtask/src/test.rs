@@ -5,7 +5,6 @@
 
 use std::{
     io::{self, BufRead as _, BufReader, Write as _},
-    path::Path,
     process::Command,
 };
 
@@ -19,7 +18,7 @@ use crate::{
 
 pub(crate) mod tally;
 
-use tally::Tally;
+use tally::{Failures, Tally};
 
 /// Every step, stopping at the first that fails.
 pub(crate) fn command(fast: bool, filters: &[String]) -> anyhow::Result<()> {
@@ -38,24 +37,24 @@ pub(crate) fn command(fast: bool, filters: &[String]) -> anyhow::Result<()> {
     eprintln!("{}", daemon.display());
 
     announce("unit tests");
-    let mut units = cargo.command(&["test", "--workspace", "--no-fail-fast"]);
-    units.args(["--exclude", "vrrp-ebpf", "--exclude", "tests", "--"]).args(filters);
-    units.env("VRRPD_BIN", &daemon);
-    let mut tally = counted(&mut units)?;
+    let units = || {
+        let mut units = cargo.command(&["test", "--workspace", "--no-fail-fast"]);
+        units.args(["--exclude", "vrrp-ebpf", "--exclude", "tests", "--"]).env("VRRPD_BIN", &daemon);
+        units
+    };
+    let mut tally = twice(units, filters)?;
 
     if !fast {
         announce("end-to-end tests");
         // They measure time, so nothing runs beside them.
-        let mut end_to_end = cargo.command(&["test", "--package", "tests", "--no-fail-fast"]);
-        end_to_end.args(["--", "--test-threads=1"]).args(filters).env("VRRPD_BIN", &daemon);
-        let outcome = run(&mut end_to_end)?;
-        ensure!(outcome.tally.passed > 0 || !filters.is_empty(), "not one end-to-end test ran");
-        tally += outcome.tally;
-        if !outcome.succeeded {
-            tally += second_try(&cargo, &daemon, &outcome)?;
-            // They passed in the end.
-            tally.failed -= outcome.tally.failed;
-        }
+        let end_to_end = || {
+            let mut tests = cargo.command(&["test", "--package", "tests", "--no-fail-fast"]);
+            tests.args(["--", "--test-threads=1"]).env("VRRPD_BIN", &daemon);
+            tests
+        };
+        let passed = twice(end_to_end, filters)?;
+        ensure!(passed.passed > 0 || !filters.is_empty(), "not one end-to-end test ran");
+        tally += passed;
     }
     ensure!(tally.passed > 0, "no test has a name with {}", filters.join(" or "));
     println!("\nall steps passed; {tally}");
@@ -94,23 +93,31 @@ fn announce(step: &str) {
     eprintln!("\n== {step}");
 }
 
-/// Most end-to-end tests that are run again.
+/// Most tests of one step that are run again.
 const SECOND_TRIES: usize = 3;
 
-/// End-to-end tests hold real daemons to milliseconds; a machine that stops for longer than their intervals fails them
-/// without a fault of theirs. So a few that failed are run once more, one after the other, and both outcomes are told.
-fn second_try(cargo: &Cargo, daemon: &Path, first: &Outcome) -> anyhow::Result<Tally> {
+/// Runs tests that all must pass. Many hold real programs to milliseconds; a machine that stops for longer than that fails
+/// them without a fault of theirs. So a few that failed are run once more, and both outcomes are told.
+fn twice(tests: impl Fn() -> Command, filters: &[String]) -> anyhow::Result<Tally> {
+    let mut command = tests();
+    let line = typed(command.args(filters));
+    let first = run(&mut command)?;
+    if first.succeeded {
+        return Ok(first.tally);
+    }
     let failed = &first.failed;
-    ensure!((1..=SECOND_TRIES).contains(&failed.len()), "end-to-end tests failed; {}", first.tally);
-    announce("end-to-end tests that failed, once more");
-    let mut again = cargo.command(&["test", "--package", "tests", "--no-fail-fast"]);
-    again.args(["--", "--test-threads=1", "--exact"]).args(failed).env("VRRPD_BIN", daemon);
-    let tally = counted(&mut again)?;
-    ensure!(tally.passed == failed.len() as u64, "not every failed test was run again; {tally}");
+    let told = failed.len() as u64 == first.tally.failed;
+    let few = (1..=SECOND_TRIES).contains(&failed.len());
+    ensure!(told && few, "`{line}` failed; {}", first.tally);
+    announce("what failed, once more");
+    let mut again = tests();
+    let tally = counted(again.arg("--exact").args(failed))?;
+    // Two crates may have a test of one name.
+    ensure!(tally.passed >= first.tally.failed, "not every failed test was run again; {tally}");
     for name in failed {
         eprintln!("FLAKY: {name} failed, and passed when it was run again; its first output is above");
     }
-    Ok(tally)
+    Ok(Tally { passed: first.tally.passed + first.tally.failed, failed: 0, ..first.tally })
 }
 
 /// What a run of tests came to.
@@ -139,7 +146,7 @@ fn run(command: &mut Command) -> anyhow::Result<Outcome> {
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
 
     let mut tally = Tally::default();
-    let mut failed = Vec::new();
+    let mut failed = Failures::default();
     let mut out = io::stdout().lock();
     for line in BufReader::new(reader).split(b'\n') {
         let line = line?;
@@ -147,9 +154,7 @@ fn run(command: &mut Command) -> anyhow::Result<Outcome> {
         out.write_all(b"\n")?;
         let line = String::from_utf8_lossy(&line);
         tally += Tally::of_line(&line);
-        failed.extend(tally::failed_test(&line).map(str::to_owned));
+        failed.line(&line);
     }
-    failed.sort();
-    failed.dedup();
-    Ok(Outcome { tally, failed, succeeded: child.wait()?.success() })
+    Ok(Outcome { tally, failed: failed.names, succeeded: child.wait()?.success() })
 }

@@ -16,7 +16,7 @@ use clap::Args;
 use crate::{
     cargo::{self, Cargo},
     setup::{self, Scope},
-    test::tally::{Tally, failed_test},
+    test::tally::{Failures, Tally},
 };
 
 mod image;
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 struct Findings {
     kernel: String,
     tally: Tally,
-    failed: Vec<String>,
+    failed: Failures,
     /// Ingress and egress.
     verified: Option<[u64; 2]>,
     failover_ms: Option<u64>,
@@ -134,7 +134,7 @@ impl Findings {
     /// What a line of the tests or of the machine's first process adds.
     fn read(&mut self, line: &str) {
         self.tally += Tally::of_line(line);
-        self.failed.extend(failed_test(line).map(str::to_owned));
+        self.failed.line(line);
         if let Some(counts) = line.strip_prefix("verified instructions: ") {
             let mut numbers = counts.split_whitespace().filter_map(|word| word.parse().ok());
             // `ingress N of BUDGET, egress N of BUDGET`, the first budget with a comma.
@@ -178,7 +178,12 @@ fn print_table(here: Option<&Findings>, there: &Findings) {
 
 fn judge(there: &Findings) -> anyhow::Result<()> {
     ensure!(there.ended, "the machine stopped before its end");
-    ensure!(there.failed.is_empty(), "failed under {}: {}", there.kernel, there.failed.join(", "));
+    ensure!(
+        there.failed.names.is_empty(),
+        "failed under {}: {}",
+        there.kernel,
+        there.failed.names.join(", ")
+    );
     ensure!(there.tally.passed > 0 && there.tally.failed == 0, "the tests did not run: {}", there.tally);
     ensure!(there.verified.is_some(), "no count of verified instructions");
     ensure!(there.failover_ms.is_some(), "no failover under {}", there.kernel);
@@ -195,7 +200,9 @@ mod tests {
         for line in [
             "VM: kernel 6.1.0-56-cloud-amd64",
             "test verdicts::a ... ok",
-            "test egress::b ... FAILED",
+            "failures:",
+            "    egress::b",
+            "",
             "verified instructions: ingress 7106 of 20000, egress 301 of 2000",
             "test result: FAILED. 33 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9.00s",
             "VM: failover ok 3710",
@@ -204,7 +211,10 @@ mod tests {
         }
         assert_eq!(findings.kernel, "6.1.0-56-cloud-amd64");
         assert_eq!(findings.verified, Some([7106, 301]));
-        assert_eq!((findings.tally.passed, findings.failed.as_slice()), (33, &["egress::b".to_owned()][..]));
+        assert_eq!(
+            (findings.tally.passed, findings.failed.names.as_slice()),
+            (33, &["egress::b".to_owned()][..])
+        );
         assert_eq!(findings.failover_ms, Some(3710));
         assert!(judge(&findings).is_err_and(|error| error.to_string().contains("before its end")));
     }

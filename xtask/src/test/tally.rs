@@ -27,9 +27,23 @@ impl Tally {
     }
 }
 
-/// The test that a line says has failed: `test NAME ... FAILED`.
-pub(crate) fn failed_test(line: &str) -> Option<&str> {
-    line.strip_prefix("test ")?.strip_suffix(" ... FAILED").filter(|name| !name.contains(' '))
+/// The names in the lists of failures that runners close with.
+///
+/// Not those of the lines `test NAME ... FAILED`: what a test prints may stand in between.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    pub(crate) names: Vec<String>,
+    listing: bool,
+}
+
+impl Failures {
+    /// Takes in one line of the output.
+    pub(crate) fn line(&mut self, line: &str) {
+        match line.strip_prefix("    ") {
+            Some(name) if self.listing => self.names.push(name.to_owned()),
+            Some(_) | None => self.listing = line == "failures:",
+        }
+    }
 }
 
 impl AddAssign for Tally {
@@ -52,9 +66,24 @@ mod tests {
 
     #[test]
     fn failed_tests_are_known_by_name() {
-        assert_eq!(failed_test("test a::b ... FAILED"), Some("a::b"));
-        assert_eq!(failed_test("test a::b ... ok"), None);
-        assert_eq!(failed_test("test result: FAILED. 9 passed"), None);
+        let output = "test a::b ... FAILED
+test c ... seed 1
+FAILED
+
+failures:
+
+---- a::b stdout ----
+Error: no such
+    thing
+
+failures:
+    a::b
+    c
+
+test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 3.10s";
+        let mut failures = Failures::default();
+        output.lines().for_each(|line| failures.line(line));
+        assert_eq!(failures.names, ["a::b", "c"]);
     }
 
     #[test]
