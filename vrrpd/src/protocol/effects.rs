@@ -86,7 +86,7 @@ impl Loop {
             let reacted = Reacted {
                 transition,
                 at,
-                because: router.explain_cause(transition.cause),
+                fault: router.explain_cause(transition.cause),
                 wall: SystemTime::now(),
                 late: at.since(since),
                 flip: Duration::ZERO,
@@ -291,7 +291,7 @@ fn log_transition(router: &Router, reacted: &Reacted) {
     }
     let (name, interface, vrid) = (&router.config.name, &router.config.interface, router.config.vrid);
     let (from, to) = (transition.from, transition.to);
-    let cause = &reacted.because;
+    let cause = reacted.because();
     let (late_us, flip_us, send_us) = (micros(*late), micros(*flip), micros(*send));
     match transition.cause {
         Cause::Fault(_) | Cause::Silent => {

@@ -143,7 +143,7 @@ fn transition_status(reacted: &Reacted) -> TransitionStatus {
         at: rfc3339(reacted.wall),
         from: reacted.transition.from.to_string(),
         to: reacted.transition.to.to_string(),
-        cause: reacted.because.clone(),
+        cause: reacted.because(),
         late_us: micros(reacted.late),
         flip_us: micros(reacted.flip),
         send_us: micros(reacted.send),

@@ -38,14 +38,21 @@ pub(crate) struct Reacted {
     /// When it was decided.
     pub(crate) at: Time,
     pub(crate) wall: SystemTime,
-    /// The cause, in words.
-    pub(crate) because: String,
+    /// What failed then, where the cause is a fault; any other cause says enough.
+    pub(crate) fault: Option<String>,
     /// From its cause (the deadline, the advert's stamp) to the decision.
     pub(crate) late: Duration,
     /// From the decision to the changed flag in the data plane.
     pub(crate) flip: Duration,
     /// What of that the kernel took to send the advert.
     pub(crate) send: Duration,
+}
+
+impl Reacted {
+    /// The cause in words.
+    pub(crate) fn because(&self) -> String {
+        self.fault.clone().unwrap_or_else(|| self.transition.cause.to_string())
+    }
 }
 
 /// An advert as it leaves.

@@ -78,8 +78,9 @@ impl Router {
         }
     }
 
-    /// The same for any cause of a transition.
-    pub(super) fn explain_cause(&self, cause: Cause) -> String {
-        if let Cause::Fault(fault) = cause { self.explain(fault) } else { cause.to_string() }
+    /// The same where the cause of a transition is a fault. For others nothing is put into words here: the door that
+    /// they may open is waiting.
+    pub(super) fn explain_cause(&self, cause: Cause) -> Option<String> {
+        if let Cause::Fault(fault) = cause { Some(self.explain(fault)) } else { None }
     }
 }
