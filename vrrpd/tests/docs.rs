@@ -1,4 +1,4 @@
-//! What the documents for operators name exists, and what exists is named.
+//! What the documents name exists, and what exists is named.
 
 #![expect(clippy::unwrap_used, reason = "a file that cannot be read is a failed test")]
 
@@ -80,8 +80,8 @@ fn the_invariants_name_tests_that_exist() {
     let text = read("ARCHITECTURE.md");
     let mut all = String::new();
     sources(&root(), &mut all);
-    let quoted = text.split('`').skip(1).step_by(2);
-    let named: Vec<_> = quoted.filter(|word| word.matches('_').count() >= 2 && !word.contains(':')).collect();
+    let named: Vec<_> =
+        quoted(&text).filter(|word| word.matches('_').count() >= 2 && !word.contains(':')).collect();
     let missing: Vec<_> = named.iter().filter(|name| !all.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "named in ARCHITECTURE.md, but not there: {missing:?}");
     for invariant in 1..=10 {
@@ -132,4 +132,41 @@ fn every_keyword_of_keepalived_is_in_the_table_with_what_becomes_of_it() {
         assert_eq!(ours, theirs, "docs/from-keepalived.md is not what the program has; write:\n\n{tables}");
     }
     assert_eq!(tables.trim(), here, "write into docs/from-keepalived.md:\n\n{tables}");
+}
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn the_ledger_names_what_exists() {
+    let root = root();
+    let ledger = read("docs/rfc9568.md");
+    let mut all = String::new();
+    sources(&root, &mut all);
+    let mut missing = Vec::new();
+    let mut tests = 0;
+    for word in quoted(&ledger) {
+        let is_test =
+            word.matches('_').count() >= 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let is_file = word.contains('/') && word.ends_with(".rs");
+        tests += usize::from(is_test);
+        if (is_test && !all.contains(&format!("fn {word}("))) || (is_file && !root.join(word).exists()) {
+            missing.push(word);
+        }
+    }
+    assert!(missing.is_empty(), "named in docs/rfc9568.md, but not there: {missing:?}");
+    assert!(tests > 50, "the ledger was not read: {tests} tests");
+}
+
+#[test]
+fn the_ledger_names_every_deliberate_defect() {
+    let ledger = read("docs/rfc9568.md");
+    let mutations = read("simulation/src/mutation.rs");
+    let list = mutations.split("mutations! {\n").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let names = list.lines().filter_map(|line| line.trim().strip_suffix(','));
+    let named: Vec<_> = quoted(&ledger).collect();
+    let missing: Vec<_> = names.filter(|name| !name.starts_with("//") && !named.contains(name)).collect();
+    assert!(missing.is_empty(), "no row of docs/rfc9568.md names {missing:?}");
 }
