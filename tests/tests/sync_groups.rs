@@ -58,13 +58,19 @@ fn two_lans() -> Result<Lab> {
     Ok(lab)
 }
 
+/// r1 master of both, r2 backup of both.
+fn pair(lab: &Lab) -> Result<(Vrrpd, Vrrpd)> {
+    let r1 = start(lab, "r1", 100)?;
+    until_all(&r1, "MASTER")?;
+    let r2 = start(lab, "r2", 90)?;
+    until_all(&r2, "BACKUP")?;
+    Ok((r1, r2))
+}
+
 #[test]
 fn link_loss_on_one_lan_moves_both_and_its_return_brings_both_back() -> Result<()> {
     let lab = two_lans()?;
-    let r1 = start(&lab, "r1", 100)?;
-    until_all(&r1, "MASTER")?;
-    let r2 = start(&lab, "r2", 90)?;
-    until_all(&r2, "BACKUP")?;
+    let (r1, r2) = pair(&lab)?;
 
     let mark = lab.wire().mark();
     lab.cut("r1-b")?;
@@ -86,10 +92,7 @@ fn link_loss_on_one_lan_moves_both_and_its_return_brings_both_back() -> Result<(
 #[test]
 fn a_killed_master_and_one_that_leaves_are_succeeded_on_both_lans() -> Result<()> {
     let lab = two_lans()?;
-    let mut r1 = start(&lab, "r1", 100)?;
-    until_all(&r1, "MASTER")?;
-    let r2 = start(&lab, "r2", 90)?;
-    until_all(&r2, "BACKUP")?;
+    let (mut r1, r2) = pair(&lab)?;
     let mark = lab.wire().mark();
     r1.kill()?;
     until_master(&lab, "r2", mark)?;
@@ -107,10 +110,7 @@ fn a_killed_master_and_one_that_leaves_are_succeeded_on_both_lans() -> Result<()
 #[test]
 fn a_lan_that_loses_its_master_waits_for_the_other() -> Result<()> {
     let lab = two_lans()?;
-    let r1 = start(&lab, "r1", 100)?;
-    until_all(&r1, "MASTER")?;
-    let r2 = start(&lab, "r2", 90)?;
-    until_all(&r2, "BACKUP")?;
+    let (_r1, r2) = pair(&lab)?;
     let mark = lab.wire().mark();
     // Both keep their carriers; r2 hears r1 on the first LAN only.
     lab.isolate("r2-b")?;
@@ -133,10 +133,7 @@ fn a_lan_that_loses_its_master_waits_for_the_other() -> Result<()> {
 #[test]
 fn i9_a_reload_that_makes_and_unmakes_a_group_moves_nothing() -> Result<()> {
     let lab = two_lans()?;
-    let mut r1 = start(&lab, "r1", 100)?;
-    until_all(&r1, "MASTER")?;
-    let r2 = start(&lab, "r2", 90)?;
-    until_all(&r2, "BACKUP")?;
+    let (mut r1, r2) = pair(&lab)?;
     let transitions = |daemon: &Vrrpd| -> Result<Vec<usize>> {
         let status = daemon.status()?;
         let of = |index: usize| status["routers"][index]["transitions"].as_array().map_or(0, Vec::len);
