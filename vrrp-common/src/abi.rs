@@ -62,6 +62,10 @@ pub const fn slot(family: Family, vrid: Vrid) -> u32 {
     base + vrid.as_u8() as u32
 }
 
+/// The slot of addresses that no router has any more and that the kernel may still have: that of VRID 0 in IPv6, which no
+/// router can have. Its role is [`role::BACKUP`] while it has any, so that its door is never open.
+pub const CLOSED_SLOT: u32 = 256;
+
 /// Values of [`Router::role`].
 pub mod role {
     /// No such router is configured.
@@ -419,6 +423,7 @@ mod tests {
                 assert!(!core::mem::replace(&mut seen[slot], true));
             }
         }
+        assert!(!seen[CLOSED_SLOT as usize], "a router can have the slot that is never open");
     }
 
     #[test]

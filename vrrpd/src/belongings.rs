@@ -2,6 +2,8 @@
 
 use std::{collections::HashSet, fmt};
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{self, VirtualAddress, VirtualRoute, VirtualRule};
 
 /// What a router has on this host while it is master. Added in this order, removed in the opposite one.
@@ -21,7 +23,7 @@ pub(crate) struct Place {
 }
 
 /// A route or a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Routing {
     /// `virtual_routes`.
     Route(VirtualRoute),
@@ -44,17 +46,10 @@ impl Belongings {
         }
     }
 
-    /// Whether there is nothing.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.places.is_empty() && self.routing.is_empty()
-    }
-
-    /// What is here and not in `other`.
-    pub(crate) fn without(&self, other: &Self) -> Self {
-        Self {
-            places: difference(&self.places, &other.places),
-            routing: difference(&self.routing, &other.routing),
-        }
+    /// Whether it has addresses, or has them in places, that `before` has not.
+    pub(crate) fn adds_addresses_to(&self, before: &Self) -> bool {
+        let before: HashSet<&Place> = before.places.iter().collect();
+        self.places.iter().any(|place| !before.contains(place))
     }
 }
 
@@ -67,11 +62,6 @@ impl Routing {
             Self::Rule(_) => None,
         }
     }
-}
-
-fn difference<T: Clone + Eq + std::hash::Hash>(from: &[T], other: &[T]) -> Vec<T> {
-    let other: HashSet<&T> = other.iter().collect();
-    from.iter().filter(|one| !other.contains(one)).cloned().collect()
 }
 
 impl fmt::Display for Routing {

@@ -19,6 +19,7 @@ mod netlink;
 mod nonlocal_bind;
 mod notify;
 pub mod origin;
+mod ownership;
 mod packet;
 mod program;
 mod protocol;

@@ -24,6 +24,24 @@ impl NonlocalBind {
         Self { found: std::env::var(FOUND).ok() }
     }
 
+    /// An earlier daemon was killed before it could put back what it had found.
+    pub(crate) fn inherit(&mut self, found: &str) {
+        self.found.get_or_insert(found.to_owned());
+    }
+
+    /// What it is to be put back to, if it was turned on here or is about to be.
+    pub(crate) fn found(&self) -> Option<&str> {
+        self.found.as_deref()
+    }
+
+    /// Finds out what [`set`](Self::set) will have to put back one day.
+    pub(crate) fn look(&mut self, wanted: bool) {
+        let present = fs::read_to_string(SWITCH).ok().map(|present| present.trim().to_owned());
+        if let Some(present) = present.filter(|present| wanted && present != "1") {
+            self.found.get_or_insert(present);
+        }
+    }
+
     /// Turns the switch on, or back to what it was.
     pub(crate) fn set(&mut self, wanted: bool) {
         self.set_at(Path::new(SWITCH), wanted);

@@ -56,13 +56,18 @@ impl PacketSocket {
         Ok(())
     }
 
-    /// Takes [`accept`](Self::accept) back.
-    pub(crate) fn refuse(&mut self, mac: Mac) -> io::Result<()> {
-        if !self.accepted.remove(&mac) {
-            return Ok(());
+    /// Takes [`accept`](Self::accept) back for all but these.
+    ///
+    /// # Errors
+    /// What the kernel says to the first that it does not let go.
+    pub(crate) fn retain(&mut self, macs: &BTreeSet<Mac>) -> io::Result<()> {
+        for mac in self.accepted.difference(macs).copied().collect::<Vec<_>>() {
+            self.accepted.remove(&mac);
+            self.member(libc::PACKET_DROP_MEMBERSHIP, libc::PACKET_MR_UNICAST, mac).or_else(
+                |_no_filter| self.member(libc::PACKET_DROP_MEMBERSHIP, libc::PACKET_MR_PROMISC, mac),
+            )?;
         }
-        self.member(libc::PACKET_DROP_MEMBERSHIP, libc::PACKET_MR_UNICAST, mac)
-            .or_else(|_no_filter| self.member(libc::PACKET_DROP_MEMBERSHIP, libc::PACKET_MR_PROMISC, mac))
+        Ok(())
     }
 
     fn member(&self, option: libc::c_int, kind: libc::c_int, mac: Mac) -> io::Result<()> {

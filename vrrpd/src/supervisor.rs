@@ -3,15 +3,16 @@
 //! Runs on the main thread, without real-time priority. It decides nothing about roles; it tells the protocol thread
 //! what the machine is like, and does what that asks for.
 
-mod addresses;
 mod integrity;
+mod notes;
 mod planes;
+mod reconcile;
 mod routing;
 mod signals;
 mod tracker;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     future::pending,
     io,
     net::IpAddr,
@@ -30,17 +31,19 @@ use tokio::{
     time::Instant,
 };
 
+use vrrp_common::types::Priority;
+
 use self::{
-    addresses::Holder,
+    notes::NONLOCAL_BIND,
     planes::detach,
-    routing::Wanted,
+    routing::Routes,
     signals::Signals,
     tracker::{SharedTracker, Tracker},
 };
 use crate::{
     belongings::Belongings,
     checks::{Checks, STANDINGS},
-    config::{Config, VirtualAddress, XdpMode},
+    config::{Config, XdpMode},
     control,
     dataplane::DataPlane,
     failure::Failure,
@@ -48,8 +51,9 @@ use crate::{
     nonlocal_bind::{self, NonlocalBind},
     notify::Notifier,
     origin::{self, Origin},
+    ownership::{ForeignHand, Holdings, Record, Spot},
     program::Launcher,
-    protocol::{self, Command, Link, Request},
+    protocol::{self, Command, Link, Request, RouterKey, Ticket},
 };
 
 /// How often an interface is tried again whose data plane could not be attached.
@@ -95,9 +99,15 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             planes: BTreeMap::new(),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
-            wanted: BTreeMap::new(),
-            handled: HashSet::new(),
-            routing: Wanted::default(),
+            holdings: Holdings::default(),
+            record: Record::default(),
+            owners: owners(config),
+            address_hand: ForeignHand::default(),
+            routing: Routes::default(),
+            ticket: Ticket::default(),
+            answered: None,
+            left: BTreeSet::new(),
+            next_look: None,
             tracker: tracker.share(protocol.commands.clone(), changes_of_checks),
             launcher,
             notifier,
@@ -108,10 +118,10 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             inspected: integrity::period(config),
             stops: 0,
         };
-        supervisor.handle(config);
-        supervisor.nonlocal_bind.set(config.ip_nonlocal_bind);
         let mut result = supervisor.refresh(true).await;
         if result.is_ok() {
+            supervisor.take_over_left_behind().await;
+            supervisor.bind_nonlocal(config.ip_nonlocal_bind);
             tell_service_manager(NotifyState::Ready);
             result = supervisor.serve(changes, &mut protocol.requests, signals, listener).await;
         }
@@ -172,12 +182,23 @@ struct Supervisor {
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
     links: BTreeMap<String, Option<Link>>,
-    /// Addresses that shall be there, with the router that wants them.
-    wanted: BTreeMap<(String, IpAddr), (Holder, VirtualAddress)>,
-    /// All addresses that were ever in the configuration: none of them stays behind.
-    handled: HashSet<(String, IpAddr)>,
+    /// What the routers have on this host.
+    holdings: Holdings<RouterKey>,
+    /// Which addresses are ours.
+    record: Record,
+    /// Addresses of routers that own them: the operator may have added those.
+    owners: BTreeSet<IpAddr>,
+    address_hand: ForeignHand<Spot>,
     /// Routes and rules.
-    routing: Wanted,
+    routing: Routes,
+    /// The last one that the protocol thread has asked for.
+    ticket: Ticket,
+    /// What it was told last.
+    answered: Option<(Ticket, BTreeSet<(String, IpAddr)>)>,
+    /// Addresses of ours, by interface, that nobody holds and that could not be removed.
+    left: BTreeSet<(String, IpAddr)>,
+    /// When to look at the kernel again if nothing happens before.
+    next_look: Option<Instant>,
     tracker: SharedTracker,
     launcher: Launcher,
     notifier: Notifier,
@@ -200,10 +221,14 @@ impl Supervisor {
         listener: UnixListener,
     ) -> Result<(), Failure> {
         let Signals { mut terminate, mut interrupt, mut hangup, mut replace } = signals;
-        let mut next_look = Instant::now() + self.inspected;
+        let mut next_inspection = Instant::now() + self.inspected;
         loop {
             let unattached = self.unattached();
             let retry = async { if unattached { tokio::time::sleep(RETRY).await } else { pending().await } };
+            let next_look = self.next_look;
+            let look = async {
+                if let Some(at) = next_look { tokio::time::sleep_until(at).await } else { pending().await }
+            };
             tokio::select! {
                 request = requests.recv() => match request {
                     Some(request) => self.request(request, requests).await,
@@ -219,9 +244,10 @@ impl Supervisor {
                     }
                 }
                 () = retry => self.refresh(false).await?,
-                () = tokio::time::sleep_until(next_look) => {
+                () = look => self.reconcile().await,
+                () = tokio::time::sleep_until(next_inspection) => {
                     self.inspect().await?;
-                    next_look = Instant::now() + self.inspected;
+                    next_inspection = Instant::now() + self.inspected;
                 }
                 () = Signals::stop(&mut terminate, &mut interrupt) => self.stop().await,
                 _ = hangup.recv() => self.reload().await?,
@@ -272,20 +298,30 @@ impl Supervisor {
         });
     }
 
-    /// Takes note of all that may come and go.
-    fn handle(&mut self, config: &Config) {
-        for belongings in config.routers.iter().map(Belongings::of) {
-            let places = belongings.places.into_iter().map(|place| (place.interface, place.address.address));
-            self.handled.extend(places);
-            self.routing.handle(&belongings.routing);
-        }
-    }
-
     /// Whether what has changed may be ours. A table that a routing daemon fills is not.
     fn concerned(&self, changed: Changed) -> bool {
         match changed {
             Changed::Link | Changed::Unknown => true,
             Changed::RouteGone(protocol) => self.routing.has_protocol(protocol),
+        }
+    }
+
+    /// What was found is noted before it is changed: if this process is killed, the next one puts it back.
+    fn bind_nonlocal(&mut self, wanted: bool) {
+        self.nonlocal_bind.look(wanted);
+        if let Some(found) = self.nonlocal_bind.found() {
+            self.note(NONLOCAL_BIND, Some(found));
+        }
+        self.nonlocal_bind.set(wanted);
+        if self.nonlocal_bind.found().is_none() {
+            self.note(NONLOCAL_BIND, None);
+        }
+    }
+
+    /// These are on record before they are added.
+    fn enter(&mut self, belongings: &Belongings) {
+        for place in &belongings.places {
+            self.record.enter(&place.interface, [place.address.address]);
         }
     }
 
@@ -297,12 +333,8 @@ impl Supervisor {
     /// Looks at the interfaces and tells the protocol thread what has changed. At the start a data plane that cannot
     /// be attached is fatal; later it is tried again.
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
-        let carriers = self.handled.iter().map(|(name, _)| name);
-        let tracked = self.tracker.lock().await.interfaces();
-        let others = carriers.chain(self.routing.interfaces()).chain(&tracked);
-        let names = self.modes.keys().chain(others).cloned().collect();
-        let found = self.netlink.links(&names).await.context("cannot list the interfaces")?;
-        self.indexes = found.iter().map(|(name, link)| (name.clone(), link.index)).collect();
+        let mut observed = self.observe().await.context("cannot list the interfaces")?;
+        let found = std::mem::take(&mut observed.links);
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
             let link = found.get(&name).cloned();
             self.drop_plane_of_another(&name, link.as_ref()).await;
@@ -324,8 +356,7 @@ impl Supervisor {
             }
         }
         self.tracker.lock().await.look(&found).await;
-        self.restore_addresses(&found).await;
-        self.settle_routing(None).await;
+        self.reconcile_with(observed).await;
         Ok(())
     }
 
@@ -342,10 +373,10 @@ impl Supervisor {
                     }
                 }
                 self.modes = modes;
-                self.handle(&config);
+                self.owners = owners(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
-                self.nonlocal_bind.set(config.ip_nonlocal_bind);
+                self.bind_nonlocal(config.ip_nonlocal_bind);
                 tracing::info!(path = %self.options.config, "configuration reloaded");
                 let mut tracker = self.tracker.lock().await;
                 let trackings = tracker.configure(&config);
@@ -382,17 +413,22 @@ impl Supervisor {
     /// The doors are closed. Addresses first; the data plane keeps the host silent until they are gone.
     async fn leave(&mut self) {
         self.tracker.lock().await.stop();
-        self.nonlocal_bind.set(false);
-        self.remove_all_routing().await;
-        self.wanted.clear();
-        let handled: Vec<_> = std::mem::take(&mut self.handled).into_iter().collect();
-        if !self.remove(&handled, &HashSet::new()).await {
+        self.bind_nonlocal(false);
+        self.holdings.clear();
+        self.reconcile().await;
+        if !self.left.is_empty() {
             return;
         }
         for (name, plane) in std::mem::take(&mut self.planes) {
             detach(&name, plane).await;
         }
     }
+}
+
+/// The addresses of routers that own them (RFC 9568 §1.7): they may be the host's own.
+fn owners(config: &Config) -> BTreeSet<IpAddr> {
+    let owners = config.routers.iter().filter(|router| router.priority == Priority::OWNER);
+    owners.flat_map(|router| &router.addresses).map(|vip| vip.address).collect()
 }
 
 /// What systemd waits for with `Type=notify`.

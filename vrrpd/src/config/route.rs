@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// An address and how many of its bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Prefix {
     /// Bits behind `length` are 0.
     pub address: IpAddr,
@@ -12,7 +14,7 @@ pub struct Prefix {
 }
 
 /// One entry of `virtual_routes`, in the words of `ip route`: `"10.0.0.0/8 via 192.0.2.1 dev eth1 metric 10"`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct VirtualRoute {
     /// `unicast`, `blackhole`, `unreachable` or `prohibit`.
     pub kind: RouteKind,
@@ -39,7 +41,7 @@ pub struct VirtualRoute {
 }
 
 /// What a route does with packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RouteKind {
     /// Hands them on.
     Unicast,
@@ -52,7 +54,7 @@ pub enum RouteKind {
 }
 
 /// One entry of `virtual_rules`, in the words of `ip rule`: `"from 192.0.2.0/24 table 100 priority 1000"`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct VirtualRule {
     /// `not`: for what does not match.
     pub not: bool,
@@ -75,7 +77,7 @@ pub struct VirtualRule {
 }
 
 /// What a rule does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RuleAction {
     /// `table` or `lookup`.
     Table(u32),

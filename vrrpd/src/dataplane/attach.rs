@@ -26,6 +26,7 @@ use super::{
     events::Events,
     hold::Held,
     host, link,
+    notes::Inherited,
     pins::{self, EGRESS_LINK, Pins, XDP_LINK},
     sys,
     tables::Tables,
@@ -61,6 +62,7 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
     let pins = Pins::of(&target.name);
     pins.sweep(target.index);
     let lock = pins.lock()?;
+    let inherited = Inherited::read(&pins);
     let adopted = pins.are_usable(target.index) && suits(mode, &target);
     if !adopted {
         pins.clear()?;
@@ -73,7 +75,7 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
     let (attached, egress, tables, events, maps) = result?;
     let held = Arc::new(Held::open(&pins, &maps)?);
     let plane = DataPlane { target, attached, adopted, egress, pins, held, lock };
-    Ok((Attachment { plane, tables, events }, maps))
+    Ok((Attachment { plane, tables, events, inherited }, maps))
 }
 
 /// Whether a program that is attached already is attached in the mode that is asked for.

@@ -11,11 +11,12 @@ mod host;
 mod link;
 mod mapping;
 mod near;
+mod notes;
 mod pins;
 mod sys;
 mod tables;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, io, path::Path, sync::Arc};
 
 use vrrp_common::types::Mac;
 
@@ -24,6 +25,7 @@ pub use self::{
     error::AttachError,
     events::{Events, Received},
     hold::Detached,
+    notes::{Inherited, unheld},
     tables::{RouterEntry, Tables},
 };
 use self::{hold::Held, host::Lock, pins::Pins};
@@ -51,6 +53,8 @@ pub struct Attachment {
     pub tables: Tables,
     /// For the protocol thread.
     pub events: Events,
+    /// What the daemon before has left, whether its maps were taken over or not.
+    pub inherited: Inherited,
 }
 
 /// The programs on one interface. When this is dropped they stay, and go silent when the last lease is over; see
@@ -98,11 +102,7 @@ impl fmt::Display for Attached {
             Self::Generic(Why::Veth) => f.write_str("generic (the interface is a veth)"),
             Self::Generic(Why::Adopted) => f.write_str("generic (as the daemon before attached it)"),
             Self::Generic(Why::Refused(errno)) => {
-                write!(
-                    f,
-                    "generic (the driver refused native: {})",
-                    std::io::Error::from_raw_os_error(*errno)
-                )
+                write!(f, "generic (the driver refused native: {})", io::Error::from_raw_os_error(*errno))
             }
         }
     }
@@ -164,6 +164,16 @@ impl DataPlane {
             self.lock = lock;
         }
         Ok(())
+    }
+
+    /// Leaves a text for the next daemon beside the pins, or takes it back: a name without a full stop, and at most 4,095
+    /// bytes.
+    ///
+    /// # Errors
+    ///
+    /// That of the file system.
+    pub fn note(&self, name: &str, text: Option<&str>) -> io::Result<()> {
+        notes::write(self.lock.dir(), name, text)
     }
 
     /// A planned stop: detaches both programs and removes the pins. From here on the kernel answers for addresses that

@@ -4,6 +4,7 @@
 //! namespace of its own. Everything is pinned except the ring, which has a reader or no use.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs, io,
     os::{
@@ -25,7 +26,7 @@ use vrrp_common::abi::{
 use super::{
     error::AttachError,
     host::{self, Lock},
-    sys,
+    notes, sys,
 };
 
 /// Where the BPF file system is.
@@ -230,6 +231,22 @@ const NAMESPACE: &str = "netns-";
 /// The directory of this thread's network namespace, unless it is the host's.
 fn namespace() -> Option<String> {
     host::foreign("net").map(|inode| format!("{NAMESPACE}{inode}"))
+}
+
+/// The interfaces of this network namespace whose pins are there and locked by nobody, with the notes beside them.
+pub(super) fn unheld() -> Vec<(String, BTreeMap<String, String>)> {
+    let mut dir = base().join(format!("v{LAYOUT_VERSION}"));
+    dir.extend(namespace());
+    let mut found = Vec::new();
+    for dir in subdirectories(&dir).into_iter().filter(|dir| !name_of(dir).starts_with(NAMESPACE)) {
+        let pinned = dir.join(XDP_LINK).exists();
+        if let Ok(Some(_free)) = Lock::of(&dir)
+            && pinned
+        {
+            found.push((name_of(&dir).to_owned(), notes::read(&dir)));
+        }
+    }
+    found
 }
 
 fn name_of(path: &Path) -> &str {

@@ -62,8 +62,6 @@ pub struct Tables {
     bounds: HashMap<[u8; 20], [u8; 4]>,
     /// What is in `vips`: address to slot.
     owners: HashMap<[u8; 16], u32>,
-    /// The same by slot. There may be 65,000 of them, so that none is looked for among all.
-    held: Vec<HashSet<[u8; 16]>>,
 }
 
 impl fmt::Debug for Tables {
@@ -81,12 +79,6 @@ impl Tables {
     ) -> Result<Self, MapError> {
         let vips = Vips::try_from(vips)?;
         let owners: HashMap<_, _> = vips.iter().collect::<Result<_, _>>()?;
-        let mut held = vec![HashSet::new(); SLOTS];
-        for (&address, &slot) in &owners {
-            if let Some(held) = held.get_mut(slot as usize) {
-                held.insert(address);
-            }
-        }
         let peers = Peers::try_from(peers)?;
         let bounds = peers.iter().collect::<Result<_, _>>()?;
         Ok(Self {
@@ -99,7 +91,6 @@ impl Tables {
             bounds,
             counters: PerCpuArray::try_from(counters)?,
             owners,
-            held,
         })
     }
 
@@ -114,9 +105,9 @@ impl Tables {
         (0..SLOTS as u32).filter(|&slot| self.role(slot).load(Ordering::Relaxed) != role::NONE)
     }
 
-    /// The virtual addresses of `slot`, in no order.
-    pub fn vips(&self, slot: u32) -> impl Iterator<Item = IpAddr> + '_ {
-        self.held(slot).map(abi::address_from_bytes)
+    /// The virtual addresses with their slots, in no order.
+    pub fn vips(&self) -> impl Iterator<Item = (IpAddr, u32)> + '_ {
+        self.owners.iter().map(|(address, slot)| (abi::address_from_bytes(*address), *slot))
     }
 
     /// Makes `slot` hold `entry`. The same router keeps its role while its lease is good: that is how a restarted
@@ -138,7 +129,7 @@ impl Tables {
         flag(offset_of!(Router, use_vmac), entry.use_vmac);
         flag(offset_of!(Router, accept), entry.accept);
         flag(offset_of!(Router, unicast), entry.unicast);
-        self.store_mac(slot, entry.mac, self.vips(slot).count());
+        self.store_mac(slot, entry.mac, if same { old.vips } else { 0 });
 
         let open = same && old.role == role::MASTER && now.as_nanos() < old.lease_until_ns;
         if !open && self.role(slot).load(Ordering::Relaxed) != role::BACKUP {
@@ -147,64 +138,63 @@ impl Tables {
         open
     }
 
-    /// Forgets the router in `slot`, and its addresses, which the kernel answers for from now on if it has them.
+    /// Makes `slot` hold no router that could ever be master, and guard what addresses it has. Nothing but stores if it
+    /// is so already.
+    pub fn shut(&mut self, slot: u32, now: Time) {
+        if self.role(slot).load(Ordering::Relaxed) != role::BACKUP {
+            self.close(slot, now);
+        }
+    }
+
+    /// Forgets the router in `slot`. An address that it still has is guarded no more: see [`assign`](Self::assign).
     ///
     /// # Errors
     ///
-    /// That of the map, with addresses left in it; the router is gone in any case.
+    /// That of the map of its peers; the router is gone in any case.
     pub fn remove(&mut self, slot: u32) -> io::Result<()> {
         self.role(slot).store(role::NONE, Ordering::Release);
         self.forget(slot);
-        self.set_vips(slot, &[])?;
         self.set_peers(slot, &[])
     }
 
-    /// Makes `vips` the virtual addresses of `slot`, in the map when this returns. What stays is never missing from
-    /// it meanwhile. An address that another router had is this one's afterwards.
+    /// Makes the virtual addresses those of `wanted`, each with its slot, in the map when this returns. What stays is
+    /// never missing from it meanwhile, also where its slot changes.
     ///
     /// # Errors
     ///
     /// `E2BIG`: more than [`abi::MAX_VIPS`] addresses on the interface. Some may have been added.
-    pub fn set_vips(&mut self, slot: u32, vips: &[IpAddr]) -> io::Result<()> {
-        let wanted: HashSet<[u8; 16]> = vips.iter().map(|&vip| Vip::new(vip).address).collect();
-        for &address in &wanted {
+    pub fn assign(&mut self, wanted: &HashMap<IpAddr, u32>) -> io::Result<()> {
+        let wanted: HashMap<[u8; 16], u32> =
+            wanted.iter().map(|(&vip, &slot)| (Vip::new(vip).address, slot)).collect();
+        let mut changed: HashSet<u32> = HashSet::new();
+        for (&address, &slot) in &wanted {
             if self.owners.get(&address) != Some(&slot) {
                 self.vips.insert(address, slot, 0).map_err(map_error)?;
-                self.own(address, slot);
+                changed.extend(self.owners.insert(address, slot));
+                changed.insert(slot);
+                self.near.add(address, slot);
             }
         }
-        let wanted: HashSet<[u8; 16]> = wanted.into_iter().collect();
-        let stale: Vec<[u8; 16]> = self.held(slot).filter(|address| !wanted.contains(address)).collect();
-        for address in &stale {
-            self.vips.remove(address).map_err(map_error)?;
-            self.disown(address);
+        let stale = self.owners.keys().filter(|address| !wanted.contains_key(*address));
+        for address in stale.copied().collect::<Vec<_>>() {
+            self.vips.remove(&address).map_err(map_error)?;
+            changed.extend(self.owners.remove(&address));
+            self.near.remove(address);
         }
-        self.store_mac(slot, Mac(self.router(slot).mac), wanted.len());
+        self.count(&changed);
         Ok(())
     }
 
-    fn held(&self, slot: u32) -> impl Iterator<Item = [u8; 16]> + '_ {
-        self.held.get(slot as usize).into_iter().flatten().copied()
-    }
-
-    fn own(&mut self, address: [u8; 16], slot: u32) {
-        let former = self.owners.insert(address, slot);
-        self.release(former, &address);
-        if let Some(held) = self.held.get_mut(slot as usize) {
-            held.insert(address);
+    /// Writes how many addresses each of these slots has.
+    fn count(&self, slots: &HashSet<u32>) {
+        let mut counts: HashMap<u32, u16> = slots.iter().map(|&slot| (slot, 0)).collect();
+        for slot in self.owners.values() {
+            if let Some(count) = counts.get_mut(slot) {
+                *count = count.saturating_add(1);
+            }
         }
-        self.near.add(address, slot);
-    }
-
-    fn disown(&mut self, address: &[u8; 16]) {
-        let former = self.owners.remove(address);
-        self.release(former, address);
-        self.near.remove(*address);
-    }
-
-    fn release(&mut self, slot: Option<u32>, address: &[u8; 16]) {
-        if let Some(held) = slot.and_then(|slot| self.held.get_mut(slot as usize)) {
-            held.remove(address);
+        for (slot, count) in counts.into_iter().filter(|(slot, _)| (*slot as usize) < SLOTS) {
+            self.store_mac(slot, Mac(self.router(slot).mac), count);
         }
     }
 
@@ -326,10 +316,10 @@ impl Tables {
     }
 
     /// In one store, so that no frame is ever answered with half of one address and half of another.
-    fn store_mac(&self, slot: u32, mac: Mac, vips: usize) {
+    fn store_mac(&self, slot: u32, mac: Mac, vips: u16) {
         const { assert!(offset_of!(Router, vips) == offset_of!(Router, mac) + 6) };
         let [a, b, c, d, e, f] = mac.0;
-        let [g, h] = u16::try_from(vips).unwrap_or(u16::MAX).to_ne_bytes();
+        let [g, h] = vips.to_ne_bytes();
         let word = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
         self.routers.u64(slot, offset_of!(Router, mac)).store(word, Ordering::Release);
     }

@@ -1,30 +1,78 @@
 //! Addresses on links.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use futures_util::TryStreamExt;
-use netlink_packet_route::address::{
-    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope,
+use netlink_packet_route::{
+    address::{AddressAttribute, AddressHeaderFlags, AddressMessage, AddressProtocol, AddressScope},
+    link::{AfSpecInet, AfSpecUnspec, LinkAttribute, LinkMessage},
 };
-use rtnetlink::AddressMessageBuilder;
+use rtnetlink::{AddressMessageBuilder, packet_core::DefaultNla};
 
-use super::{Netlink, errno};
-use crate::config::VirtualAddress;
+use super::{Netlink, errno, unless_there};
+use crate::{
+    config::VirtualAddress,
+    ownership::{Seen, Spot, Traits},
+};
 
 /// The mark of what this adds (`ip address show proto 112`; since Linux 5.18): the protocol number of VRRP.
 const ADDED_BY_VRRPD: AddressAttribute = AddressAttribute::Protocol(AddressProtocol::Other(112));
 
-impl Netlink {
-    /// All IPv4 addresses, primary ones first, otherwise in the kernel's order.
-    pub(super) async fn addresses(&self) -> Result<Vec<AddressMessage>, rtnetlink::Error> {
-        let mut addresses: Vec<AddressMessage> = self.handle.address().get().execute().try_collect().await?;
-        addresses.retain(|address| matches!(local_address(address), Some(IpAddr::V4(_))));
-        addresses.sort_by_key(|address| address.header.flags.contains(AddressHeaderFlags::Secondary));
-        Ok(addresses)
+/// `IFLA_INET_CONF`, in which the kernel takes single switches of a link.
+const IFLA_INET_CONF: u16 = 1;
+/// `IPV4_DEVCONF_PROMOTE_SECONDARIES`.
+const PROMOTE_SECONDARIES: u16 = 20;
+
+/// The IPv4 addresses that the kernel has, primary ones first, otherwise in its own order.
+#[derive(Debug, Default)]
+pub(crate) struct Addresses {
+    messages: Vec<AddressMessage>,
+}
+
+impl Addresses {
+    /// Those on links that have a name here.
+    pub(crate) fn seen(&self, names: &BTreeMap<u32, String>) -> Vec<Seen> {
+        self.messages.iter().filter_map(|message| seen(message, names)).collect()
     }
 
-    /// Adds an address to the link with this index. One that is there already is as good.
-    pub(crate) async fn add(&self, index: u32, vip: &VirtualAddress) -> Result<(), rtnetlink::Error> {
+    /// Those of one link that no vrrpd has added.
+    pub(super) fn own(&self, index: u32) -> impl Iterator<Item = IpAddr> + '_ {
+        let here = self.messages.iter().filter(move |message| message.header.index == index);
+        here.filter(|message| !message.attributes.contains(&ADDED_BY_VRRPD)).filter_map(local_address)
+    }
+
+    /// What the kernel says about the address at a spot of the link with this index.
+    pub(crate) fn message(&self, index: u32, spot: &Spot) -> Option<&AddressMessage> {
+        self.messages.iter().find(|message| {
+            message.header.index == index
+                && message.header.prefix_len == spot.prefix_len
+                && local_address(message) == Some(spot.address)
+        })
+    }
+}
+
+impl Netlink {
+    pub(crate) async fn addresses(&self) -> Result<Addresses, rtnetlink::Error> {
+        let mut messages: Vec<AddressMessage> = self.handle.address().get().execute().try_collect().await?;
+        messages.retain(|address| matches!(local_address(address), Some(IpAddr::V4(_))));
+        messages.sort_by_key(is_secondary);
+        Ok(Addresses { messages })
+    }
+
+    /// Adds an address with our mark to the link with this index, or gives the mark to the one that is there
+    /// (`replace`).
+    ///
+    /// # Errors
+    /// As the kernel says; `EEXIST`: it is there already, and was not to be replaced.
+    pub(crate) async fn add(
+        &self,
+        index: u32,
+        vip: &VirtualAddress,
+        replace: bool,
+    ) -> Result<(), rtnetlink::Error> {
         let IpAddr::V4(address) = vip.address else { return Ok(()) };
         let mut message =
             AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, vip.prefix_len).build();
@@ -37,36 +85,77 @@ impl Netlink {
         if let Some(label) = &vip.label {
             message.attributes.push(AddressAttribute::Label(label.clone()));
         }
-        let mut request = self.handle.address().add(index, vip.address, vip.prefix_len);
+        let request = self.handle.address().add(index, vip.address, vip.prefix_len);
+        let mut request = if replace { request.replace() } else { request };
         *request.message_mut() = message;
-        match request.execute().await {
-            Err(error) if errno(&error) == Some(libc::EEXIST) => Ok(()),
+        request.execute().await
+    }
+
+    /// Removes one address. One that is not there needs nothing.
+    ///
+    /// # Errors
+    /// As the kernel says.
+    pub(crate) async fn remove(&self, message: AddressMessage) -> Result<(), rtnetlink::Error> {
+        match self.handle.address().del(message).execute().await {
+            // Gone meanwhile, alone or with its primary address or its link.
+            Err(error) if matches!(errno(&error), Some(libc::EADDRNOTAVAIL | libc::ENODEV)) => Ok(()),
             result => result,
         }
     }
 
-    /// Removes all addresses that are `unwanted`, whatever their prefix and label: it is asked for each with the index
-    /// of its link, and whether a vrrpd has added it.
-    pub(crate) async fn remove(
-        &self,
-        unwanted: impl Fn(u32, IpAddr, bool) -> bool,
-    ) -> Result<(), rtnetlink::Error> {
-        for message in self.addresses().await? {
-            let ours = message.attributes.contains(&ADDED_BY_VRRPD);
-            if !local_address(&message).is_some_and(|local| unwanted(message.header.index, local, ours)) {
-                continue;
-            }
-            match self.handle.address().del(message).execute().await {
-                // Gone meanwhile, alone or with its primary address or its link.
-                Err(error) if matches!(errno(&error), Some(libc::EADDRNOTAVAIL | libc::ENODEV)) => {}
-                result => result?,
-            }
-        }
-        Ok(())
+    /// Adds an address as it was. One that is there needs nothing.
+    ///
+    /// # Errors
+    /// As the kernel says.
+    pub(crate) async fn put_back(&self, message: AddressMessage) -> Result<(), rtnetlink::Error> {
+        let Some(address) = local_address(&message) else { return Ok(()) };
+        let mut request = self.handle.address().add(message.header.index, address, message.header.prefix_len);
+        *request.message_mut() = message;
+        request.execute().await.or_else(unless_there)
+    }
+
+    /// Whether the secondary addresses of a link stay when the first one of their network goes
+    /// (`net.ipv4.conf.IFACE.promote_secondaries`, which needs no /proc/sys this way).
+    ///
+    /// # Errors
+    /// As the kernel says.
+    pub(crate) async fn promote_secondaries(&self, index: u32, on: bool) -> Result<(), rtnetlink::Error> {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        // A nested attribute: its length, its kind, and the value as 32 bits.
+        let mut switch = Vec::from(8_u16.to_ne_bytes());
+        switch.extend(PROMOTE_SECONDARIES.to_ne_bytes());
+        switch.extend(u32::from(on).to_ne_bytes());
+        let conf = AfSpecInet::Other(DefaultNla::new(IFLA_INET_CONF, switch));
+        message.attributes.push(LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet(vec![conf])]));
+        self.handle.link().set(message).execute().await
     }
 }
 
-pub(super) fn local_address(message: &AddressMessage) -> Option<IpAddr> {
+fn seen(message: &AddressMessage, names: &BTreeMap<u32, String>) -> Option<Seen> {
+    let interface = names.get(&message.header.index)?.clone();
+    let address = local_address(message)?;
+    let mut traits = Traits { broadcast: None, label: interface.clone(), scope: message.header.scope.into() };
+    for attribute in &message.attributes {
+        if let AddressAttribute::Broadcast(broadcast) = attribute {
+            traits.broadcast = Some(*broadcast);
+        } else if let AddressAttribute::Label(label) = attribute {
+            traits.label.clone_from(label);
+        }
+    }
+    Some(Seen {
+        spot: Spot { interface, address, prefix_len: message.header.prefix_len },
+        marked: message.attributes.contains(&ADDED_BY_VRRPD),
+        secondary: is_secondary(message),
+        traits,
+    })
+}
+
+fn is_secondary(message: &AddressMessage) -> bool {
+    message.header.flags.contains(AddressHeaderFlags::Secondary)
+}
+
+fn local_address(message: &AddressMessage) -> Option<IpAddr> {
     message.attributes.iter().find_map(|attribute| {
         if let AddressAttribute::Local(address) = attribute { Some(*address) } else { None }
     })

@@ -3,32 +3,54 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::TryStreamExt;
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{AfSpecInet, AfSpecUnspec, LinkAttribute, LinkFlags, LinkMessage};
 use vrrp_common::types::Mac;
 
-use super::{Netlink, addresses::local_address};
+use super::{Addresses, Netlink};
 use crate::protocol::Link;
 
+/// Links and addresses, as they are at one moment.
+#[derive(Debug, Default)]
+pub(crate) struct Observed {
+    /// The links that were asked for, by name.
+    pub(crate) links: BTreeMap<String, Link>,
+    /// The names of all links, by their index.
+    pub(crate) names: BTreeMap<u32, String>,
+    /// Links whose secondary addresses stay when the first one of their network goes.
+    pub(crate) promoting: BTreeSet<String>,
+    pub(crate) addresses: Addresses,
+}
+
+impl Observed {
+    /// The index of the link with this name.
+    pub(crate) fn index(&self, name: &str) -> Option<u32> {
+        self.names.iter().find(|(_, known)| *known == name).map(|(index, _)| *index)
+    }
+}
+
 impl Netlink {
-    /// The links with these names that exist.
-    pub(crate) async fn links(
-        &self,
-        names: &BTreeSet<String>,
-    ) -> Result<BTreeMap<String, Link>, rtnetlink::Error> {
-        let mut links: BTreeMap<String, Link> = BTreeMap::new();
+    /// What is there now, with the links of these names.
+    ///
+    /// # Errors
+    /// As the kernel says.
+    pub(crate) async fn observe(&self, names: &BTreeSet<String>) -> Result<Observed, rtnetlink::Error> {
+        let mut observed = Observed::default();
         let mut dump = self.handle.link().get().execute();
         while let Some(message) = dump.try_next().await? {
-            if let Some((name, link)) = parse_link(&message).filter(|(name, _)| names.contains(name)) {
-                links.insert(name, link);
+            let Some((name, link)) = parse_link(&message) else { continue };
+            observed.names.insert(link.index, name.clone());
+            if promotes_secondaries(&message) {
+                observed.promoting.insert(name.clone());
+            }
+            if names.contains(&name) {
+                observed.links.insert(name, link);
             }
         }
-        for address in self.addresses().await? {
-            let link = links.values_mut().find(|link| link.index == address.header.index);
-            if let (Some(link), Some(local)) = (link, local_address(&address)) {
-                link.addresses.push(local);
-            }
+        observed.addresses = self.addresses().await?;
+        for link in observed.links.values_mut() {
+            link.addresses = observed.addresses.own(link.index).collect();
         }
-        Ok(links)
+        Ok(observed)
     }
 }
 
@@ -46,4 +68,16 @@ fn parse_link(message: &LinkMessage) -> Option<(String, Link)> {
     }
     let up = message.header.flags.contains(LinkFlags::Up | LinkFlags::Running);
     Some((name?, Link { index: message.header.index, mac, up, addresses: Vec::new() }))
+}
+
+/// By the link's own switch; that of all links is beside it in /proc/sys, and only makes more of them stay.
+fn promotes_secondaries(message: &LinkMessage) -> bool {
+    let specs = message.attributes.iter().filter_map(|attribute| {
+        if let LinkAttribute::AfSpecUnspec(specs) = attribute { Some(specs) } else { None }
+    });
+    let inet = specs
+        .flatten()
+        .filter_map(|spec| if let AfSpecUnspec::Inet(inet) = spec { Some(inet) } else { None });
+    inet.flatten()
+        .any(|conf| if let AfSpecInet::DevConf(conf) = conf { conf.promote_secondaries != 0 } else { false })
 }

@@ -10,6 +10,8 @@ mod rules;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use addresses::Addresses;
+pub(crate) use links::Observed;
 pub(crate) use routes::{DEFAULT_PROTOCOL, explain};
 
 use std::io;
@@ -17,7 +19,7 @@ use std::io;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use netlink_packet_route::RouteNetlinkMessage;
 use rtnetlink::{
-    Handle, MulticastGroup, new_multicast_connection,
+    Handle, MulticastGroup, new_connection, new_multicast_connection,
     packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload},
 };
 
@@ -61,12 +63,13 @@ impl Change {
 
 impl Netlink {
     /// Connects, with notice of changes. The connections live on the current runtime.
+    ///
+    /// What is asked for goes by a socket of its own: a notice about something that this process has done bears the
+    /// number of the request, and would be taken for an answer to it.
     pub(crate) fn connect() -> io::Result<(Self, Changes)> {
-        let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr];
-        let (connection, handle, messages) = new_multicast_connection(&groups)?;
+        let (connection, handle, _) = new_connection()?;
         tokio::spawn(connection);
-        let changes = messages.map(|_message| Changed::Link).boxed();
-        Ok((Self { handle }, stream::select(changes, removals()?).boxed()))
+        Ok((Self { handle }, stream::select(changes()?, removals()?).boxed()))
     }
 
     async fn request(&self, message: RouteNetlinkMessage, flags: u16) -> Result<(), rtnetlink::Error> {
@@ -80,6 +83,19 @@ impl Netlink {
         }
         Ok(())
     }
+}
+
+/// Links and addresses.
+fn changes() -> io::Result<Changes> {
+    let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr];
+    let (connection, handle, messages) = new_multicast_connection(&groups)?;
+    tokio::spawn(connection);
+    let changes = messages.map(move |_message| {
+        // The connection ends with its last handle.
+        let _keep = &handle;
+        Changed::Link
+    });
+    Ok(changes.boxed())
 }
 
 /// Routes and rules that have gone. On a socket of its own, so that a full table that comes and goes drowns no news of
@@ -112,6 +128,11 @@ fn gone(payload: &NetlinkPayload<RouteNetlinkMessage>) -> Option<Changed> {
     } else {
         None
     }
+}
+
+/// No error if what was to be added is there already.
+pub(crate) fn unless_there(error: rtnetlink::Error) -> Result<(), rtnetlink::Error> {
+    if errno(&error) == Some(libc::EEXIST) { Ok(()) } else { Err(error) }
 }
 
 fn errno(error: &rtnetlink::Error) -> Option<i32> {

@@ -3,7 +3,6 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr},
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -16,16 +15,12 @@ use vrrp_common::{
 };
 
 use super::{
-    Request, RouterKey,
+    RouterKey,
     router::{Opened, Reacted, Router},
     run::Loop,
     statistics::micros,
 };
-use crate::{
-    belongings::{Belongings, Place},
-    clock::now,
-    packet::BATCH,
-};
+use crate::{belongings::Place, clock::now, packet::BATCH};
 
 /// Gratuitous ARP frames sent in one turn of the loop, so that adverts never wait for more.
 const ANNOUNCEMENTS_PER_TURN: usize = 256;
@@ -206,7 +201,6 @@ impl Loop {
             reacted.flip = opened.map_or(done, |opened| opened.at).since(reacted.at);
             reacted.send = opened.map_or(Duration::ZERO, |opened| opened.send);
             log_transition(router, &reacted);
-            let master = matches!(reacted.transition.to, StateName::Master | StateName::Leaving);
             if reacted.transition.to == StateName::Master {
                 router.announcements.start(done);
             } else {
@@ -215,25 +209,10 @@ impl Loop {
                 router.prepare_advert(router.priority());
             }
             router.remember(reacted);
-            let belongings = Arc::clone(&router.belongings);
-            self.request_belongings(index, belongings, master);
             self.tell_outside(index);
         }
         self.transitioned = transitioned;
         self.tell_groups();
-    }
-
-    pub(super) fn request_belongings(&mut self, index: usize, belongings: Arc<Belongings>, wanted: bool) {
-        let Some(router) = self.routers.get_mut(index) else { return };
-        router.removals += u32::from(!wanted);
-        let (router, name) = (router.key(), router.config.name.clone());
-        self.request(Request::Belongings { router, name, belongings, wanted });
-    }
-
-    pub(super) fn request(&self, request: Request) {
-        if let Err(error) = self.requests.try_send(request) {
-            tracing::error!(%error, "the supervisor does not keep up; a request is lost");
-        }
     }
 
     /// Sends gratuitous ARP that is due, some of it per turn.

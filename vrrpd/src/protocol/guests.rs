@@ -4,15 +4,16 @@
 
 use std::{io, sync::Arc};
 
-use super::{RouterKey, run::Loop};
+use super::run::Loop;
 
 impl Loop {
-    /// Finds out on which other interfaces the router has addresses, or may still have some that are no longer
-    /// configured, and takes it out of the data planes of the rest.
+    /// Finds out on which other interfaces the router has addresses. What it leaves behind elsewhere is
+    /// [settled](Self::settle) there.
     pub(super) fn settle_guests(&mut self, index: usize) {
+        self.unsettle(index);
         let Some(router) = self.routers.get(index) else { return };
         let home = router.interface;
-        let mut guests = if router.lingering.is_empty() { Vec::new() } else { router.guests.clone() };
+        let mut guests = Vec::new();
         let belongings = Arc::clone(&router.belongings);
         for place in belongings.places.iter().filter(|place| place.interface != "lo") {
             let position = self.position_of(&place.interface);
@@ -22,13 +23,14 @@ impl Loop {
         }
         let Some(router) = self.routers.get_mut(index) else { return };
         let before = std::mem::replace(&mut router.guests, guests);
-        let (slot, after) = (router.slot, &router.guests);
-        let left: Vec<_> = before.into_iter().filter(|position| !after.contains(position)).collect();
-        for interface in left {
-            self.remove_from(RouterKey { interface, slot }, index);
-            self.interfaces.get_mut(interface).map(|interface| interface.guests.remove(&slot));
+        let slot = router.slot;
+        for interface in before {
+            if let Some(interface) = self.interfaces.get_mut(interface) {
+                interface.guests.remove(&slot);
+            }
         }
         self.index_guests(index);
+        self.unsettle(index);
     }
 
     /// After the router has moved in the list, or has come to other interfaces.
@@ -41,8 +43,10 @@ impl Loop {
         }
     }
 
-    /// Makes a router known to every data plane that is concerned and attached.
+    /// Makes a router known to every data plane that is concerned and attached. Its addresses follow when the tables
+    /// are [settled](Self::settle).
     pub(super) fn install(&mut self, index: usize) {
+        self.unsettle(index);
         let Some(router) = self.routers.get(index) else { return };
         for position in router.stations().collect::<Vec<_>>() {
             if let Err(error) = self.install_on(position, index)
@@ -74,24 +78,5 @@ impl Loop {
             port.socket.accept(mac)?;
         }
         port.install(router, mac, guest)
-    }
-
-    /// Takes the router at `index` out of the data plane of this interface.
-    pub(super) fn remove_from(&mut self, key: RouterKey, index: usize) {
-        let Some(router) = self.routers.get(index) else { return };
-        let Some(interface) = self.interfaces.get_mut(key.interface) else { return };
-        if interface.by_slot.get(key.slot as usize).copied().flatten().is_some_and(|home| home != index) {
-            return;
-        }
-        let mac = router.mac_on(interface.link.as_ref().map(|link| link.mac).unwrap_or_default());
-        let Some(port) = interface.port.as_mut() else { return };
-        if let Err(error) = port.tables.remove(key.slot) {
-            tracing::error!(router = %router.config.name, %error, "the data plane keeps the router");
-        }
-        if router.config.use_vmac
-            && let Err(error) = port.socket.refuse(mac)
-        {
-            tracing::warn!(router = %router.config.name, %error, "the filter for the virtual MAC stays");
-        }
     }
 }

@@ -1,11 +1,7 @@
 //! Which routers there are and which of them can take part: what changes when an interface, a data plane or the
 //! configuration does.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use vrrp_common::{
     abi,
@@ -33,7 +29,6 @@ impl Loop {
         self.routers.push(router);
         self.index_slot(key, Some(index));
         self.settle_guests(index);
-        self.inherit_slot(key);
         self.install(index);
         self.revisit(index);
     }
@@ -74,41 +69,6 @@ impl Loop {
     /// The same, also of one that only has addresses on the key's interface.
     pub(super) fn find_or_guest(&self, key: RouterKey) -> Option<usize> {
         self.find(key).or_else(|| self.interfaces.get(key.interface)?.guests.get(&key.slot).copied())
-    }
-
-    /// Asks for the removal of every address that an earlier daemon left in the data plane of this interface, and maybe
-    /// in the kernel, and that nobody has configured now. They are guarded until the kernel has none of them (I3).
-    pub(super) fn inherit(&mut self, position: usize) {
-        let Some(interface) = self.interfaces.get_mut(position) else { return };
-        interface.abandoned.clear();
-        let slots: Vec<_> = interface.port.iter().flat_map(|port| port.tables.configured_slots()).collect();
-        slots.into_iter().for_each(|slot| self.inherit_slot(RouterKey { interface: position, slot }));
-    }
-
-    fn inherit_slot(&mut self, key: RouterKey) {
-        let index = self.find_or_guest(key);
-        let Some(interface) = self.interfaces.get_mut(key.interface) else { return };
-        let Some(port) = interface.port.as_mut() else { return };
-        let mut addresses: Vec<_> = port.tables.vips(key.slot).collect();
-        if let Some(router) = index.and_then(|index| self.routers.get_mut(index)) {
-            interface.abandoned.remove(&key.slot);
-            let moving: HashSet<_> = router.moving().collect();
-            addresses.retain(|address| !moving.contains(address));
-            if addresses.is_empty() {
-                return;
-            }
-            router.lingering.extend(&addresses);
-            router.removals += 1;
-        } else {
-            port.tables.close(key.slot, now());
-            interface.abandoned.insert(key.slot);
-        }
-        tracing::info!(
-            interface = %interface.name, slot = key.slot, ?addresses,
-            "an earlier daemon's addresses are not configured any more; removing them"
-        );
-        let interface = interface.name.clone();
-        self.request(Request::Abandoned { router: key, interface, addresses });
     }
 
     /// Makes the routers that are at home on an interface known to their data planes.
@@ -238,98 +198,79 @@ impl Loop {
         let before = Arc::clone(&router.belongings);
         let revived = std::mem::take(&mut router.retired);
         let input = router.reconfigure(new, tracking);
-        let after = Arc::clone(&router.belongings);
         let master = router.election.name() == StateName::Master;
-        let gone = before.without(&after);
-        router.lingering.extend(gone.places.iter().map(|place| place.address.address));
-        let new_addresses = !after.without(&before).places.is_empty();
         tracing::info!(router = %router.config.name, revived, "reconfigured");
-        if master && new_addresses {
+        if master && router.belongings.adds_addresses_to(&before) {
             router.announcements.start(at);
         }
         self.settle_guests(index);
         self.install(index);
         self.feed(index, at, at, input, None);
-        if !gone.is_empty() {
-            self.request_belongings(index, gone.into(), false);
-        }
-        if master {
-            self.request_belongings(index, after, true);
-        }
         self.revisit(index);
     }
 
-    /// The kernel has no address any more that is not configured: the data plane need not guard it.
-    pub(super) fn addresses_gone(&mut self, keys: &[RouterKey]) {
-        keys.iter().for_each(|key| self.addresses_of_one_gone(*key));
-        // A data plane may have been kept for them alone.
-        if !self.stopping {
-            self.vacate();
-        }
-    }
-
-    fn addresses_of_one_gone(&mut self, key: RouterKey) {
-        let Some(index) = self.find_or_guest(key) else { return self.forget_abandoned(key) };
-        let Some(router) = self.routers.get_mut(index) else { return };
-        router.removals = router.removals.saturating_sub(1);
-        if router.removals == 0 && !std::mem::take(&mut router.lingering).is_empty() {
-            self.settle_guests(index);
-            self.install(index);
-        }
-    }
-
-    fn forget_abandoned(&mut self, key: RouterKey) {
-        let Some(interface) = self.interfaces.get_mut(key.interface) else { return };
-        if !interface.abandoned.remove(&key.slot) {
+    /// Lets routers begin anew that were put back into the configuration while they left.
+    pub(super) fn revive(&mut self) {
+        if self.stopping {
             return;
         }
-        let removed = interface.port.as_mut().map_or(Ok(()), |port| port.tables.remove(key.slot));
-        if let Err(error) = removed {
-            tracing::error!(interface = %interface.name, slot = key.slot, %error, "an earlier daemon's router stays");
+        for index in 0..self.routers.len() {
+            let Some(router) = self.routers.get_mut(index) else { return };
+            if router.election.name() == StateName::Stopped && !router.retired {
+                router.begin_anew();
+                self.install(index);
+                self.revisit(index);
+            }
         }
     }
 
-    /// Forgets routers that have stopped, for good or because they are no longer wanted. Those are guarded until the
-    /// kernel has none of their addresses; at the very end the supervisor sees to that.
+    /// Forgets routers that have stopped for good, once the supervisor knows that they have nothing any more. Their
+    /// addresses linger until the kernel has none of them; at the very end the supervisor sees to that.
     pub(super) fn bury(&mut self) {
         if self.tell_again_at != Time::NEVER {
             return;
         }
-        let stopping = self.stopping;
-        let stopped = |router: &Router| {
-            router.election.name() == StateName::Stopped
-                && (stopping || (router.retired && router.removals == 0))
-        };
-        if !self.routers.iter().any(stopped) {
-            return;
+        let stopped = |router: &Router| router.election.name() == StateName::Stopped;
+        let buried: Vec<_> =
+            (0..self.routers.len()).filter(|index| self.routers.get(*index).is_some_and(stopped)).collect();
+        if !buried.is_empty() {
+            buried.into_iter().for_each(|index| self.unsettle(index));
+            self.routers.retain(|router| !stopped(router));
+            self.index_slots();
+            self.install_guests();
         }
-        for index in 0..self.routers.len() {
-            let Some(router) = self.routers.get(index).filter(|router| stopped(router) && router.retired)
-            else {
-                continue;
-            };
-            let slot = router.slot;
-            for interface in router.stations().collect::<Vec<_>>() {
-                self.remove_from(RouterKey { interface, slot }, index);
-            }
-        }
-        self.routers.retain(|router| !stopped(router));
-        self.index_slots();
         if !self.stopping {
-            self.vacate();
+            self.settle();
+            self.offer_vacant();
         }
     }
 
-    /// Lets go of data planes that no router uses.
-    fn vacate(&mut self) {
+    /// A guest may have waited for the slot of a router that is gone.
+    fn install_guests(&mut self) {
+        for index in 0..self.routers.len() {
+            if self.routers.get(index).is_some_and(|router| !router.guests.is_empty()) {
+                self.install(index);
+            }
+        }
+    }
+
+    /// Says which data planes nobody uses. They are used again if a router comes before they are taken away.
+    fn offer_vacant(&mut self) {
         let used: BTreeSet<_> = self.routers.iter().flat_map(Router::stations).collect();
-        for (position, interface) in self.interfaces.iter_mut().enumerate() {
-            let vacant = interface.abandoned.is_empty() && !used.contains(&position);
-            if vacant && interface.port.take().is_some() {
-                let request = Request::Vacant { interface: interface.name.clone() };
-                if let Err(error) = self.requests.try_send(request) {
-                    tracing::error!(%error, "the supervisor does not keep up; a data plane stays attached");
-                }
+        for position in 0..self.interfaces.len() {
+            let Some(interface) = self.interfaces.get_mut(position) else { return };
+            let vacant =
+                interface.port.is_some() && interface.lingering.is_empty() && !used.contains(&position);
+            if !vacant {
+                interface.offered = false;
+                continue;
+            }
+            let name = interface.name.clone();
+            if !std::mem::replace(&mut interface.offered, true)
+                && !self.request(Request::Vacant { interface: name })
+                && let Some(interface) = self.interfaces.get_mut(position)
+            {
+                interface.offered = false;
             }
         }
     }

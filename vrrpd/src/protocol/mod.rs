@@ -10,6 +10,7 @@
 mod announce;
 mod effects;
 mod guests;
+mod holdings;
 mod membership;
 mod mismatch;
 mod news;
@@ -18,12 +19,13 @@ mod port;
 mod report;
 mod router;
 mod run;
+mod settle;
 mod statistics;
 mod sync;
 mod tracked;
 mod wait;
 
-use std::{io, net::IpAddr, sync::Arc, thread};
+use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, thread};
 
 use tokio::sync::{mpsc, oneshot};
 use vrrp_common::types::Mac;
@@ -64,10 +66,12 @@ pub(crate) enum Command {
         /// Whose.
         router: RouterKey,
     },
-    /// Requests for addresses to go have been carried out.
-    AddressesGone {
-        /// Whose, once for each request.
-        routers: Vec<RouterKey>,
+    /// The kernel was looked at and made to have what routers [hold](Request::Holding).
+    Settled {
+        /// The last [`Request::Look`] before that.
+        ticket: Ticket,
+        /// Addresses of this daemon's, by interface, that nobody holds and that the kernel still has.
+        left: BTreeSet<(String, IpAddr)>,
     },
     /// A changed configuration, with what is known now of all that its routers track.
     Reload(Box<Config>, Trackings),
@@ -96,35 +100,39 @@ pub(crate) struct Link {
 /// What the protocol thread asks of the supervisor.
 #[derive(Debug)]
 pub(crate) enum Request {
-    /// These shall be on this host, or shall not. That the addresses are gone is confirmed by
-    /// [`Command::AddressesGone`].
-    Belongings {
+    /// What a router has on this host from now on, instead of what it had before.
+    Holding {
         /// Whose.
         router: RouterKey,
         /// The router's name.
         name: String,
-        /// Its addresses, routes and rules.
-        belongings: Arc<Belongings>,
-        /// Whether they shall be there.
-        wanted: bool,
+        /// Its addresses, routes and rules; `None`: nothing.
+        belongings: Option<Arc<Belongings>>,
     },
-    /// An earlier daemon had these addresses, on this interface or on another, and nobody has configured them now: they
-    /// shall go. Confirmed as above.
-    Abandoned {
-        /// Whose they were.
-        router: RouterKey,
-        /// The interface of that router.
-        interface: String,
-        /// Its addresses.
-        addresses: Vec<IpAddr>,
+    /// Addresses are guarded that no router has any more: have the kernel let go of them, and answer by
+    /// [`Command::Settled`] with this ticket.
+    Look {
+        /// Higher than any before.
+        ticket: Ticket,
     },
     /// A router or a group has changed its state.
     Transitioned(News),
-    /// No router is left on this interface: its data plane may go.
+    /// No router needs the data plane of this interface. It is used until it is taken away by [`Command::Port`].
     Vacant {
         /// The interface's name.
         interface: String,
     },
+}
+
+/// Orders what the protocol thread asks for and what the supervisor has done about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket(u64);
+
+impl Ticket {
+    /// The one after it.
+    const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
 }
 
 /// Which router, also one that has been renamed, or that nobody has configured any more.

@@ -1,24 +1,17 @@
 //! Which states the outside is told of. The latest is never lost: what finds no room on its way is told again.
 
-use std::time::Duration;
-
-use tokio::sync::mpsc::error::TrySendError;
 use vrrp_common::{election::StateName, time::Time};
 
 use super::{Request, router::Router, run::Loop};
-use crate::{
-    clock::now,
-    notify::{News, State, Subject},
-};
-
-/// How long a supervisor that does not keep up is left alone.
-const PATIENCE: Duration = Duration::from_millis(50);
+use crate::notify::{News, State, Subject};
 
 impl Loop {
     /// Tells of the router's state if that is news.
     pub(super) fn tell_outside(&mut self, index: usize) {
         let Some(router) = self.routers.get(index) else { return };
-        let Some(state) = state(router).filter(|state| router.told != Some(*state)) else { return };
+        let Some(state) = state(router, self.stopping).filter(|state| router.told != Some(*state)) else {
+            return;
+        };
         let subject = Subject::Instance(router.config.name.clone());
         let priority = router.election.settings().priority.as_u8();
         if self.send_news(News { subject, state, priority })
@@ -30,14 +23,7 @@ impl Loop {
 
     /// Whether it is on its way.
     pub(super) fn send_news(&mut self, news: News) -> bool {
-        match self.requests.try_send(Request::Transitioned(news)) {
-            // Nobody is left who could be told.
-            Ok(()) | Err(TrySendError::Closed(_)) => true,
-            Err(TrySendError::Full(_)) => {
-                self.tell_again_at = now() + PATIENCE;
-                false
-            }
-        }
+        self.request(Request::Transitioned(news))
     }
 
     /// Tells what found no room before.
@@ -50,7 +36,7 @@ impl Loop {
 }
 
 /// What the outside is to know; `None` while there is nothing new to say.
-fn state(router: &Router) -> Option<State> {
+fn state(router: &Router, stopping: bool) -> Option<State> {
     match router.election.name() {
         StateName::Master => Some(State::Master),
         StateName::Backup => Some(State::Backup),
@@ -61,6 +47,8 @@ fn state(router: &Router) -> Option<State> {
         StateName::Stopped if router.told.is_none() => None,
         // Taken out of the configuration, which keepalived calls a fault.
         StateName::Stopped if router.retired => Some(State::Fault),
-        StateName::Stopped => Some(State::Stop),
+        StateName::Stopped if stopping => Some(State::Stop),
+        // Put back into the configuration while it left: it begins anew.
+        StateName::Stopped => None,
     }
 }

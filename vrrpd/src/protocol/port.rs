@@ -1,7 +1,7 @@
 //! One interface, as the protocol thread has it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     net::{IpAddr, Ipv4Addr},
 };
@@ -13,7 +13,7 @@ use vrrp_common::{
     types::{Mac, Priority},
 };
 
-use super::{Link, router::Router};
+use super::{Link, Ticket, router::Router};
 use crate::{
     clock::now,
     dataplane::{Events, RouterEntry, Tables},
@@ -35,6 +35,8 @@ pub(crate) struct Port {
     pub(crate) events: Events,
     pub(crate) socket: PacketSocket,
     pub(crate) unicast: UnicastSocket,
+    /// Addresses that an earlier daemon had here, whether its tables were taken over or not.
+    pub(crate) inherited: Vec<IpAddr>,
 }
 
 /// A [`Port`] whose events wake the loop.
@@ -63,8 +65,13 @@ pub(crate) struct Interface {
     pub(crate) guests: BTreeMap<u32, usize>,
     /// Index in the loop's list of routers, by slot.
     pub(crate) by_slot: Box<[Option<usize>; abi::SLOTS]>,
-    /// Slots of an earlier daemon's routers, guarded until the kernel has none of their addresses.
-    pub(crate) abandoned: BTreeSet<u32>,
+    /// Addresses that no router has here any more, guarded until the supervisor has seen, after this ticket, that the
+    /// kernel does not have them.
+    pub(crate) lingering: BTreeMap<IpAddr, Ticket>,
+    /// Whether the data plane's tables are to be held against the routers before the turn ends.
+    pub(crate) unsettled: bool,
+    /// Whether the supervisor was told that nobody here needs the data plane.
+    pub(crate) offered: bool,
 }
 
 impl Interface {
@@ -76,7 +83,9 @@ impl Interface {
             port: None,
             guests: BTreeMap::new(),
             by_slot: Box::new([None; abi::SLOTS]),
-            abandoned: BTreeSet::new(),
+            lingering: BTreeMap::new(),
+            unsettled: false,
+            offered: false,
         }
     }
 
@@ -111,7 +120,7 @@ impl Interface {
 
 impl OpenPort {
     pub(crate) fn new(port: Port) -> io::Result<Self> {
-        let Port { index, mode, pins, tables, events, socket, unicast } = port;
+        let Port { index, mode, pins, tables, events, socket, unicast, inherited: _ } = port;
         Ok(Self { index, mode, pins, tables, events: watch(events)?, socket, unicast, deaf: false })
     }
 
@@ -131,8 +140,7 @@ impl OpenPort {
             },
             now(),
         );
-        self.tables.set_peers(router.slot, peers.unwrap_or_default())?;
-        self.tables.set_vips(router.slot, &router.guarded())
+        self.tables.set_peers(router.slot, peers.unwrap_or_default())
     }
 }
 

@@ -1,7 +1,7 @@
 //! One virtual router at run time: its configuration, its election, its advert as bytes, its history.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -101,10 +101,8 @@ pub(crate) struct Router {
     pub(crate) opened: Option<Opened>,
     /// Taken out of the configuration: to be forgotten once it has stopped.
     pub(crate) retired: bool,
-    /// Requests for addresses to go that are not confirmed yet.
-    pub(crate) removals: u32,
-    /// Taken out of the configuration, but still guarded by the data plane: the kernel may have them, and would answer.
-    pub(crate) lingering: Vec<IpAddr>,
+    /// What it has on this host, as the supervisor was told last.
+    pub(crate) holding: Option<Arc<Belongings>>,
     /// Kept in FAULT until then, after a virtual address could not be added.
     pub(crate) blocked_until: Time,
     /// What comes and goes with the role.
@@ -148,8 +146,7 @@ impl Router {
             told: None,
             opened: None,
             retired: false,
-            removals: 0,
-            lingering: Vec::new(),
+            holding: None,
             blocked_until: Time::BOOT,
             belongings: Arc::default(),
             addresses: Vec::new(),
@@ -266,11 +263,16 @@ impl Router {
         self.belongings.places.iter().map(|place| place.address.address)
     }
 
-    /// What the data plane guards: the addresses, and those that still may be in the kernel.
-    pub(crate) fn guarded(&self) -> Vec<IpAddr> {
-        let moving: HashSet<IpAddr> = self.moving().collect();
-        let lingering = self.lingering.iter().filter(|address| !moving.contains(address));
-        self.moving().chain(lingering.copied()).collect()
+    /// What it is to have on this host now.
+    pub(crate) fn held(&self) -> Option<&Arc<Belongings>> {
+        let holds = matches!(self.election.name(), StateName::Master | StateName::Leaving);
+        holds.then_some(&self.belongings)
+    }
+
+    /// Begins anew after it has left, as if it had just been configured.
+    pub(crate) fn begin_anew(&mut self) {
+        self.election = Election::new(*self.election.settings());
+        self.advert = None;
     }
 
     pub(crate) fn addresses_v4(&self) -> &[Ipv4Addr] {

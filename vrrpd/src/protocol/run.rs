@@ -17,7 +17,7 @@ use vrrp_common::{
 };
 
 use super::{
-    Command, Link, Request, RouterKey, Trackings,
+    Command, Link, Request, RouterKey, Ticket, Trackings,
     note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
@@ -56,8 +56,12 @@ pub(super) struct Loop {
     pub(super) requests: mpsc::Sender<Request>,
     commands: mpsc::Receiver<Command>,
     timer: AsyncFd<Timer>,
-    /// When news that found no room are to be told again.
+    /// When what found no room on its way to the supervisor is to be told again.
     pub(super) tell_again_at: Time,
+    /// Of the addresses that have come to linger last.
+    pub(super) ticket: Ticket,
+    /// The last that the supervisor was asked to look for.
+    pub(super) looked: Ticket,
     pub(super) stopping: bool,
 }
 
@@ -82,6 +86,8 @@ impl Loop {
             commands,
             timer: watch(Timer::new()?)?,
             tell_again_at: Time::NEVER,
+            ticket: Ticket::default(),
+            looked: Ticket::default(),
             stopping: false,
         };
         let keys: Vec<_> = config.routers.iter().map(|router| new.key_of(router)).collect();
@@ -107,12 +113,16 @@ impl Loop {
                 self.drain_rings();
                 self.timeouts(at);
             }
+            self.revive();
             self.sync(at);
+            self.settle();
             self.flush();
             self.tell();
             self.tell_again(at);
+            self.tell_holdings();
             self.announce(at);
             self.bury();
+            self.ask_to_look();
             if self.stopping && self.routers.is_empty() {
                 return Ok(());
             }
@@ -208,7 +218,9 @@ impl Loop {
             Command::Port { interface, port } => self.port(&interface, port),
             Command::Deaf { interface } => self.deaf(&interface),
             Command::AddressFailed { router } => self.address_failed(router),
-            Command::AddressesGone { routers } => self.addresses_gone(&routers),
+            Command::Settled { ticket, left } => self.settled(ticket, &left),
+            // Once told to stop, nothing begins any more.
+            Command::Reload(..) if self.stopping => {}
             Command::Reload(config, trackings) => self.reload(*config, trackings),
             Command::Tracked(changed) => self.tracked(changed),
             // The asker may have gone.
@@ -234,7 +246,8 @@ impl Loop {
     }
 
     fn port(&mut self, name: &str, port: Option<Box<Port>>) {
-        let Some(position) = self.positions.get(name).copied() else { return };
+        let position = self.position_of(name);
+        let inherited = port.as_ref().map(|port| port.inherited.clone()).unwrap_or_default();
         let opened = port.map(|port| OpenPort::new(*port)).transpose();
         let opened = opened.unwrap_or_else(|error| {
             tracing::error!(interface = name, %error, "the data plane's events cannot be waited for");
@@ -242,7 +255,10 @@ impl Loop {
         });
         let Some(interface) = self.interfaces.get_mut(position) else { return };
         interface.port = opened;
-        self.inherit(position);
+        interface.offered = false;
+        interface.unsettled = true;
+        self.ticket = self.ticket.next();
+        interface.lingering = inherited.into_iter().map(|address| (address, self.ticket)).collect();
         self.install_at(position);
         self.revisit_interface(position);
     }

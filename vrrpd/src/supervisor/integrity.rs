@@ -58,7 +58,7 @@ impl Supervisor {
 
     /// Starts afresh, once the addresses are gone that the kernel would answer for.
     async fn attach_again(&mut self, name: &str) -> Result<(), Failure> {
-        if self.wanted.keys().any(|(interface, _)| interface == name) {
+        if self.holdings.is_on(name) {
             return Ok(());
         }
         if let Some(plane) = self.planes.remove(name) {
@@ -80,7 +80,10 @@ impl Supervisor {
     fn pin_again(&mut self, name: &str) {
         let Some(plane) = self.planes.get_mut(name).filter(|plane| plane.plane.is_unpinned()) else { return };
         match plane.plane.pin_again() {
-            Ok(()) => tracing::warn!(interface = name, "somebody has removed pins: pinned again"),
+            Ok(()) => {
+                tracing::warn!(interface = name, "somebody has removed pins: pinned again");
+                self.note_all(name);
+            }
             Err(error) => tracing::error!(
                 interface = name,
                 %error,

@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::Context as _;
 
-use super::{Plane, Supervisor};
+use super::{Plane, Supervisor, notes::OWNER};
 use crate::{
     config::XdpMode,
     dataplane::{self, AttachError, Attachment, Target},
@@ -33,7 +33,7 @@ impl Supervisor {
         realtime::unlock_memory();
         let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode)).await;
         realtime::give_memory_back();
-        let Attachment { plane, tables, events } =
+        let Attachment { plane, tables, events, inherited } =
             attached.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         let sockets =
             PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
@@ -46,19 +46,47 @@ impl Supervisor {
         };
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
-        let port = Port { index: link.index, mode: attached, pins, tables, events, socket, unicast };
         self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
+        self.inherit(name, &inherited);
+        self.note_all(name);
+        let inherited = inherited.addresses;
+        let port =
+            Port { index: link.index, mode: attached, pins, tables, events, socket, unicast, inherited };
         self.send(Command::Port { interface: name.to_owned(), port: Some(Box::new(port)) }).await;
         Ok(())
     }
 
+    /// Takes a data plane away that no router needs. If one has come meanwhile, it stays.
     pub(super) async fn vacate(&mut self, interface: &str) {
         if self.modes.contains_key(interface) {
             return;
         }
         self.links.remove(interface);
         if let Some(plane) = self.planes.remove(interface) {
+            self.send(Command::Port { interface: interface.to_owned(), port: None }).await;
             detach(interface, plane).await;
+        }
+    }
+
+    /// Takes over what a daemon under this one's socket has left on interfaces that are not in the configuration any
+    /// more: guarded until the kernel has none of its addresses, and then detached.
+    pub(super) async fn take_over_left_behind(&mut self) {
+        let unheld = tokio::task::spawn_blocking(dataplane::unheld).await.unwrap_or_default();
+        for (name, notes) in unheld {
+            // Without an owner they are of a daemon that did not say; there was one in each namespace.
+            let ours = notes.get(OWNER).is_none_or(|owner| *owner == self.options.socket);
+            if !ours || self.modes.contains_key(&name) {
+                continue;
+            }
+            let links = self.netlink.observe(&[name.clone()].into()).await.map(|observed| observed.links);
+            let Some(link) = links.ok().and_then(|mut links| links.remove(&name)) else { continue };
+            tracing::warn!(
+                interface = %name,
+                "an earlier daemon's data plane is on an interface that is not configured any more; removing it"
+            );
+            if let Err(failure) = self.attach(&name, &link).await {
+                tracing::error!(interface = %name, error = %failure, "it stays, with a closed door");
+            }
         }
     }
 }

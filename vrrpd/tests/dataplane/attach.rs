@@ -16,7 +16,7 @@ use vrrpd::{
     dataplane::{self, AttachError, Attached, Detached, OBJECT, Tables, Why},
 };
 
-use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, target, v4_slot};
+use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, set_vips, target, v4_slot};
 
 const SLOT_51: u8 = 51;
 
@@ -39,7 +39,7 @@ fn is_pinned_here(pin: &str) -> bool {
 fn configure(tables: &mut Tables, vips: &[&str]) -> bool {
     let vips: Vec<_> = vips.iter().map(|vip| vip.parse().unwrap()).collect();
     let open = tables.configure(v4_slot(SLOT_51), &entry(SLOT_51, true, true), now());
-    tables.set_vips(v4_slot(SLOT_51), &vips).unwrap();
+    set_vips(tables, v4_slot(SLOT_51), &vips);
     open
 }
 
@@ -97,9 +97,9 @@ fn the_next_daemon_takes_over_program_roles_and_addresses() {
     assert_ne!(xdp_program().unwrap(), old, "the program is exchanged");
     let router = second.tables.router(v4_slot(SLOT_51));
     assert_eq!((router.role, router.lease_until_ns), (role::MASTER, lease.as_nanos()));
-    assert_eq!(second.tables.vips(v4_slot(SLOT_51)).count(), 2);
+    assert_eq!(second.tables.vips().count(), 2);
     assert!(configure(&mut second.tables, &["192.0.2.51"]), "the door stays open");
-    assert_eq!(second.tables.vips(v4_slot(SLOT_51)).count(), 1);
+    assert_eq!(second.tables.vips().count(), 1);
     assert_eq!(second.tables.configured_slots().collect::<Vec<_>>(), [v4_slot(SLOT_51)]);
     second.plane.detach().unwrap();
 }
@@ -305,4 +305,33 @@ fn plain_libbpf_loads_the_object() {
     let _nothing = (fs::remove_dir_all(&dir), fs::remove_file(&object));
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     assert_eq!(loaded, [name::INGRESS, name::EGRESS]);
+}
+
+/// Notes outlive the daemon as the pins do, and what its tables named is told, whether they are used again or not.
+#[test]
+fn the_next_daemon_reads_what_was_noted_and_which_addresses_the_tables_had() {
+    namespace();
+    let mut first = attach().unwrap();
+    configure(&mut first.tables, &["192.0.2.51", "192.0.2.52"]);
+    first.plane.note("owner", Some("one")).unwrap();
+    first.plane.note("owner", Some("/run/vrrpd/control")).unwrap();
+    first.plane.note("routing-1", Some("{\"x\": 1.5}")).unwrap();
+    first.plane.note("routing-2", Some("gone")).unwrap();
+    first.plane.note("routing-2", None).unwrap();
+    first.plane.note("routing-2", None).unwrap();
+    drop(first);
+    for mode in [XdpMode::Auto, XdpMode::Native] {
+        assert_eq!(dataplane::unheld()[0].0, target().name);
+        let next = dataplane::attach(&target(), mode).unwrap();
+        assert!(!dataplane::unheld().iter().any(|(name, _)| *name == target().name), "it is held now");
+        let mut addresses = next.inherited.addresses.clone();
+        addresses.sort();
+        assert_eq!(addresses.len(), 2, "{mode:?}: {addresses:?}");
+        assert_eq!(next.plane.is_adopted(), mode == XdpMode::Auto);
+        let notes = [("owner", "/run/vrrpd/control"), ("routing-1", "{\"x\": 1.5}")];
+        assert_eq!(next.inherited.notes, notes.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        if mode == XdpMode::Native {
+            next.plane.detach().unwrap();
+        }
+    }
 }

@@ -4,13 +4,13 @@
 use std::{net::IpAddr, time::Duration};
 
 use vrrp_common::{
-    abi::{LEASE_AHEAD_NS, NEAR_VIP_ENTRIES, NearVip, Verdict},
+    abi::{CLOSED_SLOT, LEASE_AHEAD_NS, NEAR_VIP_ENTRIES, NearVip, Verdict},
     types::Mac,
 };
 
 use crate::{
     frames::{Arp, ipv4},
-    rig::{LONG, NIC, Rig, entry, now, v4_slot},
+    rig::{LONG, NIC, Rig, entry, now, set_vips, v4_slot},
 };
 
 const CLIENT: Mac = Mac([0x02, 0, 0, 0, 0, 0xc1]);
@@ -21,7 +21,7 @@ fn ask(rig: &mut Rig, sender: &str, target: &str) -> Verdict {
 
 fn set(rig: &mut Rig, vrid: u8, vips: &[&str]) {
     let vips: Vec<IpAddr> = vips.iter().map(|vip| vip.parse().unwrap()).collect();
-    rig.tables().set_vips(v4_slot(vrid), &vips).unwrap();
+    set_vips(rig.tables(), v4_slot(vrid), &vips);
 }
 
 #[test]
@@ -59,11 +59,11 @@ fn as_many_addresses_as_there_are_entries_twice_over_are_all_known() {
         (0..2 * NEAR_VIP_ENTRIES as u32).map(|n| IpAddr::from((0x0a00_0000 + n).to_be_bytes())).collect();
     let mut rig = Rig::new();
     rig.router(&entry(51, true, true), &[]);
-    rig.tables().set_vips(v4_slot(51), &all).unwrap();
+    set_vips(rig.tables(), v4_slot(51), &all);
     for address in all.iter().step_by(97) {
         assert_eq!(ask(&mut rig, "192.0.2.9", &address.to_string()), Verdict::ArpNotMaster);
     }
-    rig.tables().set_vips(v4_slot(51), &all[..NEAR_VIP_ENTRIES]).unwrap();
+    set_vips(rig.tables(), v4_slot(51), &all[..NEAR_VIP_ENTRIES]);
     for (n, address) in all.iter().enumerate().step_by(97) {
         let expected = if n < NEAR_VIP_ENTRIES { Verdict::ArpNotMaster } else { Verdict::NotOurs };
         assert_eq!(ask(&mut rig, "192.0.2.9", &address.to_string()), expected, "{address}");
@@ -125,4 +125,23 @@ fn traffic_to_a_virtual_address_at_another_stations_mac_is_that_stations() {
     assert_eq!(verdict(NIC), Verdict::VipNotMaster);
     assert_eq!(verdict(Mac::BROADCAST), Verdict::VipNotMaster);
     assert_eq!(verdict(Mac([0, 0, 0x5e, 0, 1, 51])), Verdict::VmacNotMaster);
+}
+
+/// What no router has any more and the kernel may still have: silent, whoever had it and whoever is master.
+#[test]
+fn i3_addresses_in_the_closed_slot_are_never_answered() {
+    let mut rig = Rig::new();
+    rig.router(&entry(51, true, true), &["192.0.2.51", "192.0.2.52"]);
+    rig.open(51);
+    assert_eq!(ask(&mut rig, "192.0.2.9", "192.0.2.52"), Verdict::ArpAnswered);
+    rig.tables().shut(CLOSED_SLOT, now());
+    let wanted = [("192.0.2.51", v4_slot(51)), ("192.0.2.52", CLOSED_SLOT)];
+    let wanted = wanted.map(|(address, slot)| (address.parse().unwrap(), slot)).into();
+    rig.tables().assign(&wanted).unwrap();
+    assert_eq!(ask(&mut rig, "192.0.2.9", "192.0.2.51"), Verdict::ArpAnswered);
+    assert_eq!(ask(&mut rig, "192.0.2.9", "192.0.2.52"), Verdict::ArpNotMaster);
+    let verdict = rig.arrive(&ipv4(NIC, "192.0.2.9", "192.0.2.52", 17, 64, &[], &[0; 8])).verdict;
+    assert_eq!(verdict, Some(Verdict::VipNotMaster));
+    let counts = [51, CLOSED_SLOT].map(|slot| rig.tables().router(slot).vips);
+    assert_eq!(counts, [1, 1]);
 }

@@ -1,6 +1,6 @@
 //! A data plane on a veth in a namespace of its own, and its programs to be run by hand on the same maps.
 
-use std::{fs, net::IpAddr, process::Command, time::Duration};
+use std::{collections::HashMap, fs, net::IpAddr, process::Command, time::Duration};
 
 use aya::{
     Ebpf, EbpfLoader,
@@ -15,7 +15,7 @@ use vrrp_common::{
 };
 use vrrpd::{
     config::XdpMode,
-    dataplane::{self, AttachError, Attachment, OBJECT, RouterEntry, Target},
+    dataplane::{self, AttachError, Attachment, OBJECT, RouterEntry, Tables, Target},
 };
 
 pub(crate) const INTERFACE: &str = "va";
@@ -50,6 +50,13 @@ pub(crate) fn index(interface: &str) -> u32 {
 
 pub(crate) fn attach() -> Result<Attachment, AttachError> {
     dataplane::attach(&target(), XdpMode::Auto)
+}
+
+/// Makes these the addresses of one router, and leaves those of others that they are not.
+pub(crate) fn set_vips(tables: &mut Tables, slot: u32, vips: &[IpAddr]) {
+    let mut wanted: HashMap<IpAddr, u32> = tables.vips().filter(|(_, owner)| *owner != slot).collect();
+    wanted.extend(vips.iter().map(|vip| (*vip, slot)));
+    tables.assign(&wanted).unwrap();
 }
 
 /// Nanoseconds of the clock that leases are in.
@@ -109,7 +116,7 @@ impl Rig {
         Self { attachment: Some(attachment), programs, ring }
     }
 
-    pub(crate) fn tables(&mut self) -> &mut dataplane::Tables {
+    pub(crate) fn tables(&mut self) -> &mut Tables {
         &mut self.attachment.as_mut().unwrap().tables
     }
 
@@ -130,7 +137,7 @@ impl Rig {
         let slot = v4_slot(entry.vrid.as_u8());
         let vips: Vec<IpAddr> = vips.iter().map(|vip| vip.parse().unwrap()).collect();
         self.tables().configure(slot, entry, now());
-        self.tables().set_vips(slot, &vips).unwrap();
+        set_vips(self.tables(), slot, &vips);
     }
 
     pub(crate) fn open(&mut self, vrid: u8) {

@@ -1,0 +1,74 @@
+//! Notes beside the pins: short texts that outlive the process as the pins do, each the target of a symbolic link, since
+//! a BPF file system holds no files. `ls -l` shows them.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    net::IpAddr,
+    os::unix::ffi::OsStrExt as _,
+    path::Path,
+};
+
+use aya::maps::{Map, MapData};
+use rustix::{fs::AtFlags, io::Errno};
+use vrrp_common::abi::{self, name};
+
+use super::pins::{self, Pins};
+
+/// What an earlier daemon has left on an interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inherited {
+    /// The addresses that its tables named. The kernel may have them.
+    pub addresses: Vec<IpAddr>,
+    /// Its notes, by name.
+    pub notes: Vec<(String, String)>,
+}
+
+impl Inherited {
+    /// What is there now, whether it can be used again or not.
+    pub(super) fn read(pins: &Pins) -> Self {
+        Self { addresses: addresses(&pins.path(name::VIPS)), notes: read(pins.dir()).into_iter().collect() }
+    }
+}
+
+/// The virtual addresses in a pinned map; none if there is no such map.
+fn addresses(pin: &Path) -> Vec<IpAddr> {
+    let map = MapData::from_pin(pin)
+        .ok()
+        .and_then(|map| aya::maps::HashMap::<MapData, [u8; 16], u32>::try_from(Map::HashMap(map)).ok());
+    let keys = map.iter().flat_map(|map| map.keys());
+    keys.flatten().map(abi::address_from_bytes).collect()
+}
+
+/// The notes in a directory.
+pub(super) fn read(dir: &Path) -> BTreeMap<String, String> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    let notes = entries.filter_map(|entry| {
+        let text = fs::read_link(entry.path()).ok()?;
+        Some((
+            entry.file_name().into_string().ok()?,
+            String::from_utf8(text.as_os_str().as_bytes().into()).ok()?,
+        ))
+    });
+    notes.collect()
+}
+
+/// Makes a note in a directory that may be of another mount namespace, or takes it back.
+pub(super) fn write(dir: &File, name: &str, text: Option<&str>) -> io::Result<()> {
+    match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match text {
+        Some(text) => Ok(rustix::fs::symlinkat(text, dir, name)?),
+        None => Ok(()),
+    }
+}
+
+/// The interfaces of this network namespace that have pins which no living daemon holds, each with its notes. Looked for
+/// in the host's mount namespace.
+#[must_use]
+pub fn unheld() -> Vec<(String, BTreeMap<String, String>)> {
+    super::host::in_mounts_of_the_host(|| Ok(pins::unheld())).unwrap_or_default()
+}
