@@ -5,6 +5,7 @@
 use std::{io, sync::Arc};
 
 use super::run::Loop;
+use crate::clock::now;
 
 impl Loop {
     /// Finds out on which other interfaces the router has addresses. What it leaves behind elsewhere is
@@ -77,6 +78,12 @@ impl Loop {
         if router.config.use_vmac {
             port.socket.accept(mac)?;
         }
-        port.install(router, mac, guest)
+        port.install(router, mac, guest)?;
+        // The door here opens and closes with that at home, for which an advert has left.
+        let lease_until = router.election.lease_until();
+        if guest && lease_until > now() && router.held().is_some() {
+            port.tables.open(router.slot, lease_until, now());
+        }
+        Ok(())
     }
 }

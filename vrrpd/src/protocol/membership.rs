@@ -260,7 +260,7 @@ impl Loop {
         for position in 0..self.interfaces.len() {
             let Some(interface) = self.interfaces.get_mut(position) else { return };
             let vacant =
-                interface.port.is_some() && interface.lingering.is_empty() && !used.contains(&position);
+                interface.port.is_some() && interface.guarded.is_empty() && !used.contains(&position);
             if !vacant {
                 interface.offered = false;
                 continue;

@@ -9,6 +9,7 @@
 
 mod announce;
 mod effects;
+mod guarded;
 mod guests;
 mod holdings;
 mod membership;

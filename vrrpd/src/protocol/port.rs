@@ -13,7 +13,7 @@ use vrrp_common::{
     types::{Mac, Priority},
 };
 
-use super::{Link, Ticket, router::Router};
+use super::{Link, guarded::Guarded, router::Router};
 use crate::{
     clock::now,
     dataplane::{Events, RouterEntry, Tables},
@@ -65,9 +65,8 @@ pub(crate) struct Interface {
     pub(crate) guests: BTreeMap<u32, usize>,
     /// Index in the loop's list of routers, by slot.
     pub(crate) by_slot: Box<[Option<usize>; abi::SLOTS]>,
-    /// Addresses that no router has here any more, guarded until the supervisor has seen, after this ticket, that the
-    /// kernel does not have them.
-    pub(crate) lingering: BTreeMap<IpAddr, Ticket>,
+    /// Addresses that no router has here any more.
+    pub(crate) guarded: Guarded,
     /// Whether the data plane's tables are to be held against the routers before the turn ends.
     pub(crate) unsettled: bool,
     /// Whether the supervisor was told that nobody here needs the data plane.
@@ -83,7 +82,7 @@ impl Interface {
             port: None,
             guests: BTreeMap::new(),
             by_slot: Box::new([None; abi::SLOTS]),
-            lingering: BTreeMap::new(),
+            guarded: Guarded::default(),
             unsettled: false,
             offered: false,
         }

@@ -18,6 +18,7 @@ use vrrp_common::{
 
 use super::{
     Command, Link, Request, RouterKey, Ticket, Trackings,
+    guarded::Guarded,
     note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
@@ -258,7 +259,7 @@ impl Loop {
         interface.offered = false;
         interface.unsettled = true;
         self.ticket = self.ticket.next();
-        interface.lingering = inherited.into_iter().map(|address| (address, self.ticket)).collect();
+        interface.guarded = Guarded::inherited(inherited, self.ticket);
         self.install_at(position);
         self.revisit_interface(position);
     }

@@ -58,12 +58,8 @@ impl Loop {
     /// The supervisor has looked: of all that lingered up to `ticket` the kernel has nothing but `left`.
     pub(super) fn settled(&mut self, ticket: Ticket, left: &BTreeSet<(String, IpAddr)>) {
         for interface in &mut self.interfaces {
-            let before = interface.lingering.len();
-            let name = interface.name.clone();
-            interface
-                .lingering
-                .retain(|address, since| *since > ticket || left.contains(&(name.clone(), *address)));
-            interface.unsettled |= interface.lingering.len() != before;
+            let is_left = |address: &IpAddr| left.contains(&(interface.name.clone(), *address));
+            interface.unsettled |= interface.guarded.confirm(ticket, is_left);
         }
     }
 
@@ -112,33 +108,26 @@ impl Wanted {
 impl Interface {
     /// Makes the tables hold what is wanted, and what lingers. Whether anything has come to linger with this ticket.
     fn settle(&mut self, wanted: &Wanted, ticket: Ticket) -> io::Result<bool> {
-        let Self { name, port: Some(port), lingering, .. } = self else { return Ok(false) };
-        let mut addresses = wanted.addresses.clone();
-        lingering.retain(|address, _| !addresses.contains_key(address));
-        let gone: Vec<_> = port.tables.vips().map(|(address, _)| address).collect();
-        let gone = gone
-            .into_iter()
-            .filter(|address| !addresses.contains_key(address) && !lingering.contains_key(address));
-        let gone: Vec<_> = gone.collect();
-        if !gone.is_empty() {
-            tracing::info!(interface = %name, addresses = ?gone, "not configured any more; removing them");
+        let Self { name, port: Some(port), guarded, .. } = self else { return Ok(false) };
+        let named: Vec<_> = port.tables.vips().map(|(address, _)| address).collect();
+        let (addresses, new) = guarded.assign(&wanted.addresses, named.into_iter(), ticket);
+        if !new.is_empty() {
+            tracing::info!(interface = %name, addresses = ?new, "not configured any more; removing them");
         }
-        lingering.extend(gone.iter().map(|address| (*address, ticket)));
-        addresses.extend(lingering.keys().map(|address| (*address, abi::CLOSED_SLOT)));
-
-        if addresses.values().any(|slot| *slot == abi::CLOSED_SLOT) {
+        let closed = addresses.values().any(|slot| *slot == abi::CLOSED_SLOT);
+        if closed {
             port.tables.shut(abi::CLOSED_SLOT, now());
         }
         port.tables.assign(&addresses)?;
-        port.retain(wanted, !lingering.is_empty())?;
-        Ok(!gone.is_empty())
+        port.retain(wanted, closed)?;
+        Ok(!new.is_empty())
     }
 }
 
 impl OpenPort {
     /// Forgets routers and filters that are not wanted. No address is theirs any more.
-    fn retain(&mut self, wanted: &Wanted, lingering: bool) -> io::Result<()> {
-        let keeps = |slot: u32| wanted.slots.contains(&slot) || lingering && slot == abi::CLOSED_SLOT;
+    fn retain(&mut self, wanted: &Wanted, closed: bool) -> io::Result<()> {
+        let keeps = |slot: u32| wanted.slots.contains(&slot) || closed && slot == abi::CLOSED_SLOT;
         let stale: Vec<_> = self.tables.configured_slots().filter(|slot| !keeps(*slot)).collect();
         for slot in stale {
             self.tables.remove(slot)?;
