@@ -45,7 +45,21 @@ impl Vrrpd {
         scratch: &Arc<Scratch>,
         config: &str,
     ) -> Result<Self> {
-        let file = |suffix: &str| scratch.path().join(format!("{}-vrrpd.{suffix}", namespace.name()));
+        Self::start_beside(binary, namespace, scratch, config, "vrrpd")
+    }
+
+    /// Starts one more in the same namespace, with files of its own.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn start_beside(
+        binary: &Path,
+        namespace: &Arc<Namespace>,
+        scratch: &Arc<Scratch>,
+        config: &str,
+        name: &str,
+    ) -> Result<Self> {
+        let file = |suffix: &str| scratch.path().join(format!("{}-{name}.{suffix}", namespace.name()));
         let files = Files { binary: binary.to_owned(), config: file("toml"), socket: file("sock") };
         fs::write(&files.config, config)?;
         let process = files.start(namespace, scratch)?;
@@ -87,6 +101,15 @@ impl Vrrpd {
     pub fn reload_with(&mut self, config: &str) -> Result<()> {
         fs::write(&self.files.config, config)?;
         self.process.signal(Signal::HUP)
+    }
+
+    /// Replaces its configuration and has it become the program on disk, which is the same one (SIGUSR2).
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn upgrade_with(&mut self, config: &str) -> Result<()> {
+        fs::write(&self.files.config, config)?;
+        self.process.signal(Signal::USR2)
     }
 
     /// What `vrrpd status --json` says.
