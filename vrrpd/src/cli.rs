@@ -40,10 +40,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Validate a configuration and print the effective settings with the derived timers.
+    ///
+    /// It takes what running takes, and looks at all of it: `vrrpd check` with the arguments of a service says whether
+    /// the service can start with them.
     Check {
-        /// The configuration file.
-        #[arg(long, value_name = "FILE", default_value = CONFIG)]
-        config: PathBuf,
+        /// What would be run.
+        #[command(flatten)]
+        run: Run,
     },
     /// Ask the running daemon for its routers: state, priority, timers, lease, counters, last transitions.
     Status {

@@ -17,11 +17,14 @@ use vrrpd::{
     keepalived::{self, ImportError, Report, Severity, ThisHost},
     logging,
     origin::{self, Origin},
+    signals,
     status::Status,
     supervisor::{self, Options},
 };
 
 fn main() -> ExitCode {
+    // Before anything else: one that comes now is to be waited for, not died of.
+    signals::hold();
     match dispatch(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -35,35 +38,51 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     if cli.print_version {
         return print(concat!("vrrpd ", env!("CARGO_PKG_VERSION"), "\n"));
     }
-    match &cli.command {
-        None => run(&cli.run),
-        Some(Command::Check { config }) => print(&config::describe(&load(config)?)),
-        Some(Command::Import { file, output, config_id }) => {
-            import(file, config_id.as_deref(), output.as_deref())
-        }
-        Some(Command::Status { json, socket }) => status(*json, socket),
+    let Some(command) = &cli.command else { return run(&cli.run) };
+    signals::release();
+    match command {
+        Command::Check { run } => check(run),
+        Command::Import { file, output, config_id } => import(file, config_id.as_deref(), output.as_deref()),
+        Command::Status { json, socket } => status(*json, socket),
     }
 }
 
 fn run(options: &Run) -> Result<(), Failure> {
-    let (config, report, origin) = match options.overrides() {
-        Some(overrides) => {
-            let config =
-                overrides.apply().map_err(|problems| Failure::Config(problems.render(coloured())))?;
-            print(&format!("# the built-in configuration\n{}", overrides.to_toml()))?;
-            (config, Report::default(), Origin::BuiltIn)
-        }
-        None => {
-            let origin = origin(options);
-            let loaded = origin.load().map_err(|error| Failure::Config(error.render(coloured())))?;
-            let (config, report) = loaded.context("the built-in configuration needs --iface")?;
-            (config, report, origin)
-        }
-    };
+    let Loaded { config, report, origin, built_in } = configuration(options)?;
+    if let Some(text) = built_in {
+        print(&text)?;
+    }
     let _guard = logging::start(options.log_format, &options.log_level)?;
     origin::log(&report);
-    let program = std::env::current_exe().context("cannot find the program's own file")?;
+    let program = supervisor::own_program().context("cannot find the program's own file")?;
     supervisor::run(&config, &Options { config: origin, socket: options.socket.clone(), program })
+}
+
+fn check(options: &Run) -> Result<(), Failure> {
+    let Loaded { config, report, .. } = configuration(options)?;
+    eprint!("{report}");
+    print(&config::describe(&config))
+}
+
+/// What a command line leads to.
+struct Loaded {
+    config: Config,
+    report: Report,
+    origin: Origin,
+    /// The built-in configuration as it would stand in a file, if it is that.
+    built_in: Option<String>,
+}
+
+fn configuration(options: &Run) -> Result<Loaded, Failure> {
+    if let Some(overrides) = options.overrides() {
+        let config = overrides.apply().map_err(|problems| Failure::Config(problems.render(coloured())))?;
+        let built_in = Some(format!("# the built-in configuration\n{}", overrides.to_toml()));
+        return Ok(Loaded { config, report: Report::default(), origin: Origin::BuiltIn, built_in });
+    }
+    let origin = origin(options);
+    let loaded = origin.load().map_err(|error| Failure::Config(error.render(coloured())))?;
+    let (config, report) = loaded.context("the built-in configuration needs --iface")?;
+    Ok(Loaded { config, report, origin, built_in: None })
 }
 
 fn origin(options: &Run) -> Origin {
@@ -103,10 +122,6 @@ fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result
             Err(Failure::Incomplete("not everything is carried over as it stands: see above".to_owned()))
         }
     }
-}
-
-fn load(path: &Path) -> Result<Config, Failure> {
-    config::load(path).map_err(|error| Failure::Config(error.render(coloured())))
 }
 
 fn status(json: bool, socket: &str) -> Result<(), Failure> {

@@ -10,15 +10,14 @@ mod reconcile;
 mod routing;
 mod signals;
 mod tracker;
+mod upgrade;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
     io,
     net::IpAddr,
-    os::unix::process::CommandExt,
     path::PathBuf,
-    process,
     time::Duration,
 };
 
@@ -33,12 +32,14 @@ use tokio::{
 
 use vrrp_common::types::Priority;
 
+pub use self::upgrade::own_program;
 use self::{
     notes::NONLOCAL_BIND,
     planes::detach,
     routing::Routes,
-    signals::Signals,
+    signals::{Signals, Wish},
     tracker::{SharedTracker, Tracker},
+    upgrade::{Refusal, Upgrade},
 };
 use crate::{
     belongings::Belongings,
@@ -46,7 +47,9 @@ use crate::{
     config::{Config, XdpMode},
     control,
     dataplane::DataPlane,
+    descriptors,
     failure::Failure,
+    heirloom::Heirloom,
     netlink::{Changed, Changes, Netlink},
     nonlocal_bind::{self, NonlocalBind},
     notify::Notifier,
@@ -83,6 +86,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         .build()
         .context("cannot make the event loop of the main thread")?;
     runtime.block_on(async {
+        descriptors::raise();
         let listener = take_socket(&options.socket)?;
         let signals = Signals::new().context("cannot handle signals")?;
         let (netlink, changes) = Netlink::connect().context("cannot connect to rtnetlink")?;
@@ -117,6 +121,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             deaf: BTreeSet::new(),
             inspected: integrity::period(config),
             stops: 0,
+            upgrade: Upgrade::default(),
         };
         let mut result = supervisor.refresh(true).await;
         if result.is_ok() {
@@ -210,6 +215,7 @@ struct Supervisor {
     /// How often what is attached is looked at.
     inspected: Duration,
     stops: u32,
+    upgrade: Upgrade,
 }
 
 impl Supervisor {
@@ -220,7 +226,6 @@ impl Supervisor {
         signals: Signals,
         listener: UnixListener,
     ) -> Result<(), Failure> {
-        let Signals { mut terminate, mut interrupt, mut hangup, mut replace } = signals;
         let mut next_inspection = Instant::now() + self.inspected;
         loop {
             let unattached = self.unattached();
@@ -249,9 +254,8 @@ impl Supervisor {
                     self.inspect().await?;
                     next_inspection = Instant::now() + self.inspected;
                 }
-                () = Signals::stop(&mut terminate, &mut interrupt) => self.stop().await,
-                _ = hangup.recv() => self.reload().await?,
-                _ = replace.recv() => self.replace().await,
+                wish = signals.next() => self.obey(wish.context("signals cannot be read")?).await?,
+                verdict = self.upgrade.tried() => self.replace(verdict).await,
                 client = listener.accept() => match client {
                     Ok((stream, _)) => self.serve_client(stream),
                     Err(error) => tracing::warn!(%error, "a client of the control socket is lost"),
@@ -266,9 +270,23 @@ impl Supervisor {
         }
     }
 
+    /// Once the daemon is told to stop, nothing else counts but to be told again.
+    async fn obey(&mut self, wish: Wish) -> Result<(), Failure> {
+        match wish {
+            Wish::Stop => self.stop().await,
+            Wish::Reload | Wish::Replace if self.stops > 0 => {
+                tracing::warn!(?wish, "the daemon is stopping: the signal is ignored");
+            }
+            Wish::Reload => self.reload().await?,
+            Wish::Replace => self.upgrade.begin(&self.launcher, &self.options.program),
+        }
+        Ok(())
+    }
+
     async fn stop(&mut self) {
         self.stops += 1;
         let at_once = self.stops > 1;
+        self.upgrade.abandon();
         tell_service_manager(NotifyState::Stopping);
         tracing::info!(at_once, "stopping");
         self.tracker.lock().await.stop();
@@ -390,18 +408,22 @@ impl Supervisor {
 
     /// Becomes the program that is on disk now. What is pinned answers on meanwhile, and the new one goes on with the
     /// roles whose leases are still running (I9).
-    async fn replace(&self) {
-        tracing::info!(program = %self.options.program.display(), "replacing the program");
-        let standings = self.tracker.lock().await.bequeath();
-        let _nothing_starts = self.launcher.kill_all();
-        let mut program = process::Command::new(&self.options.program);
-        program.args(std::env::args_os().skip(1)).env(STANDINGS, standings);
-        match self.nonlocal_bind.bequeath() {
-            Some(found) => program.env(nonlocal_bind::FOUND, found),
-            None => program.env_remove(nonlocal_bind::FOUND),
+    async fn replace(&mut self, verdict: Result<String, Refusal>) {
+        let program = self.options.program.display();
+        let version = match verdict {
+            Ok(version) => version,
+            Err(why) => {
+                return tracing::error!(%program, "this program goes on, the new one is not taken: {why}");
+            }
         };
-        let error = program.exec();
-        tracing::error!(%error, "the program could not be replaced");
+        tracing::info!(%program, %version, "replacing the program");
+        let mut heirlooms = vec![Heirloom::text(STANDINGS, self.tracker.lock().await.bequeath())];
+        let found = self.nonlocal_bind.bequeath();
+        heirlooms.extend(found.map(|found| Heirloom::text(nonlocal_bind::FOUND, found.to_owned())));
+        heirlooms.extend(self.notifier.bequeath());
+        let _nothing_starts = self.launcher.kill_all();
+        let error = upgrade::execute(&self.options.program, &heirlooms);
+        tracing::error!(%program, %error, "this program goes on, it could not be replaced");
     }
 
     /// This thread cannot go on, so neither can the protocol thread.

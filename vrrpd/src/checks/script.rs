@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{ScriptCheck, User},
-    program::{Ended, Job, Launcher, Running},
+    program::{Ended, Ending, Job, Launcher, Running},
 };
 
 /// Runs it at once, and then once an interval; never twice at a time.
@@ -53,7 +53,10 @@ async fn run(job: &Job, check: &ScriptCheck, launcher: &Launcher, reporter: &mut
 
 async fn wait(mut running: Running, deadline: Instant, check: &ScriptCheck, reporter: &mut Reporter) {
     if timeout_at(deadline, running.exited()).await.is_ok() {
-        reporter.report(finding(running.reap(false)));
+        let ended = running.reap(false);
+        if ended.ending != Ending::CalledOff {
+            reporter.report(finding(ended));
+        }
     } else {
         reporter.report(Finding::timed_out(check.timeout));
         running.kill().await;

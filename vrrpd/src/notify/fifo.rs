@@ -5,17 +5,12 @@
 
 use std::{
     collections::VecDeque,
-    fs, io,
-    os::unix::fs::{FileTypeExt as _, lchown},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    io,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 
-use rustix::{
-    fs::{CWD, FileType, Mode, mknodat},
-    io::Errno,
-};
 use tokio::{
     io::AsyncWriteExt as _,
     net::unix::pipe,
@@ -23,10 +18,11 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{News, Task, lock};
+use super::{News, Task, lock, pipe::Pipe};
 use crate::{
     config::{Hook, NotifyFifo, User},
-    program::{self, Job, Launcher},
+    heirloom::Heirloom,
+    program::{Job, Launcher},
 };
 
 /// How long its script, if it ends, is left alone before it is started again.
@@ -43,7 +39,23 @@ const WAITING: usize = 1_024;
 pub(super) struct Fifo {
     config: NotifyFifo,
     backlog: Arc<Backlog>,
+    /// Once it is open.
+    pipe: Arc<OnceLock<Arc<Pipe>>>,
     task: Task,
+}
+
+/// What one that is given up leaves to the next on the same path.
+#[derive(Debug, Default)]
+pub(super) struct Estate {
+    backlog: Arc<Backlog>,
+    pipe: Option<Arc<Pipe>>,
+}
+
+impl Estate {
+    /// Of the program before this one.
+    pub(super) fn inherited() -> Self {
+        Self { pipe: Pipe::inherited().map(Arc::new), ..Self::default() }
+    }
 }
 
 /// What is not in the pipe yet.
@@ -59,23 +71,28 @@ struct Waiting {
     closing: bool,
 }
 
-/// A FIFO that was made here, and goes with its writer.
-struct Made(PathBuf);
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_file(&self.0) {
-            tracing::debug!(%error, "the notify FIFO stays");
-        }
-    }
-}
-
 impl Fifo {
     /// Makes the FIFO if there is none, and starts its script. What goes wrong is logged.
-    pub(super) fn open(config: NotifyFifo, launcher: Launcher, script_user: Option<User>) -> Self {
-        let backlog = Arc::new(Backlog::default());
-        let served = serve(config.clone(), Arc::clone(&backlog), launcher, script_user);
-        Self { config, backlog, task: Task(tokio::spawn(served)) }
+    pub(super) fn open(
+        config: NotifyFifo,
+        launcher: Launcher,
+        script_user: Option<User>,
+        estate: Estate,
+    ) -> Self {
+        let (backlog, pipe) = (estate.backlog, Arc::new(OnceLock::new()));
+        let place = Place { pipe: Arc::clone(&pipe), before: estate.pipe };
+        let served = serve(config.clone(), Arc::clone(&backlog), place, launcher, script_user);
+        Self { config, backlog, pipe, task: Task(tokio::spawn(served)) }
+    }
+
+    /// Gives it up. Readers that have it open do not notice if the next one takes it on.
+    pub(super) fn give_up(self) -> Estate {
+        Estate { backlog: Arc::clone(&self.backlog), pipe: self.pipe.get().cloned() }
+    }
+
+    /// For the program that takes this one's place. What is in the pipe stays there meanwhile.
+    pub(super) fn bequeath(&self) -> Option<Heirloom> {
+        self.pipe.get()?.bequeath()
     }
 
     pub(super) const fn config(&self) -> &NotifyFifo {
@@ -135,49 +152,42 @@ impl Backlog {
     }
 }
 
-async fn serve(config: NotifyFifo, backlog: Arc<Backlog>, launcher: Launcher, script_user: Option<User>) {
+/// Where the open FIFO is put, and the one that is there already.
+struct Place {
+    pipe: Arc<OnceLock<Arc<Pipe>>>,
+    before: Option<Arc<Pipe>>,
+}
+
+async fn serve(
+    config: NotifyFifo,
+    backlog: Arc<Backlog>,
+    place: Place,
+    launcher: Launcher,
+    script_user: Option<User>,
+) {
     let path = config.path.clone();
     let job = config.script.map(|hook| job(hook, &path, script_user.clone()));
     let reader = job.as_ref().and_then(|job| job.user.clone()).or(script_user);
-    let opened = tokio::task::spawn_blocking(move || make(&path, reader.as_ref()).map(|made| (made, path)));
-    let (made, pipe) = match opened.await.map_err(io::Error::other).and_then(|made| open(made?)) {
+    let opened = tokio::task::spawn_blocking(move || Pipe::open(&path, reader.as_ref(), place.before));
+    let sender = opened.await.map_err(io::Error::other).flatten().and_then(|pipe| {
+        let sender = pipe::Sender::from_file(pipe.file()?)?;
+        Ok((pipe, sender))
+    });
+    let (pipe, sender) = match sender {
         Ok(opened) => opened,
         Err(error) => {
             tracing::error!(path = %config.path.display(), %error, "the notify FIFO cannot be written to");
             return;
         }
     };
+    let _once = place.pipe.set(Arc::clone(&pipe));
     let script = job.map(|job| Task(tokio::spawn(keep_running(job, launcher, Arc::clone(&backlog)))));
-    write(&backlog, pipe).await;
-    // The last writer is gone. The end of file ends a script that reads.
+    write(&backlog, sender).await;
+    // The last writer goes. The end of file ends a script that reads.
+    pipe.close();
     if let Some(mut script) = script {
         let _killed = timeout(LAST_LINES, &mut script.0).await;
     }
-    drop(made);
-}
-
-/// Makes it, readable for the script's user. Whether it was not there before. Blocks.
-fn make(path: &Path, reader: Option<&User>) -> io::Result<bool> {
-    match mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0) {
-        Ok(()) => {}
-        Err(Errno::EXIST) if fs::symlink_metadata(path)?.file_type().is_fifo() => return Ok(false),
-        Err(Errno::EXIST) => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no FIFO"));
-        }
-        Err(error) => return Err(error.into()),
-    }
-    if reader.is_some() {
-        let (uid, gid) = program::ids(reader).map_err(io::Error::other)?;
-        lchown(path, Some(uid), Some(gid))?;
-    }
-    Ok(true)
-}
-
-/// Open for reading too, so that it can be opened, and holds what is written, without a reader.
-fn open((made, path): (bool, PathBuf)) -> io::Result<(Option<Made>, pipe::Sender)> {
-    let sender = pipe::OpenOptions::new().read_write(true).open_sender(&path);
-    let made = made.then_some(Made(path));
-    sender.map(|sender| (made, sender))
 }
 
 /// Returns when there will be nothing more to write.

@@ -5,6 +5,7 @@
 
 mod fifo;
 mod mail;
+mod pipe;
 mod script;
 
 use std::{
@@ -19,9 +20,14 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::{fifo::Fifo, mail::Mailer, script::Queue};
+use self::{
+    fifo::{Estate, Fifo},
+    mail::Mailer,
+    script::Queue,
+};
 use crate::{
-    config::{self, Config, User},
+    config::{self, Config, NotifyFifo, User},
+    heirloom::Heirloom,
     program::Launcher,
     status::HookStatus,
 };
@@ -119,6 +125,8 @@ pub(crate) struct Notifier {
     /// One for each subject that has a script.
     queues: BTreeMap<Subject, Queue>,
     fifo: Option<Fifo>,
+    /// Of the program before, until the first configuration says what becomes of it.
+    estate: Estate,
     mailer: Option<Mailer>,
     results: Results,
 }
@@ -133,6 +141,7 @@ impl Notifier {
             former: BTreeMap::new(),
             queues: BTreeMap::new(),
             fifo: None,
+            estate: Estate::inherited(),
             mailer: None,
             results: Results::default(),
         }
@@ -152,15 +161,32 @@ impl Notifier {
         let known = |subject: &Subject| hooks.contains_key(subject) || former.contains_key(subject);
         queues.retain(|subject, queue| known(subject) || queue.is_live());
         lock(&self.results).retain(|(subject, _), _| known(subject));
-        if self.fifo.as_ref().map(Fifo::config) != config.notify_fifo.as_ref() {
-            self.fifo = config
-                .notify_fifo
-                .as_ref()
-                .map(|fifo| Fifo::open(fifo.clone(), self.launcher.clone(), self.script_user.clone()));
-        }
+        self.configure_fifo(config.notify_fifo.as_ref());
         if self.mailer.as_ref().map(Mailer::config) != config.mail.as_ref() {
             self.mailer = config.mail.as_ref().map(|mail| Mailer::new(mail.clone()));
         }
+    }
+
+    /// One that stays where it is stays open: its readers go on.
+    fn configure_fifo(&mut self, config: Option<&NotifyFifo>) {
+        let inherited = std::mem::take(&mut self.estate);
+        if self.fifo.as_ref().map(Fifo::config) == config {
+            return;
+        }
+        let before = self.fifo.take();
+        let stays = |fifo: &Fifo| config.is_some_and(|config| config.path == fifo.config().path);
+        let estate = match before {
+            Some(before) if stays(&before) => before.give_up(),
+            Some(_) => Estate::default(),
+            None => inherited,
+        };
+        let (launcher, user) = (&self.launcher, &self.script_user);
+        self.fifo = config.map(|config| Fifo::open(config.clone(), launcher.clone(), user.clone(), estate));
+    }
+
+    /// What the program that takes this one's place goes on with.
+    pub(crate) fn bequeath(&self) -> Option<Heirloom> {
+        self.fifo.as_ref()?.bequeath()
     }
 
     /// Tells of a change of state. Returns at once.

@@ -158,7 +158,7 @@ async fn a_script_that_is_missing_is_told_in_the_status() {
 }
 
 fn fifo(path: &Path, script: Option<Hook>) -> Fifo {
-    Fifo::open(NotifyFifo { path: path.to_owned(), script }, Launcher::new(), None)
+    Fifo::open(NotifyFifo { path: path.to_owned(), script }, Launcher::new(), None, Estate::default())
 }
 
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
@@ -228,4 +228,66 @@ async fn the_fifo_s_script_gets_its_path_and_every_line_also_the_last() {
     fifo.write(&news("VI_1", State::Stop));
     fifo.finish(Instant::now() + LAST_WORDS).await;
     assert_eq!(scene.lines(), ["INSTANCE \"VI_1\" BACKUP 100", "INSTANCE \"VI_1\" STOP 100"]);
+}
+
+/// A reader that is there from the beginning and takes what comes.
+fn reader(path: &Path) -> fs::File {
+    fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap()
+}
+
+async fn until_read(reader: &mut fs::File, expected: &str) {
+    let mut text = String::new();
+    until(&format!("{expected:?} is read"), || {
+        let _more = reader.read_to_string(&mut text);
+        text == expected
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_fifo_that_is_there_is_written_to_and_stays() {
+    let scene = Scene::new(LOGGING);
+    let path = scene.path("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o640.into(), 0).unwrap();
+    let mut reader = reader(&path);
+    let fifo = fifo(&path, None);
+    fifo.write(&news("VI_1", State::Master));
+    until_read(&mut reader, "INSTANCE \"VI_1\" MASTER 100\n").await;
+    fifo.finish(Instant::now() + LAST_WORDS).await;
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640, "the operator's");
+}
+
+#[tokio::test]
+async fn a_link_to_a_fifo_and_a_file_are_not_written_to() {
+    let scene = Scene::new(LOGGING);
+    let (real, link, file) = (scene.path("real"), scene.path("link"), scene.path("file"));
+    rustix::fs::mknodat(rustix::fs::CWD, &real, rustix::fs::FileType::Fifo, 0o640.into(), 0).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    fs::write(&file, "").unwrap();
+    for path in [link, file] {
+        let error = pipe::Pipe::open(&path, None, None).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists, "{}", path.display());
+        assert!(path.exists());
+    }
+}
+
+#[tokio::test]
+async fn readers_go_on_over_a_reload_that_changes_the_script_and_another_path_takes_the_old_fifo_away() {
+    let scene = Scene::new("exec sleep 60");
+    let (path, other) = (scene.path("fifo"), scene.path("other"));
+    let mut notifier = Notifier::new(Launcher::new());
+    let config = |path: &Path, script| NotifyFifo { path: path.to_owned(), script };
+    notifier.configure_fifo(Some(&config(&path, None)));
+    until("the FIFO is made", || path.exists()).await;
+    let mut reader = reader(&path);
+    notifier.tell(&news("VI_1", State::Backup));
+    until_read(&mut reader, "INSTANCE \"VI_1\" BACKUP 100\n").await;
+    notifier.configure_fifo(Some(&config(&path, scene.hook("reader", PATIENT))));
+    notifier.tell(&news("VI_1", State::Master));
+    until_read(&mut reader, "INSTANCE \"VI_1\" MASTER 100\n").await;
+    assert!(path.exists());
+    notifier.configure_fifo(Some(&config(&other, None)));
+    until("the other is made, and this one gone", || other.exists() && !path.exists()).await;
+    notifier.configure_fifo(None);
+    until("none is left", || !other.exists()).await;
 }

@@ -8,13 +8,12 @@ use std::{
 };
 
 use super::account::Account;
+use crate::heirloom;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the service manager says to the daemon alone. A program that answered would speak for it.
-const OURS: [&str; 10] = [
-    crate::checks::STANDINGS,
-    crate::nonlocal_bind::FOUND,
+const OURS: [&str; 8] = [
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -34,7 +33,8 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) fn new() -> Self {
         let mut variables: BTreeMap<_, _> = env::vars_os().collect();
-        variables.retain(|name, _| !OURS.iter().any(|ours| OsStr::new(ours) == name));
+        let ours = || OURS.iter().chain(&heirloom::NAMES);
+        variables.retain(|name, _| !ours().any(|ours| OsStr::new(ours) == name));
         variables.entry("PATH".into()).or_insert_with(|| PATH.into());
         Self { variables }
     }

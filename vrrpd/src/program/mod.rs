@@ -18,7 +18,7 @@ mod spawn;
 use std::{
     collections::BTreeSet,
     os::fd::OwnedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -34,6 +34,7 @@ use crate::config::{Program, User};
 use account::Account;
 use environment::Environment;
 use output::Pipe;
+use spawn::Execution;
 
 /// Programs that are started at the same time. One that hangs in it, on a dead network file system, holds up no more.
 const STARTING: usize = 16;
@@ -93,6 +94,8 @@ struct Shared {
     running: Mutex<BTreeSet<libc::pid_t>>,
     /// Killed while nobody waited for them.
     abandoned: Mutex<Vec<libc::pid_t>>,
+    /// Killed and reaped, and somebody waits for them.
+    called_off: Mutex<BTreeSet<libc::pid_t>>,
 }
 
 impl Launcher {
@@ -104,31 +107,44 @@ impl Launcher {
             leftovers: Arc::new(Semaphore::new(LEFTOVERS)),
             running: Mutex::default(),
             abandoned: Mutex::default(),
+            called_off: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Starts a program. It is killed, as a group, when the [`Running`] or this future is dropped.
     pub(crate) async fn start(&self, job: &Job) -> Result<Running, ProgramError> {
+        self.begin(job, Kind::Configured).await
+    }
+
+    async fn begin(&self, job: &Job, kind: Kind) -> Result<Running, ProgramError> {
         self.shared.sweep();
         let permit = self.shared.starting.clone().acquire_owned().await;
         let (job, shared) = (job.clone(), self.shared.clone());
         let started = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            Guarded::start(&job, shared)
+            Guarded::start(&job, kind, shared)
         });
         let (guarded, pidfd, pipe) = started.await.map_err(|_panic| ProgramError::Panicked)??;
         Running::new(guarded, pidfd, pipe)
     }
 
     /// Runs a program to its end, or kills it at `timeout`.
-    #[allow(dead_code, reason = "hooks will")]
     pub(crate) async fn run(&self, job: &Job, timeout: Duration) -> Result<Ended, ProgramError> {
-        let mut running = self.start(job).await?;
-        match tokio::time::timeout(timeout, running.exited()).await {
-            Ok(()) => Ok(running.reap(false)),
-            Err(_elapsed) => Ok(running.kill().await),
-        }
+        end(self.start(job).await?, timeout).await
+    }
+
+    /// Runs the daemon's own program, as the daemon and where the daemon is. It is whose file it is: the operator has
+    /// said that it is to be run.
+    pub(crate) async fn run_own(
+        &self,
+        program: &Path,
+        arguments: Vec<String>,
+        timeout: Duration,
+    ) -> Result<Ended, ProgramError> {
+        let words = vec![program.to_string_lossy().into_owned()];
+        let job = Job { program: Program::Direct(words), arguments, user: None };
+        end(self.begin(&job, Kind::Own).await?, timeout).await
     }
 
     /// Kills everything that runs, before the daemon is replaced by another program. Nothing is started as long as the
@@ -139,7 +155,8 @@ impl Launcher {
         loop {
             let mut running = lock(&self.shared.running);
             running.iter().for_each(|pid| spawn::kill_group(*pid, libc::SIGKILL));
-            running.retain(|pid| spawn::reap(*pid).is_none());
+            let ended = running.extract_if(.., |pid| spawn::reap(*pid).is_some());
+            lock(&self.shared.called_off).extend(ended);
             if (running.is_empty() && halted.0.is_some()) || Instant::now() >= deadline {
                 return halted;
             }
@@ -149,6 +166,22 @@ impl Launcher {
             halted.0 = halted.0.take().or_else(all);
             thread::sleep(Duration::from_millis(1));
         }
+    }
+}
+
+/// Whose program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A script of the configuration's.
+    Configured,
+    /// The daemon itself.
+    Own,
+}
+
+async fn end(mut running: Running, timeout: Duration) -> Result<Ended, ProgramError> {
+    match tokio::time::timeout(timeout, running.exited()).await {
+        Ok(()) => Ok(running.reap(false)),
+        Err(_elapsed) => Ok(running.kill().await),
     }
 }
 
@@ -179,15 +212,21 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn start(job: &Job, shared: Arc<Shared>) -> Result<(Self, OwnedFd, Pipe), ProgramError> {
+    fn start(job: &Job, kind: Kind, shared: Arc<Shared>) -> Result<(Self, OwnedFd, Pipe), ProgramError> {
         let (file, argv) = job.command()?;
         let account = Account::of(job.user.as_ref())?;
-        if account.is_root() {
+        if account.is_root() && kind == Kind::Configured {
             safety::check(&job.program)?;
         }
-        let variables = shared.environment.for_account(&account);
+        let environment = shared.environment.for_account(&account);
         let (pipe, writer) = output::pipe()?;
-        let (pid, pidfd) = spawn::spawn(&file, &argv, &variables, &account, &writer)?;
+        let directory = match kind {
+            Kind::Configured => c"/",
+            Kind::Own => c".",
+        };
+        let execution =
+            Execution { file: &file, argv: &argv, environment: &environment, account: &account, directory };
+        let (pid, pidfd) = spawn::spawn(execution, &writer)?;
         lock(&shared.running).insert(pid);
         Ok((Self { pid: Some(pid), shared }, pidfd, pipe))
     }
@@ -200,17 +239,22 @@ impl Guarded {
 
     /// Takes the status of a child that has ended.
     fn reap(&mut self) -> Ending {
-        let status = self.pid.take().and_then(|pid| {
-            let status = spawn::reap(pid);
-            lock(&self.shared.running).remove(&pid);
-            status
-        });
+        let Some(pid) = self.pid.take() else { return Ending::Unknown };
+        if lock(&self.shared.called_off).remove(&pid) {
+            return Ending::CalledOff;
+        }
+        let status = spawn::reap(pid);
+        lock(&self.shared.running).remove(&pid);
         status.unwrap_or(Ending::Unknown)
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
+        let called_off = self.pid.is_some_and(|pid| lock(&self.shared.called_off).remove(&pid));
+        if called_off {
+            return;
+        }
         self.signal(libc::SIGKILL);
         if let Some(pid) = self.pid.take() {
             lock(&self.shared.abandoned).push(pid);

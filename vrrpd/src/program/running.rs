@@ -20,6 +20,8 @@ pub(crate) enum Ending {
     Exited(i32),
     /// By this signal.
     Signalled(i32),
+    /// Killed by the daemon, which was about to be replaced: that says nothing about the program.
+    CalledOff,
     /// Somebody else has taken its status.
     Unknown,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Ending {
         match self {
             Self::Exited(code) => write!(f, "exit code {code}"),
             Self::Signalled(signal) => write!(f, "killed by signal {signal}"),
+            Self::CalledOff => f.write_str("called off"),
             Self::Unknown => f.write_str("end unknown"),
         }
     }

@@ -6,7 +6,7 @@
 //! starts it stands still.
 
 use std::{
-    ffi::{CString, OsString, c_char, c_int, c_void},
+    ffi::{CStr, CString, OsString, c_char, c_int, c_void},
     io,
     mem::zeroed,
     os::{
@@ -17,7 +17,10 @@ use std::{
     ptr,
 };
 
+use rustix::process::Rlimit;
+
 use super::{Ending, ProgramError, account::Account};
+use crate::descriptors;
 
 /// Bytes; the child calls the kernel and nothing else.
 const STACK: usize = 65_536;
@@ -35,6 +38,10 @@ struct Plan {
     uid: u32,
     gid: u32,
     groups: Option<Vec<u32>>,
+    /// Entered first.
+    directory: &'static CStr,
+    /// Open files: the daemon may have raised its own.
+    files: Option<libc::rlimit>,
     failure: Option<(Step, c_int)>,
 }
 
@@ -46,14 +53,23 @@ enum Step {
     Execute,
 }
 
+/// What is to be executed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Execution<'a> {
+    pub(super) file: &'a Path,
+    pub(super) argv: &'a [String],
+    pub(super) environment: &'a [OsString],
+    pub(super) account: &'a Account,
+    /// Where: `.` is the daemon's own directory.
+    pub(super) directory: &'static CStr,
+}
+
 /// Starts a process in a group of its own and returns its number and a file descriptor that is readable at its end.
 pub(super) fn spawn(
-    file: &Path,
-    argv: &[String],
-    environment: &[OsString],
-    account: &Account,
+    execution: Execution<'_>,
     output: &OwnedFd,
 ) -> Result<(libc::pid_t, OwnedFd), ProgramError> {
+    let Execution { file, argv, environment, account, directory } = execution;
     let path = zero_ended(file.as_os_str().as_bytes().to_vec())?;
     let argv =
         argv.iter().map(|word| zero_ended(word.clone().into_bytes())).collect::<Result<Vec<_>, _>>()?;
@@ -70,6 +86,8 @@ pub(super) fn spawn(
         uid: account.uid,
         gid: account.gid,
         groups: account.groups.clone(),
+        directory,
+        files: descriptors::found().map(|found| limit(&found)),
         failure: None,
     };
     let child = clone_into(&mut plan).map_err(failed)?;
@@ -81,6 +99,11 @@ pub(super) fn spawn(
 fn zero_ended(bytes: Vec<u8>) -> Result<CString, ProgramError> {
     CString::new(bytes)
         .map_err(|error| ProgramError::ZeroByte(String::from_utf8_lossy(&error.into_vec()).into_owned()))
+}
+
+fn limit(found: &Rlimit) -> libc::rlimit {
+    let number = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
+    libc::rlimit { rlim_cur: number(found.current), rlim_max: number(found.maximum) }
 }
 
 fn pointers(words: &[CString]) -> Vec<*const c_char> {
@@ -137,6 +160,7 @@ extern "C" fn child(plan: *mut c_void) -> c_int {
 fn enter(plan: &Plan) -> Result<(), Step> {
     reset_signals();
     reset_scheduling();
+    reset_files(plan);
     spare_nobody();
     connect(plan).map_err(|()| Step::Prepare)?;
     take_on(plan).map_err(|()| Step::Privileges)?;
@@ -172,6 +196,13 @@ fn reset_scheduling() {
     }
 }
 
+fn reset_files(plan: &Plan) {
+    if let Some(files) = &plan.files {
+        // SAFETY: the pointer is to a limit. Lowering is always permitted.
+        let _lowered = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, files) };
+    }
+}
+
 /// The daemon may be protected from the kernel's killer of processes; its scripts are not.
 fn spare_nobody() {
     // SAFETY: the path ends with zero, and the length is that of the text.
@@ -191,7 +222,7 @@ fn connect(plan: &Plan) -> Result<(), ()> {
     let done = unsafe {
         libc::umask(0o022);
         libc::setpgid(0, 0) == 0
-            && libc::chdir(c"/".as_ptr()) == 0
+            && libc::chdir(plan.directory.as_ptr()) == 0
             && libc::dup2(plan.input, 0) == 0
             && libc::dup2(plan.output, 1) == 1
             && libc::dup2(plan.output, 2) == 2

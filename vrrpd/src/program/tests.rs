@@ -227,3 +227,33 @@ fn what_cannot_run_says_why() {
     assert_eq!(unknown("nobody", Some("no-such-group")), "there is no group \"no-such-group\"");
     assert!(unknown("54321", None).contains("name its group too"));
 }
+
+/// The daemon was to be replaced, and could not be.
+#[test]
+fn what_was_killed_for_the_next_program_is_no_result_when_that_does_not_come() {
+    on_main(async {
+        let launcher = Launcher::new();
+        let mut running = launcher.start(&direct(&["/bin/sleep", "1000"])).await.unwrap();
+        drop(launcher.kill_all());
+        running.exited().await;
+        assert_eq!(running.reap(false).ending, Ending::CalledOff);
+        assert!(lock(&launcher.shared.called_off).is_empty());
+        assert!(launcher.run(&shell("true"), LONG).await.unwrap().succeeded());
+    });
+}
+
+#[test]
+fn the_daemon_s_own_program_runs_where_the_daemon_is_and_others_begin_with_the_daemon_s_first_limits() {
+    let here = std::env::current_dir().unwrap().display().to_string();
+    let arguments = vec!["-c".into(), "pwd".into()];
+    let ended = on_main(Launcher::new().run_own(Path::new("/bin/sh"), arguments, LONG)).unwrap();
+    assert_eq!(ended.output.lines(), [here]);
+    let before = output_of(&shell("ulimit -Sn"));
+    crate::descriptors::raise();
+    let raised = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    assert_eq!(output_of(&shell("ulimit -Sn")), before);
+    assert!(raised.current >= before.parse().ok(), "{raised:?}");
+    let lowered = crate::descriptors::lower();
+    assert_eq!(rustix::process::getrlimit(rustix::process::Resource::Nofile).current, before.parse().ok());
+    drop(lowered);
+}
