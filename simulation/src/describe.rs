@@ -85,6 +85,10 @@ impl fmt::Display for Kind {
             Self::Pause => f.write_str("is paused"),
             Self::Stop => f.write_str("is stopped"),
             Self::Fault => f.write_str("has its interface down"),
+            Self::Restart { change, silent } => {
+                let silent = if *silent { ", as from a version that keeps no interval" } else { "" };
+                write!(f, "is killed and started again with {change}{silent}")
+            }
             Self::OneWay { to } => write!(f, "is not heard by host {to}"),
             Self::Configure(change) => write!(f, "is configured with {change}"),
         }

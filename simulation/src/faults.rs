@@ -29,6 +29,12 @@ pub(crate) enum Kind {
     Pause,
     /// SIGTERM. Ends with a new daemon.
     Stop,
+    /// The daemon dies, its data plane goes on. Ends with a new daemon with other settings, which stay.
+    Restart {
+        change: Change,
+        /// The daemon that dies did not say which interval its lease goes by.
+        silent: bool,
+    },
     /// The interface goes down and comes back.
     Fault,
     /// `to` does not hear the host.
@@ -58,13 +64,14 @@ impl Change {
 pub(crate) fn draw(random: &mut Random, all: &[Settings], calm: bool, from: Moment, to: Moment) -> Trouble {
     let host = random.index(all.len());
     let settings = all[host];
-    let kind = match random.within(0, if calm { 8 } else { 10 }) {
+    let kind = match random.within(0, if calm { 10 } else { 12 }) {
         0 => Kind::Kill,
         1 => Kind::PowerOff,
         2 | 3 => Kind::Pause,
         4 | 5 => Kind::Stop,
         6 => Kind::Fault,
         7 | 8 => Kind::Configure(change(random, settings)),
+        9 | 10 => Kind::Restart { change: change(random, settings), silent: random.per_mille(200) },
         _ => Kind::OneWay { to: (host + 1 + random.index(all.len() - 1)) % all.len() },
     };
     let begins = random.within(from, to);

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 use vrrp_common::{
     election::{Door, Effects, Expect, Input, Settings, StateName, Transition},
+    lease::Lease,
     receive::{Advert, Discard, Local, Received, receive},
     time::Time,
     types::{Family, Mac, Priority, Vrid},
@@ -31,7 +32,7 @@ const EPOCH: u64 = 1_000_000_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Kernel {
     master: bool,
-    lease_until: Time,
+    lease: Lease,
     expected: Option<(IpAddr, Vec<u8>)>,
     last_heard: Time,
     last_stamp: Time,
@@ -67,7 +68,7 @@ impl Kernel {
     }
 
     fn open(&self, now: Time) -> bool {
-        self.master && (now < self.lease_until || self.lease_ignored)
+        self.master && (now < self.lease.until || self.lease_ignored)
     }
 }
 
@@ -77,7 +78,7 @@ pub(crate) struct Daemon {
     pub(crate) subject: Subject,
     pub(crate) commands: VecDeque<Input>,
     /// Sent, but the map is not yet written.
-    opening: Option<Time>,
+    opening: Option<Lease>,
     /// What is to be sent at the end of the turn: the last word counts.
     outbox: Option<Priority>,
 }
@@ -142,7 +143,7 @@ impl Host {
     }
 
     pub(crate) const fn lease_until(&self) -> Time {
-        self.kernel.lease_until
+        self.kernel.lease.until
     }
 
     pub(crate) fn state(&self) -> Option<StateName> {
@@ -164,9 +165,10 @@ impl Host {
 
     /// A new process, which adopts a running lease.
     pub(crate) fn start(&mut self, now: Moment, mutation: Option<Mutation>) {
-        let (lease_until, open) = (self.kernel.lease_until, self.open(now));
+        let (lease, now) = (self.kernel.lease, self.clock(now));
         self.kernel.lease_ignored = mutation == Some(Mutation::LeaseIgnoredByDataPlane);
-        let first = if open { Input::Adopt { lease_until } } else { Input::Start };
+        let running = self.kernel.master && lease.is_running(now);
+        let first = if running { Input::Adopt(lease) } else { Input::Start };
         let subject = Subject::new(self.settings, mutation);
         self.daemon = Some(Daemon { subject, commands: [first].into(), opening: None, outbox: None });
         self.epoch += 1;
@@ -177,6 +179,11 @@ impl Host {
         self.paused = false;
         self.wake_at = Moment::MAX;
         self.epoch += 1;
+    }
+
+    /// The daemon was one that wrote no interval beside its lease.
+    pub(crate) fn forget_interval(&mut self) {
+        self.kernel.lease.told = None;
     }
 
     pub(crate) fn power_off(&mut self) {
@@ -199,9 +206,9 @@ impl Host {
 
     /// The store that follows a send.
     pub(crate) fn write_door(&mut self) {
-        if let Some(lease_until) = self.daemon.as_mut().and_then(|daemon| daemon.opening.take()) {
+        if let Some(lease) = self.daemon.as_mut().and_then(|daemon| daemon.opening.take()) {
             self.kernel.master = true;
-            self.kernel.lease_until = lease_until;
+            self.kernel.lease = lease;
         }
     }
 
@@ -216,7 +223,7 @@ impl Host {
             self.timeout(now, &mut turn);
         }
         // A new process starts its routers before it reads what the earlier one has left.
-        let starts = |input: &Input| matches!(input, Input::Start | Input::Adopt { .. });
+        let starts = |input: &Input| matches!(input, Input::Start | Input::Adopt(_));
         while let Some(input) = self.command_if(starts) {
             self.feed(now, input, None, &mut turn);
         }
@@ -257,12 +264,12 @@ impl Host {
                 daemon.outbox = daemon.outbox.filter(|priority| *priority == Priority::RELEASE);
             }
             // The store after a send comes a moment later.
-            Some(Door::Open { lease_until }) if matches!(input, Input::Sent { .. }) => {
-                daemon.opening = Some(lease_until);
+            Some(Door::Open(lease)) if matches!(input, Input::Sent { .. }) => {
+                daemon.opening = Some(lease);
             }
-            Some(Door::Open { lease_until }) => {
+            Some(Door::Open(lease)) => {
                 self.kernel.master = true;
-                self.kernel.lease_until = lease_until;
+                self.kernel.lease = lease;
             }
             None => {}
         }

@@ -268,6 +268,13 @@ impl World<'_> {
         match kind {
             Kind::Kill => self.hosts[host].kill(),
             Kind::PowerOff => self.hosts[host].power_off(),
+            Kind::Restart { change, silent } => {
+                self.hosts[host].kill();
+                self.hosts[host].settings = change.apply(settings);
+                if silent {
+                    self.hosts[host].forget_interval();
+                }
+            }
             Kind::Pause if self.hosts[host].daemon.is_some() => self.hosts[host].pause(true),
             Kind::Pause => {}
             Kind::Stop => self.command(host, Input::Stop),
@@ -287,7 +294,7 @@ impl World<'_> {
                 self.hosts[host].kill();
                 self.start(host)?;
             }
-            Kind::Kill | Kind::PowerOff | Kind::Stop => self.start(host)?,
+            Kind::Kill | Kind::PowerOff | Kind::Stop | Kind::Restart { .. } => self.start(host)?,
             Kind::Pause => {
                 self.hosts[host].pause(false);
                 self.wake_within(host, self.now);

@@ -17,6 +17,7 @@
 use core::{fmt, net::IpAddr, time::Duration};
 
 use crate::{
+    lease::Lease,
     receive::Advert,
     time::Time,
     types::{AdvertInterval, Priority, Version},
@@ -171,10 +172,7 @@ pub enum Input {
     /// The interface is ready, and even an owner is to listen for Master_Down_Interval first.
     Listen,
     /// The interface is ready, and an earlier daemon's lease is still running: go on as the master that it was.
-    Adopt {
-        /// When that lease ends.
-        lease_until: Time,
-    },
+    Adopt(Lease),
     /// An advert passed the receive ladder.
     Advert {
         /// The advert.
@@ -227,11 +225,8 @@ pub struct Effects {
 /// Whether the data plane answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// Answer until then.
-    Open {
-        /// The end of the lease.
-        lease_until: Time,
-    },
+    /// Answer for that long.
+    Open(Lease),
     /// Be silent.
     Close,
 }
@@ -347,7 +342,7 @@ impl fmt::Display for Cause {
 pub struct Election {
     settings: Settings,
     state: State,
-    lease_until: Time,
+    lease: Lease,
     /// Since when this router takes part. What came before was meant for an earlier daemon.
     since: Time,
 }
@@ -356,7 +351,7 @@ impl Election {
     /// A router that waits for [`Input::Start`].
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Initialize(None), lease_until: Time::BOOT, since: Time::BOOT }
+        Self { settings, state: State::Initialize(None), lease: Lease::NONE, since: Time::BOOT }
     }
 
     /// What it goes by.
@@ -387,7 +382,7 @@ impl Election {
     /// Until when the door may be open. In the past when it is closed.
     #[must_use]
     pub const fn lease_until(&self) -> Time {
-        self.lease_until
+        self.lease.until
     }
 
     /// When [`Input::Timeout`] is wanted next; [`Time::NEVER`] if not at all.
@@ -407,10 +402,10 @@ impl Election {
 
     /// Takes in what happened and says what is to be done. `now` never goes back.
     pub fn handle(&mut self, now: Time, input: Input) -> Effects {
-        match input {
+        let effects = match input {
             Input::Start => self.start(now),
             Input::Listen => self.start_listening(now),
-            Input::Adopt { lease_until } => self.adopt(now, lease_until),
+            Input::Adopt(lease) => self.adopt(now, lease),
             Input::Advert { advert, at } => self.advert(now, advert, at.min(now)),
             Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),
             Input::Sent { at } => self.sent(at.min(now)),
@@ -421,6 +416,19 @@ impl Election {
             Input::Promote => self.promote(now),
             Input::Yield => self.yield_role(now),
             Input::Configure(settings) => self.configure(now, settings),
-        }
+        };
+        debug_assert!(self.looks_back(now), "{:?} at {now}", self.state);
+        self.since = self.since.min(now);
+        effects
+    }
+
+    /// Whether what it takes for past is: an advert from before [`since`](Self::since) is not judged, and a silence is
+    /// counted from when something was heard.
+    fn looks_back(&self, now: Time) -> bool {
+        let heard_at = match self.state {
+            State::Backup(backup) => backup.heard_at,
+            State::Initialize(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => Time::BOOT,
+        };
+        self.since <= now && heard_at <= now
     }
 }

@@ -109,6 +109,14 @@ impl Checker for Takeover {
             Seen::Heard { to, advert, .. } => self.hear(view, to, advert),
             Seen::Changed { by, transition, was_open, .. } => match transition.to {
                 StateName::Master => self.judge(view, by, transition.cause, was_open)?,
+                StateName::Backup if let Cause::Outranked(advert) = transition.cause => {
+                    // Who adopts a lease reads what came before it started, too.
+                    let heard = &mut self.heard[by];
+                    if heard.advert.is_none() {
+                        let interval = heard.interval.map_or(advert.interval, |own| own.min(advert.interval));
+                        *heard = Heard { interval: Some(interval), advert: Some(advert), ..*heard };
+                    }
+                }
                 StateName::Backup if !matches!(transition.cause, Cause::Outranked(_)) => {
                     // What it reads late it learns from all the same.
                     let Heard { released_at, interval, .. } = self.heard[by];
@@ -174,7 +182,7 @@ impl Checker for Silence {
     }
 }
 
-/// I9: a change does not move the role, and is on the wire at once; nothing else is.
+/// I9: neither a change nor a new daemon moves the role, and a change is on the wire at once; nothing else is.
 #[derive(Default)]
 pub(super) struct Change {
     advertised: bool,
@@ -190,6 +198,10 @@ impl Checker for Change {
             Seen::Changed { by, transition, input: Input::Configure(_), .. } => {
                 let cause = transition.cause;
                 ensure(cause == Cause::Silent, || format!("a change moves the role of {by}: {cause}"))
+            }
+            Seen::Changed { by, transition, input: Input::Adopt(_), was_open: true } => {
+                let to = transition.to;
+                ensure(to == StateName::Master, || format!("{by} starts within its lease, and as {to}"))
             }
             Seen::Advertised { by, advert, .. } => {
                 self.advertised = true;

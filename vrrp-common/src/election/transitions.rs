@@ -5,6 +5,7 @@ use super::{
     Preemption, READVERTS_PER_INTERVAL, Settings, State, Transition,
 };
 use crate::{
+    lease::Lease,
     receive::Advert,
     time::Time,
     types::{Priority, Version},
@@ -29,18 +30,17 @@ impl Election {
         self.listen(now, Cause::Started)
     }
 
-    /// A lease that is over is worth nothing: start like anybody else.
-    pub(super) fn adopt(&mut self, now: Time, lease_until: Time) -> Effects {
-        if !matches!(self.state, State::Initialize(_)) || lease_until <= now {
+    /// A lease that is over, or that nobody can have granted, is worth nothing: start like anybody else.
+    pub(super) fn adopt(&mut self, now: Time, lease: Lease) -> Effects {
+        if !matches!(self.state, State::Initialize(_)) || !lease.is_running(now) {
             return self.start(now);
         }
         let effects = self.become_master(now, Cause::Adopted);
-        self.lease_until = lease_until;
-        // The earlier daemon's last advert counts, so that I6 holds across the change.
-        let interval = self.settings.interval;
-        self.since = lease_until - interval.lease();
-        let silent_at = self.since + interval.span() * 3;
-        self.state = State::Master(Master { advert_at: now + interval.span(), silent_at, readverts: 0 });
+        self.lease = lease;
+        // The earlier daemon's last advert counts, with the interval that it told, so that I6 holds across the change.
+        self.since = lease.granted_at();
+        let advert_at = now + self.settings.interval.span();
+        self.state = State::Master(Master { advert_at, silent_at: lease.silent_at(), readverts: 0 });
         effects
     }
 
@@ -132,8 +132,8 @@ impl Election {
 
     fn leave_by(&mut self, until: Time, successor: Advert) -> Effects {
         self.state = State::Leaving { until, successor: Some(successor) };
-        self.lease_until = self.lease_until.min(until);
-        Effects { door: Some(Door::Open { lease_until: self.lease_until }), ..Effects::default() }
+        self.lease = self.lease.cut_short(until);
+        Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
     }
 
     pub(super) fn timeout(&mut self, now: Time, last_heard: Time) -> Effects {
@@ -218,17 +218,17 @@ impl Election {
 
     /// The only place where a lease is taken or renewed (I2).
     pub(super) fn sent(&mut self, at: Time) -> Effects {
-        let lease_until = match &mut self.state {
+        self.lease = match &mut self.state {
             State::Master(master) => {
-                master.silent_at = at + self.settings.interval.span() * 3;
-                at + self.settings.interval.lease()
+                let lease = Lease::granted(at, self.settings.interval);
+                master.silent_at = lease.silent_at();
+                lease
             }
             // Who hears the farewell waits for its skew, which is less than an interval.
-            State::Leaving { until, .. } => self.lease_until.min(*until),
+            State::Leaving { until, .. } => self.lease.cut_short(*until),
             State::Initialize(_) | State::Backup(_) | State::Stopped => return Effects::default(),
         };
-        self.lease_until = lease_until;
-        Effects { door: Some(Door::Open { lease_until }), ..Effects::default() }
+        Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
     }
 
     /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway.
@@ -366,7 +366,7 @@ impl Election {
     fn leave(&mut self, to: State, cause: Cause) -> Effects {
         let from = self.name();
         self.state = to;
-        self.lease_until = Time::BOOT;
+        self.lease = Lease::NONE;
         let transition = Transition { from, to: self.name(), cause };
         Effects { door: Some(Door::Close), transition: Some(transition), ..Effects::default() }
     }

@@ -58,7 +58,7 @@ impl Loop {
                 station.filter(|station| position == router.interface || !station.houses(router.slot));
             let Some(port) = station.and_then(|station| station.port.as_mut()) else { continue };
             match door {
-                Some(Door::Open { lease_until }) => port.tables.open(router.slot, lease_until, at),
+                Some(Door::Open(lease)) => port.tables.open(router.slot, lease, at),
                 Some(Door::Close) => port.tables.close(router.slot, at),
                 None => {}
             }

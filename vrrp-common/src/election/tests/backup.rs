@@ -20,10 +20,7 @@ fn a_backup_takes_over_after_master_down_interval_and_not_a_nanosecond_before() 
     assert_eq!((effects.send, effects.door), (Some(Priority::DEFAULT), None), "the advert goes first");
     assert_eq!(effects.expect, Some(Expect::Nothing));
     assert!(election.lease_until() <= down_at, "startup while backup promotes");
-    assert_eq!(
-        election.left(down_at).door,
-        Some(Door::Open { lease_until: down_at + SETTINGS.interval.lease() })
-    );
+    assert_eq!(election.left(down_at).door, Some(Door::Open(Lease::granted(down_at, SETTINGS.interval))));
 }
 
 #[test]
