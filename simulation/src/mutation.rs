@@ -66,6 +66,10 @@ mutations! {
     LeavesTooLate,
     /// I7: a farewell is not heard.
     ReleaseIgnored,
+    /// I7: a master that has changed its source address says farewell before its peers know the new one.
+    FarewellFromNowhere,
+    /// Whoever says farewell is taken for the master.
+    EveryFarewellBelieved,
     /// I9: a change of settings restarts the router.
     ChangeMovesTheRole,
     /// I9: a daemon that starts takes a lapsed lease for a running one.
@@ -181,25 +185,38 @@ impl Subject {
         let Some(mutation) = self.mutation else { return (now, input) };
         let input = match (mutation, state, input) {
             (Mutation::StampIgnored, _, Input::Timeout { .. }) => Input::Timeout { last_heard: Time::BOOT },
-            (Mutation::IntervalNotLearned, _, Input::Advert { mut advert, at }) => {
-                advert.interval = own.interval;
-                Input::Advert { advert, at }
+            (Mutation::StampIgnored, _, Input::Advert { advert, at, .. }) => {
+                Input::Advert { advert, at, last_heard: Time::BOOT }
             }
-            (Mutation::TieBySmallerAddress, State::Master(_), Input::Advert { mut advert, at })
-                if advert.priority == own.priority =>
-            {
+            (
+                Mutation::EveryFarewellBelieved,
+                State::Backup(backup),
+                Input::Advert { mut advert, at, last_heard },
+            ) if is_release(input) => {
+                advert.source = backup.master.map_or(advert.source, |master| master.source);
+                Input::Advert { advert, at, last_heard }
+            }
+            (Mutation::IntervalNotLearned, _, Input::Advert { mut advert, at, last_heard }) => {
+                advert.interval = own.interval;
+                Input::Advert { advert, at, last_heard }
+            }
+            (
+                Mutation::TieBySmallerAddress,
+                State::Master(_),
+                Input::Advert { mut advert, at, last_heard },
+            ) if advert.priority == own.priority => {
                 let wins = advert.source < own.address;
                 advert.source = IpAddr::V4(if wins { Ipv4Addr::BROADCAST } else { Ipv4Addr::UNSPECIFIED });
-                Input::Advert { advert, at }
+                Input::Advert { advert, at, last_heard }
             }
             (Mutation::LapsedLeaseAdopted, State::Initialize(_), Input::Start | Input::Adopt(_)) => {
                 Input::Adopt(Lease { until: now + own.interval.span(), told: None })
             }
-            (Mutation::PreemptsNever, State::Backup(_), Input::Advert { mut advert, at })
+            (Mutation::PreemptsNever, State::Backup(_), Input::Advert { mut advert, at, last_heard })
                 if !is_release(input) =>
             {
                 advert.priority = advert.priority.max(own.priority);
-                Input::Advert { advert, at }
+                Input::Advert { advert, at, last_heard }
             }
             (Mutation::LeaseTakenForItsOwn, State::Initialize(_), Input::Adopt(lease)) => {
                 self.deaf_until = lease.until - own.interval.lease();
@@ -237,6 +254,7 @@ impl Subject {
             {
                 effects.door = None;
             }
+            Mutation::FarewellFromNowhere => effects.first = None,
             Mutation::FarewellMissing if input == Input::Stop => effects.send = None,
             Mutation::DoorClosedAtStop if input == Input::Stop => effects.door = Some(Door::Close),
             Mutation::HandoverWithoutGrace

@@ -23,7 +23,11 @@ use crate::{
     types::{AdvertInterval, Priority, Version},
 };
 
+mod farewell;
+mod outgoing;
 mod transitions;
+
+pub use outgoing::Outgoing;
 
 #[cfg(test)]
 mod tests;
@@ -95,14 +99,27 @@ pub struct Backup {
     pub heard_at: Time,
     /// The master's interval (version 3 learns it).
     pub interval: AdvertInterval,
-    /// The master, once heard.
+    /// The master that was followed last; `None`: nobody was since the start.
     pub master: Option<Advert>,
+    /// Another one that outranks it, and was followed before.
+    pub superior: Option<Superior>,
+    /// Who sent the last advert that did not count, because this router is to be master in its place.
+    pub rival: Option<IpAddr>,
     /// How it stands with a master of lower priority.
     pub preemption: Preemption,
     /// The master has said that it leaves.
     pub released: bool,
     /// In a group: the master counts as dead, and the others are waited for. Over with the next advert that counts.
     pub held: bool,
+}
+
+/// A master that is heard beside the one that is followed, and outranks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superior {
+    /// Its last advert, as far as it was judged.
+    pub advert: Advert,
+    /// When it was heard last.
+    pub heard_at: Time,
 }
 
 /// How a backup stands to a master of lower priority.
@@ -129,6 +146,9 @@ pub struct Master {
     pub silent_at: Time,
     /// Losing adverts answered in this interval.
     pub readverts: u8,
+    /// Peers may know this master by another source address or interval than an advert would tell them now, because none
+    /// has left since these have changed.
+    pub changed: bool,
 }
 
 /// Why a router cannot take part.
@@ -179,6 +199,8 @@ pub enum Input {
         advert: Advert,
         /// When it reached the host.
         at: Time,
+        /// When the kernel last saw the expected advert; [`Time::BOOT`] if never.
+        last_heard: Time,
     },
     /// A deadline may have passed. All adverts that had arrived by now were handed in before.
     Timeout {
@@ -216,6 +238,8 @@ pub struct Effects {
     pub door: Option<Door>,
     /// An advert to send, with this priority.
     pub send: Option<Priority>,
+    /// One to send before it, which is a farewell: that is believed only from whom peers know.
+    pub first: Option<Priority>,
     /// What the kernel may recognise without asking.
     pub expect: Option<Expect>,
     /// The state has changed.
@@ -406,7 +430,9 @@ impl Election {
             Input::Start => self.start(now),
             Input::Listen => self.start_listening(now),
             Input::Adopt(lease) => self.adopt(now, lease),
-            Input::Advert { advert, at } => self.advert(now, advert, at.min(now)),
+            Input::Advert { advert, at, last_heard } => {
+                self.advert(now, advert, at.min(now), last_heard.min(now))
+            }
             Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),
             Input::Sent { at } => self.sent(at.min(now)),
             Input::Claimed { at } => self.claimed(at.min(now)),

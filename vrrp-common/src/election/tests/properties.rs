@@ -32,6 +32,7 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
                 ..advert(last, priority)
             },
             at: Time::BOOT,
+            last_heard: Time::BOOT,
         });
     let told = prop_oneof![Just(0u16), Just(1), Just(100), Just(4095), 1..=25_500u16];
     let adopt = told.prop_map(|centiseconds| {
@@ -60,7 +61,7 @@ fn placed(input: Input, now: Time, past: Duration) -> Input {
     match input {
         // Some reach further than their interval allows: nobody has granted those.
         Input::Adopt(lease) => Input::Adopt(Lease { until: now + past, ..lease }),
-        Input::Advert { advert, .. } => Input::Advert { advert, at: now - past },
+        Input::Advert { advert, .. } => Input::Advert { advert, at: now - past, last_heard: now - past / 2 },
         Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
         Input::Sent { .. } => Input::Sent { at: now },
         Input::Claimed { .. } => Input::Claimed { at: now - past },
@@ -136,6 +137,9 @@ proptest! {
                 let own = priority == election.settings().priority;
                 prop_assert!(own || priority == Priority::RELEASE, "a priority that is not ours");
                 prop_assert!(own == (name == StateName::Master), "{name} sends {priority}");
+            }
+            if let Some(first) = effects.first {
+                prop_assert_eq!((first, effects.send), (election.settings().priority, Some(Priority::RELEASE)));
             }
         }
     }
