@@ -228,9 +228,10 @@ fn moves_the_election_as_it_may(advert: Advert, local: &Local<'_>) {
 
 fn takes(mut election: Election, now: Time, advert: Advert) {
     let (before, lease) = (election.name(), election.lease_until());
-    let Effects { door, transition, .. } = election.handle(now, Input::Advert { advert, at: now });
-    if let Some(Door::Open { lease_until }) = door {
-        assert!(before == StateName::Leaving && lease_until <= lease, "an advert prolongs a lease");
+    let Effects { door, transition, .. } =
+        election.handle(now, Input::Advert { advert, at: now, last_heard: Time::BOOT });
+    if let Some(Door::Open(granted)) = door {
+        assert!(before == StateName::Leaving && granted.until <= lease, "an advert prolongs a lease");
     }
     let settings = *election.settings();
     let outranks = advert.priority != Priority::RELEASE

@@ -9,6 +9,8 @@
 //!   higher, `2 (D + W)` when the older one must first answer it, and the grace of a handover.
 //! - When the older one is paused or dead at the moment in which it is preempted: its lease, less than three
 //!   intervals after its last advert. Likewise while adverts are lost.
+//!
+//! And nobody answers for no longer than a takeover takes, whoever says farewell how often.
 
 use std::{fmt, time::Duration};
 
@@ -25,6 +27,7 @@ use crate::{
     world::{STORE, WAKE},
 };
 
+mod answered;
 mod door;
 mod role;
 mod wire;
@@ -98,6 +101,7 @@ pub(crate) fn all(scenario: &Scenario) -> Vec<Box<dyn Checker>> {
         Box::new(door::Outranked::default()),
         Box::new(door::Overlap::new(hosts)),
         Box::new(door::Handover::default()),
+        Box::new(answered::Answered::default()),
         Box::new(role::Takeover::new(hosts)),
         Box::new(role::Silence::new(hosts)),
         Box::new(role::Change::default()),

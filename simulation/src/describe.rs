@@ -85,6 +85,14 @@ impl fmt::Display for Kind {
             Self::Pause => f.write_str("is paused"),
             Self::Stop => f.write_str("is stopped"),
             Self::Fault => f.write_str("has its interface down"),
+            Self::Restart { change, silent } => {
+                let silent = if *silent { ", as from a version that keeps no interval" } else { "" };
+                write!(f, "is killed and started again with {change}{silent}")
+            }
+            Self::MoveAndStop => f.write_str("changes its source address and is stopped"),
+            Self::Stranger { period } => {
+                write!(f, "hears, as all do, a stranger say farewell every {} µs", period / 1_000)
+            }
             Self::OneWay { to } => write!(f, "is not heard by host {to}"),
             Self::Configure(change) => write!(f, "is configured with {change}"),
         }
@@ -96,6 +104,7 @@ impl fmt::Display for Change {
         match self {
             Self::Priority(priority) => write!(f, "priority {priority}"),
             Self::Interval(interval) => write!(f, "adverts every {interval}"),
+            Self::Move => f.write_str("its other source address"),
             Self::Preempt(true) => f.write_str("preempt"),
             Self::Preempt(false) => f.write_str("no preempt"),
         }

@@ -1,6 +1,9 @@
 //! What goes wrong with hosts and ways, and what operators do to them.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use vrrp_common::{
     election::Settings,
@@ -29,10 +32,20 @@ pub(crate) enum Kind {
     Pause,
     /// SIGTERM. Ends with a new daemon.
     Stop,
+    /// The daemon dies, its data plane goes on. Ends with a new daemon with other settings, which stay.
+    Restart {
+        change: Change,
+        /// The daemon that dies did not say which interval its lease goes by.
+        silent: bool,
+    },
     /// The interface goes down and comes back.
     Fault,
     /// `to` does not hear the host.
     OneWay { to: usize },
+    /// SIGTERM in the turn in which its source address has changed. Ends with a new daemon with its first address.
+    MoveAndStop,
+    /// A stranger on the LAN says so often that it leaves.
+    Stranger { period: u64 },
     /// Other settings. Ends with the earlier ones.
     Configure(Change),
 }
@@ -42,6 +55,8 @@ pub(crate) enum Change {
     Priority(Priority),
     Interval(AdvertInterval),
     Preempt(bool),
+    /// The other source address of the host.
+    Move,
 }
 
 impl Change {
@@ -50,7 +65,16 @@ impl Change {
             Self::Priority(priority) => Settings { priority, ..settings },
             Self::Interval(interval) => Settings { interval, ..settings },
             Self::Preempt(preempt) => Settings { preempt, ..settings },
+            Self::Move => Settings { address: moved(settings.address), ..settings },
         }
+    }
+}
+
+/// The other address of a host; the other of that is the first again.
+fn moved(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() ^ 16).into(),
+        IpAddr::V6(_) => address,
     }
 }
 
@@ -58,27 +82,42 @@ impl Change {
 pub(crate) fn draw(random: &mut Random, all: &[Settings], calm: bool, from: Moment, to: Moment) -> Trouble {
     let host = random.index(all.len());
     let settings = all[host];
-    let kind = match random.within(0, if calm { 8 } else { 10 }) {
+    let kind = match random.within(0, if calm { 13 } else { 15 }) {
         0 => Kind::Kill,
         1 => Kind::PowerOff,
         2 | 3 => Kind::Pause,
         4 | 5 => Kind::Stop,
         6 => Kind::Fault,
         7 | 8 => Kind::Configure(change(random, settings)),
+        9 | 10 => Kind::Restart { change: change(random, settings), silent: random.per_mille(200) },
+        11 => Kind::MoveAndStop,
+        12 | 13 => Kind::Stranger { period: period(random, settings) },
         _ => Kind::OneWay { to: (host + 1 + random.index(all.len() - 1)) % all.len() },
     };
     let begins = random.within(from, to);
     let unit = settings.interval.span();
     let longest = random.one_of(&[1, 3, 5, 12]) * u64::try_from(unit.as_nanos()).unwrap_or(u64::MAX);
     let ends = begins + random.within(Duration::from_micros(300).as_nanos() as u64, longest);
+    let ends = if let Kind::Stranger { period } = kind { ends.min(begins + STRAYS * period) } else { ends };
     // A host may stay away, but never be left paused, faulty or deaf: who is quiet then could not be said.
-    let lasts = matches!(kind, Kind::Kill | Kind::PowerOff | Kind::Stop | Kind::Configure(_));
+    let lasts =
+        matches!(kind, Kind::Kill | Kind::PowerOff | Kind::Stop | Kind::MoveAndStop | Kind::Configure(_));
     Trouble { kind, host, begins, ends: (!lasts || random.per_mille(700)).then_some(ends.min(to)) }
+}
+
+/// Farewells of a stranger at a time, at most.
+const STRAYS: u64 = 120;
+
+/// From a few in an interval to hundreds.
+fn period(random: &mut Random, settings: Settings) -> u64 {
+    let unit = u64::try_from(settings.interval.span().as_nanos()).unwrap_or(u64::MAX);
+    (unit / random.one_of(&[1, 5, 30, 300])).max(50_000)
 }
 
 fn change(random: &mut Random, settings: Settings) -> Change {
     // Version 2 discards adverts of another interval, so that a change at one host alone makes two masters.
-    match random.within(0, if settings.version == Version::V2 { 1 } else { 2 }) {
+    match random.within(0, if settings.version == Version::V2 { 2 } else { 4 }) {
+        2 => Change::Move,
         0 => Change::Priority(Priority::new(random.one_of(&[30, 70, 100, 130, 200, 254]))),
         1 => Change::Preempt(!settings.preempt),
         _ => {

@@ -3,13 +3,14 @@
 use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 use vrrp_common::{
-    election::{Door, Effects, Expect, Input, Settings, StateName, Transition},
+    election::{Door, Effects, Expect, Input, Outgoing, Settings, StateName, Transition},
+    lease::Lease,
     receive::{Advert, Discard, Local, Received, receive},
     time::Time,
     types::{Family, Mac, Priority, Vrid},
     wire::{
         ethernet, ipv4,
-        vrrp::{AUTH_LEN, AdvertV4},
+        vrrp::{AUTH_LEN, AdvertV4, ChecksumForm},
     },
 };
 
@@ -22,7 +23,8 @@ use crate::{
 const VRID: Vrid = Vrid::new(51).unwrap();
 const VIP: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 77, 0, 100);
 const VIPS: [IpAddr; 1] = [IpAddr::V4(VIP)];
-/// Events that wait for a daemon at most, as in the real ring some 2,700 do.
+/// Events that wait for a daemon at most, as in the real ring some 680 do. The second half is kept for adverts of the present
+/// master, and for those that outrank this host.
 const RING: usize = 512;
 /// All clocks have been running for a while.
 const EPOCH: u64 = 1_000_000_000_000;
@@ -31,8 +33,10 @@ const EPOCH: u64 = 1_000_000_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Kernel {
     master: bool,
-    lease_until: Time,
+    lease: Lease,
     expected: Option<(IpAddr, Vec<u8>)>,
+    /// Of the master that was followed last.
+    master_address: Option<IpAddr>,
     last_heard: Time,
     last_stamp: Time,
     ring: VecDeque<(Vec<u8>, Time)>,
@@ -41,7 +45,7 @@ pub(crate) struct Kernel {
 
 impl Kernel {
     /// Stamps what is expected and queues what is not; `false` when the ring is full.
-    fn receive(&mut self, frame: &[u8], now: Time) -> bool {
+    fn receive(&mut self, frame: &[u8], privileged: bool, now: Time) -> bool {
         // No two frames have the same stamp: each takes many nanoseconds, however slow the clock is.
         let now = now.max(self.last_stamp + Duration::from_nanos(1));
         self.last_stamp = now;
@@ -49,7 +53,7 @@ impl Kernel {
             self.last_heard = now;
             return true;
         }
-        let room = self.ring.len() < RING;
+        let room = self.ring.len() < if privileged { RING } else { RING / 2 };
         if room {
             self.ring.push_back((frame.to_vec(), now));
         }
@@ -67,7 +71,7 @@ impl Kernel {
     }
 
     fn open(&self, now: Time) -> bool {
-        self.master && (now < self.lease_until || self.lease_ignored)
+        self.master && (now < self.lease.until || self.lease_ignored)
     }
 }
 
@@ -77,9 +81,9 @@ pub(crate) struct Daemon {
     pub(crate) subject: Subject,
     pub(crate) commands: VecDeque<Input>,
     /// Sent, but the map is not yet written.
-    opening: Option<Time>,
-    /// What is to be sent at the end of the turn: the last word counts.
-    outbox: Option<Priority>,
+    opening: Option<Lease>,
+    /// What is to be sent at the end of the turn.
+    outbox: Outgoing,
 }
 
 /// What a turn of the daemon's loop has done, besides the map.
@@ -142,7 +146,7 @@ impl Host {
     }
 
     pub(crate) const fn lease_until(&self) -> Time {
-        self.kernel.lease_until
+        self.kernel.lease.until
     }
 
     pub(crate) fn state(&self) -> Option<StateName> {
@@ -155,7 +159,11 @@ impl Host {
 
     pub(crate) fn receive(&mut self, now: Moment, frame: &[u8]) -> bool {
         let now = self.clock(now);
-        self.kernel.receive(frame, now)
+        let privileged = self.judge(frame).is_ok_and(|received| {
+            let Advert { source, priority, .. } = received.advert;
+            priority >= self.settings.priority || self.kernel.master_address == Some(source)
+        });
+        self.kernel.receive(frame, privileged, now)
     }
 
     pub(crate) fn has_events(&self) -> bool {
@@ -164,11 +172,13 @@ impl Host {
 
     /// A new process, which adopts a running lease.
     pub(crate) fn start(&mut self, now: Moment, mutation: Option<Mutation>) {
-        let (lease_until, open) = (self.kernel.lease_until, self.open(now));
+        let (lease, now) = (self.kernel.lease, self.clock(now));
         self.kernel.lease_ignored = mutation == Some(Mutation::LeaseIgnoredByDataPlane);
-        let first = if open { Input::Adopt { lease_until } } else { Input::Start };
+        let running = self.kernel.master && lease.is_running(now);
+        let first = if running { Input::Adopt(lease) } else { Input::Start };
         let subject = Subject::new(self.settings, mutation);
-        self.daemon = Some(Daemon { subject, commands: [first].into(), opening: None, outbox: None });
+        self.daemon =
+            Some(Daemon { subject, commands: [first].into(), opening: None, outbox: Outgoing::default() });
         self.epoch += 1;
     }
 
@@ -177,6 +187,11 @@ impl Host {
         self.paused = false;
         self.wake_at = Moment::MAX;
         self.epoch += 1;
+    }
+
+    /// The daemon was one that wrote no interval beside its lease.
+    pub(crate) fn forget_interval(&mut self) {
+        self.kernel.lease.told = None;
     }
 
     pub(crate) fn power_off(&mut self) {
@@ -199,9 +214,9 @@ impl Host {
 
     /// The store that follows a send.
     pub(crate) fn write_door(&mut self) {
-        if let Some(lease_until) = self.daemon.as_mut().and_then(|daemon| daemon.opening.take()) {
+        if let Some(lease) = self.daemon.as_mut().and_then(|daemon| daemon.opening.take()) {
             self.kernel.master = true;
-            self.kernel.lease_until = lease_until;
+            self.kernel.lease = lease;
         }
     }
 
@@ -216,13 +231,14 @@ impl Host {
             self.timeout(now, &mut turn);
         }
         // A new process starts its routers before it reads what the earlier one has left.
-        let starts = |input: &Input| matches!(input, Input::Start | Input::Adopt { .. });
+        let starts = |input: &Input| matches!(input, Input::Start | Input::Adopt(_));
         while let Some(input) = self.command_if(starts) {
             self.feed(now, input, None, &mut turn);
         }
         while let Some((frame, at)) = self.kernel.ring.pop_front() {
             let Ok(received) = self.judge(&frame) else { continue };
-            self.feed(now, Input::Advert { advert: received.advert, at }, Some(&received), &mut turn);
+            let input = Input::Advert { advert: received.advert, at, last_heard: self.kernel.last_heard };
+            self.feed(now, input, Some(&received), &mut turn);
         }
         while let Some(input) = self.command_if(|_| true) {
             if let Input::Configure(settings) = input {
@@ -248,28 +264,28 @@ impl Host {
 
     fn feed(&mut self, now: Time, input: Input, received: Option<&Received<'_>>, turn: &mut Turn) {
         let Some(daemon) = &mut self.daemon else { return };
-        let Effects { door, send, expect, transition } = daemon.subject.handle(now, input);
+        let effects = daemon.subject.handle(now, input);
+        let Effects { door, expect, transition, .. } = effects;
         match door {
             Some(Door::Close) => {
                 self.kernel.master = false;
                 daemon.opening = None;
-                // Master no more; only a farewell still goes out.
-                daemon.outbox = daemon.outbox.filter(|priority| *priority == Priority::RELEASE);
             }
             // The store after a send comes a moment later.
-            Some(Door::Open { lease_until }) if matches!(input, Input::Sent { .. }) => {
-                daemon.opening = Some(lease_until);
+            Some(Door::Open(lease)) if matches!(input, Input::Sent { .. }) => {
+                daemon.opening = Some(lease);
             }
-            Some(Door::Open { lease_until }) => {
+            Some(Door::Open(lease)) => {
                 self.kernel.master = true;
-                self.kernel.lease_until = lease_until;
+                self.kernel.lease = lease;
             }
             None => {}
         }
-        daemon.outbox = send.or(daemon.outbox);
+        daemon.outbox.take_in(&effects);
         match (expect, received) {
             (Some(Expect::This), Some(received)) => {
                 self.kernel.expected = Some((received.advert.source, received.message.to_vec()));
+                self.kernel.master_address = Some(received.advert.source);
             }
             (Some(_), _) => self.kernel.expected = None,
             (None, _) => {}
@@ -278,35 +294,39 @@ impl Host {
     }
 
     fn flush(&mut self, now: Time, turn: &mut Turn) {
-        if let Some(priority) = self.daemon.as_mut().and_then(|daemon| daemon.outbox.take()) {
+        while let Some(priority) = self.daemon.as_mut().and_then(|daemon| daemon.outbox.take_next()) {
             turn.frames.extend(self.emit(priority));
             self.feed(now, Input::Sent { at: now }, None, turn);
         }
     }
 
     fn emit(&self, priority: Priority) -> Option<(Advert, Vec<u8>)> {
-        let Settings { version, interval, .. } = self.settings;
-        let Plan { source, checksum, .. } = self.plan;
-        let auth = local(&self.settings).auth;
-        let advert = AdvertV4 {
-            version,
-            vrid: VRID,
-            priority,
-            interval,
-            source,
-            destination: ipv4::GROUP,
-            ttl: ipv4::TTL,
-            auth,
-            checksum,
-            addresses: &[VIP],
-        };
-        let mut frame =
-            ethernet::header(Mac::VRRP_GROUP_V4, Mac::virtual_router(Family::V4, VRID), ethernet::IPV4)
-                .to_vec();
-        let mut buffer = [0u8; 64];
-        frame.extend_from_slice(advert.emit(&mut buffer)?);
-        Some((Advert { source: source.into(), priority, interval, from_virtual_mac: true }, frame))
+        let Settings { interval, address: source, .. } = self.settings;
+        let frame = frame(&self.settings, self.plan.checksum, priority)?;
+        Some((Advert { source, priority, interval, from_virtual_mac: true }, frame))
     }
+}
+
+/// The advert of a host with these settings.
+pub(crate) fn frame(settings: &Settings, checksum: ChecksumForm, priority: Priority) -> Option<Vec<u8>> {
+    let Settings { version, interval, address: IpAddr::V4(source), .. } = *settings else { return None };
+    let advert = AdvertV4 {
+        version,
+        vrid: VRID,
+        priority,
+        interval,
+        source,
+        destination: ipv4::GROUP,
+        ttl: ipv4::TTL,
+        auth: local(settings).auth,
+        checksum,
+        addresses: &[VIP],
+    };
+    let mut frame =
+        ethernet::header(Mac::VRRP_GROUP_V4, Mac::virtual_router(Family::V4, VRID), ethernet::IPV4).to_vec();
+    let mut buffer = [0u8; 64];
+    frame.extend_from_slice(advert.emit(&mut buffer)?);
+    Some(frame)
 }
 
 fn local(settings: &Settings) -> Local<'static> {

@@ -7,6 +7,7 @@ use std::{
 
 use vrrp_common::{
     election::{Cause, Door, Effects, Election, Expect, Fault, Input, Preemption, Settings, State},
+    lease::Lease,
     time::{Time, nanos},
     types::Priority,
 };
@@ -65,10 +66,19 @@ mutations! {
     LeavesTooLate,
     /// I7: a farewell is not heard.
     ReleaseIgnored,
+    /// I7: a master that has changed its source address says farewell before its peers know the new one.
+    FarewellFromNowhere,
+    /// Whoever says farewell is taken for the master.
+    EveryFarewellBelieved,
     /// I9: a change of settings restarts the router.
     ChangeMovesTheRole,
     /// I9: a daemon that starts takes a lapsed lease for a running one.
     LapsedLeaseAdopted,
+    /// I9: a daemon that starts again takes the lease for one of its own interval, and what came before that was granted for
+    /// judged by the daemon before.
+    LeaseTakenForItsOwn,
+    /// I9: a daemon that starts again does not go on with a lease whose interval is not its own.
+    OtherIntervalNotAdopted,
     /// A change is not advertised.
     ChangeNotAdvertised,
     /// The old priority is still advertised after a change.
@@ -103,12 +113,19 @@ pub(crate) struct Subject {
     election: Election,
     mutation: Option<Mutation>,
     first_priority: Priority,
+    /// What comes before is not heard.
+    deaf_until: Time,
 }
 
 impl Subject {
     pub(crate) fn new(settings: Settings, mutation: Option<Mutation>) -> Self {
         let first_priority = settings.priority;
-        Self { election: Election::new(defective(settings, mutation)), mutation, first_priority }
+        Self {
+            election: Election::new(defective(settings, mutation)),
+            mutation,
+            first_priority,
+            deaf_until: Time::BOOT,
+        }
     }
 
     pub(crate) fn has(&self, mutation: Mutation) -> bool {
@@ -141,6 +158,9 @@ impl Subject {
         if self.has(Mutation::ReleaseIgnored) && is_release(input) {
             return Effects::default();
         }
+        if matches!(input, Input::Advert { at, .. } if at < self.deaf_until) {
+            return Effects::default();
+        }
         let effects = self.election.handle(now, input);
         self.after(state, now, input, effects)
     }
@@ -165,25 +185,45 @@ impl Subject {
         let Some(mutation) = self.mutation else { return (now, input) };
         let input = match (mutation, state, input) {
             (Mutation::StampIgnored, _, Input::Timeout { .. }) => Input::Timeout { last_heard: Time::BOOT },
-            (Mutation::IntervalNotLearned, _, Input::Advert { mut advert, at }) => {
-                advert.interval = own.interval;
-                Input::Advert { advert, at }
+            (Mutation::StampIgnored, _, Input::Advert { advert, at, .. }) => {
+                Input::Advert { advert, at, last_heard: Time::BOOT }
             }
-            (Mutation::TieBySmallerAddress, State::Master(_), Input::Advert { mut advert, at })
-                if advert.priority == own.priority =>
-            {
+            (
+                Mutation::EveryFarewellBelieved,
+                State::Backup(backup),
+                Input::Advert { mut advert, at, last_heard },
+            ) if is_release(input) => {
+                advert.source = backup.master.map_or(advert.source, |master| master.source);
+                Input::Advert { advert, at, last_heard }
+            }
+            (Mutation::IntervalNotLearned, _, Input::Advert { mut advert, at, last_heard }) => {
+                advert.interval = own.interval;
+                Input::Advert { advert, at, last_heard }
+            }
+            (
+                Mutation::TieBySmallerAddress,
+                State::Master(_),
+                Input::Advert { mut advert, at, last_heard },
+            ) if advert.priority == own.priority => {
                 let wins = advert.source < own.address;
                 advert.source = IpAddr::V4(if wins { Ipv4Addr::BROADCAST } else { Ipv4Addr::UNSPECIFIED });
-                Input::Advert { advert, at }
+                Input::Advert { advert, at, last_heard }
             }
-            (Mutation::LapsedLeaseAdopted, State::Initialize(_), Input::Start | Input::Adopt { .. }) => {
-                Input::Adopt { lease_until: now + own.interval.span() }
+            (Mutation::LapsedLeaseAdopted, State::Initialize(_), Input::Start | Input::Adopt(_)) => {
+                Input::Adopt(Lease { until: now + own.interval.span(), told: None })
             }
-            (Mutation::PreemptsNever, State::Backup(_), Input::Advert { mut advert, at })
+            (Mutation::PreemptsNever, State::Backup(_), Input::Advert { mut advert, at, last_heard })
                 if !is_release(input) =>
             {
                 advert.priority = advert.priority.max(own.priority);
-                Input::Advert { advert, at }
+                Input::Advert { advert, at, last_heard }
+            }
+            (Mutation::LeaseTakenForItsOwn, State::Initialize(_), Input::Adopt(lease)) => {
+                self.deaf_until = lease.until - own.interval.lease();
+                input
+            }
+            (Mutation::OtherIntervalNotAdopted, State::Initialize(_), Input::Adopt(lease)) => {
+                Input::Adopt(Lease { told: Some(own.interval), ..lease })
             }
             (_, _, Input::Configure(settings)) => Input::Configure(defective(settings, self.mutation)),
             _ => input,
@@ -202,18 +242,19 @@ impl Subject {
         let answered = master && matches!(input, Input::Advert { .. });
         match mutation {
             Mutation::LeaseTooLong => {
-                if let Some(Door::Open { lease_until }) = &mut effects.door {
-                    *lease_until = *lease_until + settings.interval.span();
+                if let Some(Door::Open(lease)) = &mut effects.door {
+                    lease.until = lease.until + settings.interval.span();
                 }
             }
             Mutation::DoorBeforeAdvert if master && !matches!(before, State::Master(_)) => {
-                effects.door = Some(Door::Open { lease_until: now + settings.interval.lease() });
+                effects.door = Some(Door::Open(Lease::granted(now, settings.interval)));
             }
             Mutation::DoorLeftOpenWhenOutranked
                 if matches!(effects.transition.map(|t| t.cause), Some(Cause::Outranked(_))) =>
             {
                 effects.door = None;
             }
+            Mutation::FarewellFromNowhere => effects.first = None,
             Mutation::FarewellMissing if input == Input::Stop => effects.send = None,
             Mutation::DoorClosedAtStop if input == Input::Stop => effects.door = Some(Door::Close),
             Mutation::HandoverWithoutGrace

@@ -23,7 +23,7 @@ impl Quality {
 }
 
 /// The shortest way of a frame.
-const MIN_DELAY: u64 = 5_000;
+pub(crate) const MIN_DELAY: u64 = 5_000;
 
 /// Every host hears every other, unless the way is blocked.
 #[derive(Debug)]

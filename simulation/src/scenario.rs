@@ -10,7 +10,7 @@ use vrrp_common::{
 };
 
 use crate::{
-    faults::{self, Kind, Trouble},
+    faults::{self, Change, Kind, Trouble},
     network::Quality,
     random::Random,
     trace::Moment,
@@ -50,6 +50,8 @@ const SOURCES: [Ipv4Addr; 5] = [
     Ipv4Addr::new(10, 77, 0, 40),
 ];
 
+const SECOND: Moment = 1_000_000_000;
+
 /// Clocks run apart by up to 1 % each.
 const MAX_PPM: u64 = 10_000;
 
@@ -86,32 +88,44 @@ impl Scenario {
         Self { seed, plans, quality, troubles, quiet, settled, end: settled + 15 * unit }
     }
 
-    /// A quick router of low priority that does not hear the slow master, but is heard by it.
+    /// Those that no seed draws, by what they are about.
     #[must_use]
-    pub fn deaf() -> Self {
-        let mut scenario = Self::new(0);
-        let plan = |host: usize, priority, centiseconds| Plan {
-            settings: Settings {
-                address: SOURCES[host].into(),
-                priority: Priority::new(priority),
-                ..base(
-                    Version::V3,
-                    AdvertInterval::from_centiseconds(centiseconds).unwrap_or(AdvertInterval::DEFAULT),
-                    Duration::ZERO,
-                )
-            },
-            source: SOURCES[host],
-            checksum: ChecksumForm::PseudoHeader,
-            ppm: 0,
-            starts: 0,
-        };
-        scenario.plans = vec![plan(0, 200, 100), plan(1, 100, 1)];
-        scenario.quality = Quality::calm(20_000);
-        let second = 1_000_000_000;
+    pub fn made() -> [(&'static str, Self); 2] {
+        [("deaf", Self::deaf()), ("impatient", Self::impatient())]
+    }
+
+    /// A quick router of low priority that does not hear the slow master, but is heard by it.
+    fn deaf() -> Self {
         let kind = Kind::OneWay { to: 1 };
-        scenario.troubles = vec![Trouble { kind, host: 0, begins: 6 * second, ends: Some(9 * second) }];
-        (scenario.quiet, scenario.settled, scenario.end) = (10 * second, 70 * second, 80 * second);
-        scenario
+        let trouble = Trouble { kind, host: 0, begins: 6 * SECOND, ends: Some(9 * SECOND) };
+        Self::of([simple(0, 200, 100, 0), simple(1, 100, 1, 0)], trouble, 10 * SECOND)
+    }
+
+    /// A slow master is killed and started again with a shorter interval while a better one takes over.
+    fn impatient() -> Self {
+        let change = Change::Interval(AdvertInterval::DEFAULT);
+        let kind = Kind::Restart { change, silent: false };
+        let (begins, ends) = (44_650 * SECOND / 1_000, 44_690 * SECOND / 1_000);
+        let trouble = Trouble { kind, host: 0, begins, ends: Some(ends) };
+        // The first is master after 36.1 s, the second after 3.2 s of its own.
+        Self::of(
+            [simple(0, 100, 1_000, 0), simple(1, 200, 100, 41_500 * SECOND / 1_000)],
+            trouble,
+            50 * SECOND,
+        )
+    }
+
+    fn of(plans: [Plan; 2], trouble: Trouble, quiet: Moment) -> Self {
+        let settled = quiet + 60 * SECOND;
+        Self {
+            plans: plans.into(),
+            quality: Quality::calm(20_000),
+            troubles: vec![trouble],
+            quiet,
+            settled,
+            end: settled + 10 * SECOND,
+            ..Self::new(0)
+        }
     }
 
     /// Hosts, troubles and faults of the LAN: what there is to leave out.
@@ -126,6 +140,22 @@ impl Scenario {
     pub(crate) fn is_calm(&self) -> bool {
         self.quality.is_calm()
             && !self.troubles.iter().any(|trouble| matches!(trouble.kind, Kind::OneWay { .. }))
+    }
+}
+
+/// Version 3, with a clock that is right.
+fn simple(host: usize, priority: u8, centiseconds: u16, starts: Moment) -> Plan {
+    let interval = AdvertInterval::from_centiseconds(centiseconds).unwrap_or(AdvertInterval::DEFAULT);
+    Plan {
+        settings: Settings {
+            address: SOURCES[host].into(),
+            priority: Priority::new(priority),
+            ..base(Version::V3, interval, Duration::ZERO)
+        },
+        source: SOURCES[host],
+        checksum: ChecksumForm::PseudoHeader,
+        ppm: 0,
+        starts,
     }
 }
 

@@ -3,16 +3,21 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
+    net::Ipv4Addr,
 };
 
-use vrrp_common::election::{Fault, Input};
+use vrrp_common::{
+    election::{Fault, Input, Settings},
+    types::Priority,
+    wire::vrrp::ChecksumForm,
+};
 
 use crate::{
     checkers::{self, Checker, Seen, View, Violation},
-    faults::{Kind, Trouble},
-    host::Host,
+    faults::{Change, Kind, Trouble},
+    host::{Host, frame},
     mutation::Mutation,
-    network::Network,
+    network::{MIN_DELAY, Network},
     random::Random,
     scenario::Scenario,
     trace::{Moment, Trace},
@@ -23,15 +28,27 @@ pub(crate) const WAKE: u64 = 100_000;
 /// How long it takes from the send to the map, at most.
 pub(crate) const STORE: u64 = 60_000;
 
+/// Who is no router.
+const STRANGER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 77);
+
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Next {
-    Arrive { to: usize, from: usize, serial: u64 },
+    Arrive {
+        to: usize,
+        from: usize,
+        serial: u64,
+    },
     Wake(usize),
-    WriteDoor { host: usize, epoch: u32 },
+    WriteDoor {
+        host: usize,
+        epoch: u32,
+    },
     LeaseOver(usize),
     Start(usize),
     Begin(usize),
     End(usize),
+    /// A stranger speaks, in the trouble of that number.
+    Stray(usize),
     Finish,
 }
 
@@ -123,6 +140,7 @@ impl World<'_> {
                 Next::Start(host) => self.start(host)?,
                 Next::Begin(index) => self.begin(index)?,
                 Next::End(index) => self.end(index)?,
+                Next::Stray(index) => self.stray(index),
                 Next::Finish => {
                     self.see(&Seen::Tick)?;
                     return self.see(&Seen::End);
@@ -268,10 +286,26 @@ impl World<'_> {
         match kind {
             Kind::Kill => self.hosts[host].kill(),
             Kind::PowerOff => self.hosts[host].power_off(),
+            Kind::Restart { change, silent } => {
+                self.hosts[host].kill();
+                self.hosts[host].settings = change.apply(settings);
+                if silent {
+                    self.hosts[host].forget_interval();
+                }
+            }
             Kind::Pause if self.hosts[host].daemon.is_some() => self.hosts[host].pause(true),
             Kind::Pause => {}
             Kind::Stop => self.command(host, Input::Stop),
             Kind::Fault => self.command(host, Input::Fault(Fault::InterfaceDown)),
+            Kind::MoveAndStop => {
+                self.command(host, Input::Configure(Change::Move.apply(settings)));
+                self.command(host, Input::Stop);
+            }
+            // Nothing that befalls the host.
+            Kind::Stranger { .. } => {
+                self.stray(index);
+                return Ok(());
+            }
             Kind::OneWay { to } => self.network.block(host, to, true),
             Kind::Configure(change) => self.command(host, Input::Configure(change.apply(settings))),
         }
@@ -282,12 +316,16 @@ impl World<'_> {
         let Trouble { kind, host, .. } = self.scenario.troubles[index];
         self.trace.line(self.now, || format!("END   host {host} {kind}"));
         match kind {
-            Kind::Stop if self.hosts[host].daemon.is_some() => {
+            Kind::Stranger { .. } => return Ok(()),
+            Kind::Stop | Kind::MoveAndStop => {
                 // The old process has ended by now, or is killed.
                 self.hosts[host].kill();
+                if kind == Kind::MoveAndStop {
+                    self.hosts[host].settings.address = self.scenario.plans[host].settings.address;
+                }
                 self.start(host)?;
             }
-            Kind::Kill | Kind::PowerOff | Kind::Stop => self.start(host)?,
+            Kind::Kill | Kind::PowerOff | Kind::Restart { .. } => self.start(host)?,
             Kind::Pause => {
                 self.hosts[host].pause(false);
                 self.wake_within(host, self.now);
@@ -297,6 +335,26 @@ impl World<'_> {
             Kind::Configure(_) => self.command(host, Input::Configure(self.scenario.plans[host].settings)),
         }
         self.see(&Seen::Trouble { host })
+    }
+
+    /// The stranger says that it leaves, and goes on with that until its trouble ends.
+    fn stray(&mut self, index: usize) {
+        let Trouble { kind: Kind::Stranger { period }, host, ends, .. } = self.scenario.troubles[index]
+        else {
+            return;
+        };
+        let settings = Settings { address: STRANGER.into(), ..self.scenario.plans[host].settings };
+        let Some(frame) = frame(&settings, ChecksumForm::PseudoHeader, Priority::RELEASE) else { return };
+        for to in 0..self.hosts.len() {
+            let moment = self.now + self.random.within(MIN_DELAY, self.network.quality.max_delay);
+            // From no host.
+            self.at(moment, Next::Arrive { to, from: self.hosts.len(), serial: 0 });
+            self.frames.insert(self.order, frame.clone());
+        }
+        let next = self.now + period;
+        if ends.is_some_and(|ends| next < ends) {
+            self.at(next, Next::Stray(index));
+        }
     }
 
     fn command(&mut self, host: usize, input: Input) {

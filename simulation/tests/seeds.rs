@@ -57,14 +57,23 @@ fn the_same_seed_gives_the_same_trace() {
 }
 
 #[test]
-fn a_router_that_hears_nobody_is_answered_within_bounds() {
-    let outcome = run(&Scenario::deaf(), None, true);
-    assert_eq!(outcome.violation, None, "{}", outcome.trace.join("\n"));
+fn every_scenario_that_was_made_keeps_the_invariants() {
+    for (what, scenario) in Scenario::made() {
+        let outcome = run(&scenario, None, true);
+        assert_eq!(outcome.violation, None, "{what}: {}", outcome.trace.join("\n"));
+    }
 }
 
-/// How each defect is found: in the scenario made for it, or in a seed.
-fn found(mutation: Mutation) -> Option<Failure> {
-    Failure::of(&Scenario::deaf(), Some(mutation)).or_else(|| sweep(0..PER_DEFECT, Some(mutation)).failure)
+/// How each defect is found, and in what: a scenario made for it, or a seed.
+fn found(mutation: Mutation) -> Option<(Scenario, Failure)> {
+    let made = Scenario::made().into_iter().find_map(|(_, scenario)| {
+        let failure = Failure::of(&scenario, Some(mutation))?;
+        Some((scenario, failure))
+    });
+    made.or_else(|| {
+        let failure = sweep(0..PER_DEFECT, Some(mutation)).failure?;
+        Some((Scenario::new(failure.seed), failure))
+    })
 }
 
 #[test]
@@ -72,7 +81,7 @@ fn every_deliberate_defect_is_found() {
     let mut missed = Vec::new();
     for mutation in Mutation::ALL {
         match found(*mutation) {
-            Some(failure) => println!("{mutation}: {} (seed {})", failure.violation, failure.seed),
+            Some((_, failure)) => println!("{mutation}: {} (seed {})", failure.violation, failure.seed),
             None => missed.push(mutation),
         }
     }
@@ -83,10 +92,9 @@ fn every_deliberate_defect_is_found() {
 fn what_a_failure_is_shrunk_to_fails_in_the_same_way_with_no_more_than_before() {
     let mut simpler = 0;
     for mutation in Mutation::ALL {
-        let Some(failure) = found(*mutation) else { continue };
+        let Some((full, failure)) = found(*mutation) else { continue };
         let again = run(&failure.shrunk, Some(*mutation), false).violation.unwrap();
         assert_eq!(again.checker, failure.violation.checker, "{mutation}");
-        let full = if failure.seed == 0 { Scenario::deaf() } else { Scenario::new(failure.seed) };
         assert!(failure.shrunk.size() <= full.size(), "{mutation}");
         simpler += usize::from(failure.shrunk.size() < full.size());
         assert!(failure.trace.last().unwrap().contains("VIOLATION"), "{mutation}");

@@ -141,6 +141,11 @@ fn i10_a_flood_of_correct_adverts_of_low_priority_changes_nothing() -> Result<()
 }
 
 #[test]
+fn i10_a_flood_of_a_strangers_farewells_changes_nothing() -> Result<()> {
+    withstands("farewells of a stranger", || advert_frame(VRID, 0, ADVERT_INT, FOREIGN, &[VIP])).map(drop)
+}
+
+#[test]
 fn i10_a_flood_of_arp_for_the_virtual_address_changes_nothing() -> Result<()> {
     let mut random = Random::new(3);
     let pair = withstands("ARP", move || {

@@ -11,7 +11,11 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::types::{Family, Vrid};
+use crate::{
+    lease::Lease,
+    time::Time,
+    types::{AdvertInterval, Family, Vrid},
+};
 
 /// Changes with every change of a layout below. Part of the path of the pins.
 pub const LAYOUT_VERSION: u32 = 1;
@@ -104,8 +108,11 @@ pub struct Router {
     pub accept: u8,
     /// 1: adverts come to this host alone, from those in `PEERS`; 0: to the group.
     pub unicast: u8,
+    /// The interval that the advert told which granted the lease, in units of 10 ms; 0: not known. Until a changed one is
+    /// here with its lease it is 0.
+    pub told_centiseconds: u16,
     /// Zero.
-    pub reserved: [u8; 14],
+    pub reserved: [u8; 12],
 
     /// Written by XDP: when the expected advert was last heard, `CLOCK_BOOTTIME` in ns.
     pub last_heard_ns: u64,
@@ -117,6 +124,17 @@ pub struct Router {
     pub conflicts_due_ns: u64,
     /// Zero.
     pub reserved_xdp: [u64; 4],
+}
+
+impl Router {
+    /// The lease of a master, if it is running at `now` and can have been granted: one that reaches too far into the future
+    /// was not written by a daemon.
+    #[must_use]
+    pub fn running_lease(&self, now: Time) -> Option<Lease> {
+        let until = Time::from_nanos(self.lease_until_ns);
+        let lease = Lease { until, told: AdvertInterval::again(self.told_centiseconds) };
+        (self.role == role::MASTER && lease.is_running(now)).then_some(lease)
+    }
 }
 
 /// The advert that needs no judgement, at the router's [`slot`], because the daemon has judged its like.
@@ -400,6 +418,7 @@ mod tests {
     fn each_writer_has_its_own_cache_line() {
         assert_eq!(size_of::<Router>(), 128);
         assert_eq!(offset_of!(Router, last_heard_ns), 64);
+        assert_eq!(offset_of!(Router, told_centiseconds), 50);
     }
 
     #[test]
@@ -412,6 +431,31 @@ mod tests {
         assert_eq!(align_of::<Event>(), 8);
         assert_eq!(size_of::<Counters>(), 8 * Verdict::ALL.len());
         assert_eq!(size_of::<Cpu>(), size_of::<Counters>() + 16);
+    }
+
+    #[test]
+    fn only_a_master_has_a_lease_and_only_one_that_was_granted() {
+        let now = Time::from_nanos(1 << 50);
+        let lease = Lease::granted(now, AdvertInterval::DEFAULT);
+        let until = lease.until.as_nanos();
+        let master = |lease_until_ns, told_centiseconds| Router {
+            role: role::MASTER,
+            lease_until_ns,
+            told_centiseconds,
+            ..Router::default()
+        };
+        assert_eq!(master(until, 100).running_lease(now), Some(lease));
+        assert_eq!(
+            master(until, 0).running_lease(now),
+            Some(Lease { told: None, ..lease }),
+            "as 0.1 wrote it"
+        );
+        assert_eq!(Router { role: role::BACKUP, ..master(until, 100) }.running_lease(now), None);
+        for (until, told) in
+            [(until + 1, 100), (u64::MAX, 0), (u64::MAX, 100), (until, 10), (now.as_nanos(), 100)]
+        {
+            assert_eq!(master(until, told).running_lease(now), None, "{until} {told}");
+        }
     }
 
     #[test]

@@ -17,12 +17,17 @@
 use core::{fmt, net::IpAddr, time::Duration};
 
 use crate::{
+    lease::Lease,
     receive::Advert,
     time::Time,
     types::{AdvertInterval, Priority, Version},
 };
 
+mod farewell;
+mod outgoing;
 mod transitions;
+
+pub use outgoing::Outgoing;
 
 #[cfg(test)]
 mod tests;
@@ -94,14 +99,27 @@ pub struct Backup {
     pub heard_at: Time,
     /// The master's interval (version 3 learns it).
     pub interval: AdvertInterval,
-    /// The master, once heard.
+    /// The master that was followed last; `None`: nobody was since the start.
     pub master: Option<Advert>,
+    /// Another one that outranks it, and was followed before.
+    pub superior: Option<Superior>,
+    /// Who sent the last advert that did not count, because this router is to be master in its place.
+    pub rival: Option<IpAddr>,
     /// How it stands with a master of lower priority.
     pub preemption: Preemption,
     /// The master has said that it leaves.
     pub released: bool,
     /// In a group: the master counts as dead, and the others are waited for. Over with the next advert that counts.
     pub held: bool,
+}
+
+/// A master that is heard beside the one that is followed, and outranks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superior {
+    /// Its last advert, as far as it was judged.
+    pub advert: Advert,
+    /// When it was heard last.
+    pub heard_at: Time,
 }
 
 /// How a backup stands to a master of lower priority.
@@ -128,6 +146,9 @@ pub struct Master {
     pub silent_at: Time,
     /// Losing adverts answered in this interval.
     pub readverts: u8,
+    /// Peers may know this master by another source address or interval than an advert would tell them now, because none
+    /// has left since these have changed.
+    pub changed: bool,
 }
 
 /// Why a router cannot take part.
@@ -171,16 +192,15 @@ pub enum Input {
     /// The interface is ready, and even an owner is to listen for Master_Down_Interval first.
     Listen,
     /// The interface is ready, and an earlier daemon's lease is still running: go on as the master that it was.
-    Adopt {
-        /// When that lease ends.
-        lease_until: Time,
-    },
+    Adopt(Lease),
     /// An advert passed the receive ladder.
     Advert {
         /// The advert.
         advert: Advert,
         /// When it reached the host.
         at: Time,
+        /// When the kernel last saw the expected advert; [`Time::BOOT`] if never.
+        last_heard: Time,
     },
     /// A deadline may have passed. All adverts that had arrived by now were handed in before.
     Timeout {
@@ -218,6 +238,8 @@ pub struct Effects {
     pub door: Option<Door>,
     /// An advert to send, with this priority.
     pub send: Option<Priority>,
+    /// One to send before it, which is a farewell: that is believed only from whom peers know.
+    pub first: Option<Priority>,
     /// What the kernel may recognise without asking.
     pub expect: Option<Expect>,
     /// The state has changed.
@@ -227,11 +249,8 @@ pub struct Effects {
 /// Whether the data plane answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// Answer until then.
-    Open {
-        /// The end of the lease.
-        lease_until: Time,
-    },
+    /// Answer for that long.
+    Open(Lease),
     /// Be silent.
     Close,
 }
@@ -347,7 +366,7 @@ impl fmt::Display for Cause {
 pub struct Election {
     settings: Settings,
     state: State,
-    lease_until: Time,
+    lease: Lease,
     /// Since when this router takes part. What came before was meant for an earlier daemon.
     since: Time,
 }
@@ -356,7 +375,7 @@ impl Election {
     /// A router that waits for [`Input::Start`].
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Initialize(None), lease_until: Time::BOOT, since: Time::BOOT }
+        Self { settings, state: State::Initialize(None), lease: Lease::NONE, since: Time::BOOT }
     }
 
     /// What it goes by.
@@ -387,7 +406,7 @@ impl Election {
     /// Until when the door may be open. In the past when it is closed.
     #[must_use]
     pub const fn lease_until(&self) -> Time {
-        self.lease_until
+        self.lease.until
     }
 
     /// When [`Input::Timeout`] is wanted next; [`Time::NEVER`] if not at all.
@@ -407,11 +426,13 @@ impl Election {
 
     /// Takes in what happened and says what is to be done. `now` never goes back.
     pub fn handle(&mut self, now: Time, input: Input) -> Effects {
-        match input {
+        let effects = match input {
             Input::Start => self.start(now),
             Input::Listen => self.start_listening(now),
-            Input::Adopt { lease_until } => self.adopt(now, lease_until),
-            Input::Advert { advert, at } => self.advert(now, advert, at.min(now)),
+            Input::Adopt(lease) => self.adopt(now, lease),
+            Input::Advert { advert, at, last_heard } => {
+                self.advert(now, advert, at.min(now), last_heard.min(now))
+            }
             Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),
             Input::Sent { at } => self.sent(at.min(now)),
             Input::Claimed { at } => self.claimed(at.min(now)),
@@ -421,6 +442,19 @@ impl Election {
             Input::Promote => self.promote(now),
             Input::Yield => self.yield_role(now),
             Input::Configure(settings) => self.configure(now, settings),
-        }
+        };
+        debug_assert!(self.looks_back(now), "{:?} at {now}", self.state);
+        self.since = self.since.min(now);
+        effects
+    }
+
+    /// Whether what it takes for past is: an advert from before [`since`](Self::since) is not judged, and a silence is
+    /// counted from when something was heard.
+    fn looks_back(&self, now: Time) -> bool {
+        let heard_at = match self.state {
+            State::Backup(backup) => backup.heard_at,
+            State::Initialize(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => Time::BOOT,
+        };
+        self.since <= now && heard_at <= now
     }
 }

@@ -13,6 +13,7 @@ extern crate std;
 pub mod abi;
 pub mod election;
 pub mod group;
+pub mod lease;
 pub mod receive;
 pub mod time;
 pub mod types;

@@ -182,6 +182,12 @@ impl AdvertInterval {
         }
     }
 
+    /// The one of which [`as_centiseconds`](Self::as_centiseconds) is this; `None` when there is none.
+    #[must_use]
+    pub const fn again(centiseconds: u16) -> Option<Self> {
+        if centiseconds == 0 || centiseconds > Self::MAX_V2.0 { None } else { Some(Self(centiseconds)) }
+    }
+
     /// In units of 10 ms.
     #[must_use]
     pub const fn as_centiseconds(self) -> u16 {
@@ -275,6 +281,10 @@ mod tests {
         assert_eq!(AdvertInterval::from_seconds(0), None);
         assert_eq!(AdvertInterval::from_seconds(255).unwrap(), AdvertInterval::MAX_V2);
         assert_eq!(AdvertInterval::from_centiseconds(1).unwrap().span(), Duration::from_millis(10));
+        for interval in [AdvertInterval::DEFAULT, AdvertInterval::MAX_V3, AdvertInterval::MAX_V2] {
+            assert_eq!(AdvertInterval::again(interval.as_centiseconds()), Some(interval));
+        }
+        assert_eq!([0, 25_501].map(AdvertInterval::again), [None; 2]);
         assert_eq!(AdvertInterval::MAX_V2.lease(), Duration::from_micros(25_500 * 29_375));
     }
 }

@@ -1,7 +1,9 @@
 //! Who answers, and for how long.
 
+use std::{collections::HashMap, net::IpAddr};
+
 use vrrp_common::{
-    election::{Cause, StateName},
+    election::{Cause, Settings, StateName},
     receive::Advert,
     time::Time,
     types::{AdvertInterval, Priority},
@@ -81,7 +83,10 @@ impl Followed {
         let unread = self.unread[to].get_or_insert(Some(advert.interval));
         *unread = unread.filter(|interval| *interval == advert.interval);
         let follows = must_follow(&view.hosts[to], advert) && unread.is_some();
-        self.heard[to] = follows.then_some((from, serial));
+        // What a stranger says is none of theirs.
+        if from < view.hosts.len() {
+            self.heard[to] = follows.then_some((from, serial));
+        }
     }
 }
 
@@ -211,6 +216,8 @@ pub(super) struct Handover {
     running: Option<Leave>,
     /// Who advertised last as master, and who before.
     spoke: [Option<(usize, Moment)>; 2],
+    /// From where each has advertised, and when last.
+    known: HashMap<IpAddr, (usize, Moment)>,
 }
 
 struct Leave {
@@ -228,13 +235,20 @@ impl Handover {
         if view.now <= late {
             return None;
         }
-        let address = view.hosts[host].settings.address;
+        // Its own former address may be taken for another master's that outranks it.
+        let Settings { address, interval, .. } = view.hosts[host].settings;
+        let lately = view.now.saturating_sub(ns(interval.span()) * 5 / 4);
+        if self.known.iter().any(|(other, (by, at))| *by == host && *other > address && *at > lately) {
+            return None;
+        }
         let skews = view.hosts.iter().filter(|other| other.runs()).filter_map(|other| {
             let subject = &other.daemon.as_ref()?.subject;
             let vrrp_common::election::State::Backup(backup) = subject.election().state() else {
                 return None;
             };
-            let follows = backup.master.is_some_and(|master| master.source == address);
+            let follows = backup
+                .master
+                .is_some_and(|master| self.known.get(&master.source).is_some_and(|(by, _)| *by == host));
             follows.then(|| ns(backup.interval.skew(other.settings.version, other.settings.priority)))
         });
         let takes = skews.min()? * 102 / 100 + 2 * (delay + ACT);
@@ -256,6 +270,7 @@ impl Checker for Handover {
         if let Seen::Advertised { by, advert, .. } = *seen
             && advert.priority != Priority::RELEASE
         {
+            self.known.insert(advert.source, (by, view.now));
             let before = self.spoke.into_iter().flatten().find(|(other, _)| *other != by);
             self.spoke = [Some((by, view.now)), before];
         }

@@ -1,5 +1,7 @@
 //! Who is master, and why.
 
+use std::{collections::HashSet, net::IpAddr};
+
 use vrrp_common::{
     election::{Cause, Input, StateName},
     receive::Advert,
@@ -14,6 +16,8 @@ pub(super) struct Takeover {
     heard: Vec<Heard>,
     /// The shortest interval heard since the last turn.
     unread: Vec<Option<AdvertInterval>>,
+    /// Who has advertised since each began to listen: once there is anybody to be followed, no farewell of others counts.
+    spoke: Vec<HashSet<IpAddr>>,
 }
 
 /// What a host goes by.
@@ -36,7 +40,11 @@ impl Heard {
 
 impl Takeover {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { heard: vec![Heard::nothing_since(Time::BOOT); hosts], unread: vec![None; hosts] }
+        Self {
+            heard: vec![Heard::nothing_since(Time::BOOT); hosts],
+            unread: vec![None; hosts],
+            spoke: vec![HashSet::new(); hosts],
+        }
     }
 
     fn hear(&mut self, view: &View<'_>, to: usize, advert: Advert) {
@@ -45,7 +53,14 @@ impl Takeover {
         // Of what is read in one turn, a stamp may be that of one advert and the interval that of another.
         let interval = self.unread[to].unwrap_or(advert.interval).min(advert.interval);
         self.unread[to] = Some(interval);
+        let spoke = &mut self.spoke[to];
+        if advert.priority != Priority::RELEASE {
+            spoke.insert(advert.source);
+        }
         if advert.priority == Priority::RELEASE {
+            if heard.advert.is_some() && !spoke.contains(&advert.source) {
+                return;
+            }
             heard.released_at = heard.released_at.or(Some((at, view.hosts[to].settings.priority)));
         } else if must_follow(&view.hosts[to], advert) {
             *heard = Heard { at, interval: Some(interval), advert: Some(advert), released_at: None };
@@ -79,8 +94,9 @@ impl Takeover {
                     return Err(format!("{by} takes over from a master that has not left"));
                 };
                 let waited = ns(now.since(released_at));
-                // A takeover after a farewell keeps the skew that it began with.
-                ensure(waited >= skew(settings.priority.max(then)), || {
+                let silent = ns(now.since(heard.at)) >= 3 * centisecond + skew(settings.priority);
+                // A takeover after a farewell keeps the skew that it began with, and is no later than without.
+                ensure(silent || waited >= skew(settings.priority.max(then)), || {
                     format!("{by} takes over {waited} ns after a farewell")
                 })
             }
@@ -105,10 +121,21 @@ impl Checker for Takeover {
             self.unread[by] = None;
         }
         match *seen {
-            Seen::Started { by } => self.heard[by] = Heard::nothing_since(view.hosts[by].clock(view.now)),
+            Seen::Started { by } => {
+                self.heard[by] = Heard::nothing_since(view.hosts[by].clock(view.now));
+                self.spoke[by].clear();
+            }
             Seen::Heard { to, advert, .. } => self.hear(view, to, advert),
             Seen::Changed { by, transition, was_open, .. } => match transition.to {
                 StateName::Master => self.judge(view, by, transition.cause, was_open)?,
+                StateName::Backup if let Cause::Outranked(advert) = transition.cause => {
+                    // Who adopts a lease reads what came before it started, too.
+                    let heard = &mut self.heard[by];
+                    if heard.advert.is_none() {
+                        let interval = heard.interval.map_or(advert.interval, |own| own.min(advert.interval));
+                        *heard = Heard { interval: Some(interval), advert: Some(advert), ..*heard };
+                    }
+                }
                 StateName::Backup if !matches!(transition.cause, Cause::Outranked(_)) => {
                     // What it reads late it learns from all the same.
                     let Heard { released_at, interval, .. } = self.heard[by];
@@ -174,7 +201,7 @@ impl Checker for Silence {
     }
 }
 
-/// I9: a change does not move the role, and is on the wire at once; nothing else is.
+/// I9: neither a change nor a new daemon moves the role, and a change is on the wire at once; nothing else is.
 #[derive(Default)]
 pub(super) struct Change {
     advertised: bool,
@@ -190,6 +217,10 @@ impl Checker for Change {
             Seen::Changed { by, transition, input: Input::Configure(_), .. } => {
                 let cause = transition.cause;
                 ensure(cause == Cause::Silent, || format!("a change moves the role of {by}: {cause}"))
+            }
+            Seen::Changed { by, transition, input: Input::Adopt(_), was_open: true } => {
+                let to = transition.to;
+                ensure(to == StateName::Master, || format!("{by} starts within its lease, and as {to}"))
             }
             Seen::Advertised { by, advert, .. } => {
                 self.advertised = true;

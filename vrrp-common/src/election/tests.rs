@@ -9,6 +9,7 @@ use super::*;
 
 mod backup;
 mod configure;
+mod farewell;
 mod grouped;
 mod leaving;
 mod master;
@@ -68,10 +69,10 @@ trait Virtual {
 
 impl Virtual for Election {
     fn hear(&mut self, at: Time, advert: Advert) -> Effects {
-        self.handle(at, Input::Advert { advert, at })
+        self.hear_late(at, at, advert)
     }
     fn hear_late(&mut self, now: Time, at: Time, advert: Advert) -> Effects {
-        self.handle(now, Input::Advert { advert, at })
+        self.handle(now, Input::Advert { advert, at, last_heard: Time::BOOT })
     }
     fn wake(&mut self, now: Time) -> Effects {
         self.wake_stamped(now, Time::BOOT)

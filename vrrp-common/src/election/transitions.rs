@@ -5,6 +5,7 @@ use super::{
     Preemption, READVERTS_PER_INTERVAL, Settings, State, Transition,
 };
 use crate::{
+    lease::Lease,
     receive::Advert,
     time::Time,
     types::{Priority, Version},
@@ -29,27 +30,27 @@ impl Election {
         self.listen(now, Cause::Started)
     }
 
-    /// A lease that is over is worth nothing: start like anybody else.
-    pub(super) fn adopt(&mut self, now: Time, lease_until: Time) -> Effects {
-        if !matches!(self.state, State::Initialize(_)) || lease_until <= now {
+    /// A lease that is over, or that nobody can have granted, is worth nothing: start like anybody else.
+    pub(super) fn adopt(&mut self, now: Time, lease: Lease) -> Effects {
+        if !matches!(self.state, State::Initialize(_)) || !lease.is_running(now) {
             return self.start(now);
         }
         let effects = self.become_master(now, Cause::Adopted);
-        self.lease_until = lease_until;
-        // The earlier daemon's last advert counts, so that I6 holds across the change.
-        let interval = self.settings.interval;
-        self.since = lease_until - interval.lease();
-        let silent_at = self.since + interval.span() * 3;
-        self.state = State::Master(Master { advert_at: now + interval.span(), silent_at, readverts: 0 });
+        self.lease = lease;
+        // The earlier daemon's last advert counts, with the interval that it told, so that I6 holds across the change.
+        self.since = lease.granted_at();
+        let advert_at = now + self.settings.interval.span();
+        self.state =
+            State::Master(Master { advert_at, silent_at: lease.silent_at(), readverts: 0, changed: true });
         effects
     }
 
-    pub(super) fn advert(&mut self, now: Time, advert: Advert, at: Time) -> Effects {
+    pub(super) fn advert(&mut self, now: Time, advert: Advert, at: Time, last_heard: Time) -> Effects {
         match self.state {
             State::Backup(_) | State::Master(_) | State::Leaving { .. } if at < self.since => {
                 Effects::default()
             }
-            State::Backup(backup) => self.advert_as_backup(backup, advert, at),
+            State::Backup(backup) => self.advert_as_backup(backup, advert, at, last_heard),
             State::Master(master) => self.advert_as_master(now, master, advert, at),
             State::Leaving { until, .. } => self.advert_as_leaving(until, advert, at),
             State::Initialize(_) | State::Stopped => Effects::default(),
@@ -57,27 +58,22 @@ impl Election {
     }
 
     /// RFC 9568 §6.4.2.
-    fn advert_as_backup(&mut self, mut backup: Backup, advert: Advert, at: Time) -> Effects {
+    fn advert_as_backup(
+        &mut self,
+        mut backup: Backup,
+        advert: Advert,
+        at: Time,
+        last_heard: Time,
+    ) -> Effects {
         let settings = &self.settings;
+        backup.take_stamp(settings, last_heard);
         let expect = if advert.priority == Priority::RELEASE {
-            // From before the last advert: it says nothing about the master of now.
-            if at < backup.heard_at {
-                return Effects::default();
-            }
-            backup.heard_at = at;
-            let skew = backup.interval.skew(settings.version, settings.priority);
-            // The first one counts, or a flood of them would keep the address dead; but not one that is long over,
-            // whose end we have slept through. It counts in full: what the kernel has heard since the last timeout is
-            // not yet in `master_down_at`, which may be too early.
-            let running = backup.released && at < backup.master_down_at + skew;
-            backup.master_down_at = if running { backup.master_down_at.min(at + skew) } else { at + skew };
-            backup.released = true;
-            backup.held = false;
-            Some(Expect::Nothing)
+            backup.take_farewell(settings, advert.source, at)
         } else if backup.yields_to(settings, advert, at) {
             backup.follow(settings, advert, at);
             Some(Expect::This)
         } else {
+            backup.rival = Some(advert.source);
             None
         };
         self.state = State::Backup(backup);
@@ -96,7 +92,7 @@ impl Election {
         }
         if master.was_silent(now) {
             let effects = self.listen(now, Cause::Silent);
-            let expect = self.advert(now, advert, at).expect.or(effects.expect);
+            let expect = self.advert(now, advert, at, Time::BOOT).expect.or(effects.expect);
             return Effects { expect, ..effects };
         }
         if master.readverts >= READVERTS_PER_INTERVAL {
@@ -132,8 +128,8 @@ impl Election {
 
     fn leave_by(&mut self, until: Time, successor: Advert) -> Effects {
         self.state = State::Leaving { until, successor: Some(successor) };
-        self.lease_until = self.lease_until.min(until);
-        Effects { door: Some(Door::Open { lease_until: self.lease_until }), ..Effects::default() }
+        self.lease = self.lease.cut_short(until);
+        Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
     }
 
     pub(super) fn timeout(&mut self, now: Time, last_heard: Time) -> Effects {
@@ -150,11 +146,7 @@ impl Election {
     /// The kernel's stamp first: an advert that reached the host in time counts, however late we are, and one that
     /// reached it late still shows that the master lives.
     fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Time) -> Effects {
-        if last_heard > backup.heard_at {
-            backup.heard_at = last_heard;
-            backup.released = false;
-            backup.master_down_at = backup.silent_until(&self.settings);
-        }
+        backup.take_stamp(&self.settings, last_heard);
         if now >= backup.master_down_at && self.settings.grouped {
             // From now on every advert is to be judged: one that counts ends it.
             let expect = (!backup.held).then_some(Expect::Nothing);
@@ -195,8 +187,8 @@ impl Election {
         if !matches!(self.state, State::Master(_)) {
             return Effects::default();
         }
-        let send = self.farewell(now);
-        Effects { send, ..self.listen(now, Cause::Group) }
+        let Effects { first, send, .. } = self.farewell(now);
+        Effects { first, send, ..self.listen(now, Cause::Group) }
     }
 
     /// Adverts that are due within a sixteenth of the interval leave with those that are due now, so that many
@@ -218,22 +210,23 @@ impl Election {
 
     /// The only place where a lease is taken or renewed (I2).
     pub(super) fn sent(&mut self, at: Time) -> Effects {
-        let lease_until = match &mut self.state {
+        self.lease = match &mut self.state {
             State::Master(master) => {
-                master.silent_at = at + self.settings.interval.span() * 3;
-                at + self.settings.interval.lease()
+                let lease = Lease::granted(at, self.settings.interval);
+                master.silent_at = lease.silent_at();
+                master.changed = false;
+                lease
             }
             // Who hears the farewell waits for its skew, which is less than an interval.
-            State::Leaving { until, .. } => self.lease_until.min(*until),
+            State::Leaving { until, .. } => self.lease.cut_short(*until),
             State::Initialize(_) | State::Backup(_) | State::Stopped => return Effects::default(),
         };
-        self.lease_until = lease_until;
-        Effects { door: Some(Door::Open { lease_until }), ..Effects::default() }
+        Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
     }
 
     /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway.
     pub(super) fn fault(&mut self, now: Time, fault: Fault) -> Effects {
-        let send = self.farewell(now);
+        let Effects { first, send, .. } = self.farewell(now);
         match self.state {
             State::Stopped => return Effects::default(),
             State::Initialize(Some(known)) if known == fault => return Effects::default(),
@@ -241,20 +234,19 @@ impl Election {
             State::Initialize(_) | State::Backup(_) | State::Master(_) => {}
         }
         let effects = self.leave(State::Initialize(Some(fault)), Cause::Fault(fault));
-        Effects { send, expect: Some(Expect::Nothing), ..effects }
+        Effects { first, send, expect: Some(Expect::Nothing), ..effects }
     }
 
     /// A master makes before it breaks (I7): the door stays open for its successor to take over.
     pub(super) fn stop(&mut self, now: Time) -> Effects {
         match self.state {
             State::Master(master) if !master.was_silent(now) => {
-                let from = self.name();
+                let (from, farewell) = (self.name(), self.farewell(now));
                 self.state = State::Leaving { until: now + self.settings.interval.span(), successor: None };
                 Effects {
-                    send: Some(Priority::RELEASE),
                     expect: Some(Expect::Nothing),
                     transition: Some(Transition { from, to: self.name(), cause: Cause::Stop }),
-                    ..Effects::default()
+                    ..farewell
                 }
             }
             State::Leaving { .. } | State::Stopped => Effects::default(),
@@ -267,20 +259,8 @@ impl Election {
         if matches!(self.state, State::Stopped) {
             return Effects::default();
         }
-        let send = self.farewell(now);
-        Effects { send, ..self.become_stopped(Cause::Stop) }
-    }
-
-    /// What a master says when it goes. One that was silent says nothing: it may be master no more.
-    fn farewell(&self, now: Time) -> Option<Priority> {
-        match self.state {
-            State::Master(master) if !master.was_silent(now) => Some(Priority::RELEASE),
-            State::Initialize(_)
-            | State::Backup(_)
-            | State::Master(_)
-            | State::Leaving { .. }
-            | State::Stopped => None,
-        }
+        let Effects { first, send, .. } = self.farewell(now);
+        Effects { first, send, ..self.become_stopped(Cause::Stop) }
     }
 
     /// A change never moves the role by itself (I9); a master advertises it at once.
@@ -289,6 +269,7 @@ impl Election {
             return Effects::default();
         }
         let before = core::mem::replace(&mut self.settings, settings);
+        let known_otherwise = (before.address, before.interval) != (settings.address, settings.interval);
         let patience_changed =
             (before.preempt, before.preempt_delay) != (settings.preempt, settings.preempt_delay);
         match &mut self.state {
@@ -298,7 +279,8 @@ impl Election {
                     return self.listen(now, Cause::Silent);
                 }
                 let advert_at = now + settings.interval.span();
-                self.state = State::Master(Master { advert_at, ..master });
+                let changed = master.changed || known_otherwise;
+                self.state = State::Master(Master { advert_at, changed, ..master });
                 Effects { send: Some(settings.priority), ..Effects::default() }
             }
             State::Backup(backup) => {
@@ -333,6 +315,8 @@ impl Election {
             heard_at: at,
             interval,
             master: None,
+            superior: None,
+            rival: None,
             preemption: Preemption::Idle,
             released: false,
             held: false,
@@ -347,8 +331,8 @@ impl Election {
     fn become_master(&mut self, now: Time, cause: Cause) -> Effects {
         let from = self.name();
         let interval = self.settings.interval.span();
-        self.state =
-            State::Master(Master { advert_at: now + interval, silent_at: now + interval * 3, readverts: 0 });
+        let (advert_at, silent_at) = (now + interval, now + interval * 3);
+        self.state = State::Master(Master { advert_at, silent_at, readverts: 0, changed: false });
         Effects {
             send: Some(self.settings.priority),
             expect: Some(Expect::Nothing),
@@ -366,7 +350,7 @@ impl Election {
     fn leave(&mut self, to: State, cause: Cause) -> Effects {
         let from = self.name();
         self.state = to;
-        self.lease_until = Time::BOOT;
+        self.lease = Lease::NONE;
         let transition = Transition { from, to: self.name(), cause };
         Effects { door: Some(Door::Close), transition: Some(transition), ..Effects::default() }
     }
@@ -374,7 +358,7 @@ impl Election {
 
 impl Master {
     /// Whether so much time has passed since the last advert that a peer may have taken over (I6).
-    fn was_silent(&self, now: Time) -> bool {
+    pub(super) fn was_silent(&self, now: Time) -> bool {
         now >= self.silent_at
     }
 }
@@ -399,6 +383,7 @@ impl Backup {
 
     /// Learns from the master: version 3 its interval, and both that it lives.
     fn follow(&mut self, settings: &Settings, advert: Advert, at: Time) {
+        self.remember_superior(advert);
         if settings.version == Version::V3 {
             self.interval = advert.interval;
         }
@@ -407,6 +392,16 @@ impl Backup {
         self.held = false;
         self.heard_at = at.max(self.heard_at);
         self.master_down_at = self.silent_until(settings);
+    }
+
+    /// What the kernel has heard since it was last asked.
+    fn take_stamp(&mut self, settings: &Settings, last_heard: Time) {
+        if last_heard > self.heard_at {
+            self.heard_at = last_heard;
+            self.released = false;
+            self.held = false;
+            self.master_down_at = self.silent_until(settings);
+        }
     }
 
     /// When the master counts as dead if nothing more is heard.

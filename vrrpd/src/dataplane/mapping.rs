@@ -2,7 +2,7 @@
 
 use std::{io, marker::PhantomData, num::NonZero, os::fd::AsFd as _, ptr::NonNull};
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64};
 
 use aya::maps::MapData;
 use bytemuck::Pod;
@@ -70,6 +70,13 @@ impl<T: Pod> Mapping<T> {
         assert!(offset.is_multiple_of(4), "alignment of a word");
         // SAFETY: as in `u64`.
         unsafe { AtomicU32::from_ptr(self.at(slot, offset, 4).cast().as_ptr()) }
+    }
+
+    /// The two bytes at `offset` into the entry, which is a multiple of two.
+    pub(super) fn u16(&self, slot: u32, offset: usize) -> &AtomicU16 {
+        assert!(offset.is_multiple_of(2), "alignment of a word");
+        // SAFETY: as in `u64`.
+        unsafe { AtomicU16::from_ptr(self.at(slot, offset, 2).cast().as_ptr()) }
     }
 
     /// The byte at `offset` into the entry.

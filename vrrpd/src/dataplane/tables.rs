@@ -8,6 +8,7 @@ use std::{
     mem::offset_of,
     net::IpAddr,
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use aya::maps::{Map, MapData, MapError, PerCpuArray};
@@ -15,9 +16,10 @@ use vrrp_common::{
     abi::{
         self, Counters, Cpu, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router, SLOTS, Verdict, Vip, role,
     },
+    lease::Lease,
     receive::{Advert, Peer},
     time::Time,
-    types::{Family, Mac, Vrid},
+    types::{AdvertInterval, Family, Mac, Vrid},
 };
 
 use super::{mapping::Mapping, near::NearVips};
@@ -29,6 +31,9 @@ type CpuWords = [u64; size_of::<Cpu>() / 8];
 type Vips = aya::maps::HashMap<MapData, [u8; 16], u32>;
 /// The same of `PEERS`.
 type Peers = aya::maps::HashMap<MapData, [u8; 20], [u8; 4]>;
+
+/// A stamp that is later than this after now was made by no clock: it would keep a master alive that is dead.
+const STAMP_AHEAD: Duration = Duration::from_secs(1);
 
 /// A virtual router, as the data plane needs to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +136,10 @@ impl Tables {
         flag(offset_of!(Router, unicast), entry.unicast);
         self.store_mac(slot, entry.mac, if same { old.vips } else { 0 });
 
-        let open = same && old.role == role::MASTER && now.as_nanos() < old.lease_until_ns;
+        if Time::from_nanos(old.last_heard_ns) > now + STAMP_AHEAD {
+            self.routers.u64(slot, offset_of!(Router, last_heard_ns)).store(0, Ordering::Relaxed);
+        }
+        let open = same && old.running_lease(now).is_some();
         if !open && self.role(slot).load(Ordering::Relaxed) != role::BACKUP {
             self.close(slot, now);
         }
@@ -220,25 +228,34 @@ impl Tables {
         Ok(())
     }
 
-    /// Master until `lease_until`, and since `now` if it was not before. Nothing but stores.
-    pub fn open(&mut self, slot: u32, lease_until: Time, now: Time) {
-        self.renew(slot, lease_until);
+    /// Master for the length of `lease`, and since `now` if it was not before. Nothing but stores.
+    pub fn open(&mut self, slot: u32, lease: Lease, now: Time) {
+        self.renew(slot, lease);
         if self.role(slot).load(Ordering::Relaxed) != role::MASTER {
             self.store_role(slot, role::MASTER, now);
         }
     }
 
-    /// The lease of a master. Nothing but a store.
-    pub fn renew(&mut self, slot: u32, lease_until: Time) {
-        self.routers
-            .u64(slot, offset_of!(Router, lease_until_ns))
-            .store(lease_until.as_nanos(), Ordering::Release);
+    /// The lease of a master. Nothing but stores.
+    pub fn renew(&mut self, slot: u32, lease: Lease) {
+        let until = self.routers.u64(slot, offset_of!(Router, lease_until_ns));
+        let told = self.routers.u16(slot, offset_of!(Router, told_centiseconds));
+        let interval = lease.told.map_or(0, AdvertInterval::as_centiseconds);
+        let changed = told.load(Ordering::Relaxed) != interval;
+        // Who dies in between has left a lease whose interval is not known, and never one with another's.
+        if changed {
+            told.store(0, Ordering::Release);
+        }
+        until.store(lease.until.as_nanos(), Ordering::Release);
+        if changed {
+            told.store(interval, Ordering::Release);
+        }
     }
 
     /// Not master from now on. Nothing but stores.
     pub fn close(&mut self, slot: u32, now: Time) {
         self.store_role(slot, role::BACKUP, now);
-        self.renew(slot, Time::BOOT);
+        self.renew(slot, Lease::NONE);
     }
 
     /// The advert to `destination` that needs no judgement any more: its like was accepted just now. A message that the kernel cannot

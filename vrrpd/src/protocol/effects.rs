@@ -45,7 +45,8 @@ impl Loop {
         received: Option<&Received<'_>>,
     ) {
         let Some(router) = self.routers.get_mut(index) else { return };
-        let Effects { door, send, expect, transition } = router.election.handle(at, input);
+        let effects = router.election.handle(at, input);
+        let Effects { door, expect, transition, .. } = effects;
         for position in router.stations() {
             let station = self.interfaces.get_mut(position);
             // Where another router is at home in this slot, it is that one's door.
@@ -53,7 +54,7 @@ impl Loop {
                 station.filter(|station| position == router.interface || !station.houses(router.slot));
             let Some(port) = station.and_then(|station| station.port.as_mut()) else { continue };
             match door {
-                Some(Door::Open { lease_until }) => port.tables.open(router.slot, lease_until, at),
+                Some(Door::Open(lease)) => port.tables.open(router.slot, lease, at),
                 Some(Door::Close) => port.tables.close(router.slot, at),
                 None => {}
             }
@@ -69,12 +70,8 @@ impl Loop {
                 (None, _) => {}
             }
         }
-        // Of what one turn wants to send for a router the last counts, and a closed door sends nothing but a farewell.
-        if door == Some(Door::Close) {
-            router.queued = router.queued.filter(|priority| *priority == Priority::RELEASE);
-        }
-        if let Some(priority) = send {
-            router.queued = Some(priority);
+        router.queued.take_in(&effects);
+        if effects.send.is_some() {
             self.outbox.push(index);
         }
         if let Some(transition) = transition {
@@ -91,20 +88,33 @@ impl Loop {
         }
     }
 
-    /// Sends what is queued, in batches by interface, and opens the doors of what has left.
+    /// Sends what is queued, in batches by interface, and opens the doors of what has left. A second round has the farewells
+    /// that an advert of their router goes before.
     pub(super) fn flush(&mut self) {
         if self.outbox.is_empty() {
             return;
         }
-        let mut ready: Vec<Queued> = Vec::with_capacity(self.outbox.len());
-        for index in self.outbox.drain(..) {
-            let Some(router) = self.routers.get_mut(index) else { continue };
-            // Named twice in the outbox, it is taken once.
-            if let Some(priority) = router.queued.take() {
-                router.prepare_advert(priority);
-                ready.push(Queued { interface: router.interface, router: index, priority });
-            }
+        let mut outbox = std::mem::take(&mut self.outbox);
+        // Named twice, a router is sent for once in each round.
+        outbox.sort_unstable();
+        outbox.dedup();
+        while !outbox.is_empty() {
+            let ready: Vec<_> = outbox.iter().filter_map(|index| self.take_queued(*index)).collect();
+            outbox.clear();
+            outbox.extend(ready.iter().map(|queued| queued.router));
+            self.send_round(ready);
         }
+        self.outbox = outbox;
+    }
+
+    fn take_queued(&mut self, index: usize) -> Option<Queued> {
+        let router = self.routers.get_mut(index)?;
+        let priority = router.queued.take_next()?;
+        router.prepare_advert(priority);
+        Some(Queued { interface: router.interface, router: index, priority })
+    }
+
+    fn send_round(&mut self, mut ready: Vec<Queued>) {
         ready.sort_by_key(|queued| queued.interface);
         for run in ready.chunk_by(|a, b| a.interface == b.interface) {
             let (group, peers): (Vec<Queued>, _) =

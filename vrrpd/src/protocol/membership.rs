@@ -105,10 +105,8 @@ impl Loop {
             Some(Err(fault)) => return self.feed(index, at, at, Input::Fault(fault), None),
         };
         let Some(interface) = self.interfaces.get(router.interface) else { return };
-        let lease_until =
-            interface.port.as_ref().map(|port| port.tables.router(router.slot)).and_then(|entry| {
-                (entry.role == abi::role::MASTER).then_some(Time::from_nanos(entry.lease_until_ns))
-            });
+        let running =
+            interface.port.as_ref().and_then(|port| port.tables.router(router.slot).running_lease(at));
         if source(router) != Some(address) || router.interface_mac() != mac {
             let Some(router) = self.routers.get_mut(index) else { return };
             let input = router.set_source(address, mac);
@@ -122,9 +120,7 @@ impl Loop {
         if self.kept_out(index, at) {
             return self.feed(index, at, at, Input::Fault(Fault::Group), None);
         }
-        if let Some(input) =
-            router.starting(lease_until).filter(|_| !router.waits_for_a_check(lease_until, at))
-        {
+        if let Some(input) = router.starting(running).filter(|_| !router.waits_for_a_check(running)) {
             self.feed(index, at, at, input, None);
         }
     }
@@ -153,7 +149,7 @@ impl Loop {
         if router.tracking.faults().next().is_some() {
             return Some(Err(Fault::Check));
         }
-        let waits = router.election.name() == StateName::Init && router.waits_for_a_check(None, at);
+        let waits = router.election.name() == StateName::Init && router.waits_for_a_check(None);
         (!waits).then_some(Ok(()))
     }
 

@@ -9,7 +9,7 @@ use std::{
 
 use vrrp_common::{
     abi,
-    election::{Election, Input, Settings, StateName, Transition},
+    election::{Election, Input, Outgoing, Settings, StateName, Transition},
     receive::{Discard, Local, Peer},
     time::Time,
     types::{Family, Mac, Priority},
@@ -91,8 +91,8 @@ pub(crate) struct Router {
     pub(crate) history: VecDeque<Reacted>,
     /// When the state last changed.
     pub(crate) since: SystemTime,
-    /// The priority of an advert that is to be sent before the turn ends.
-    pub(crate) queued: Option<Priority>,
+    /// What is to be sent before the turn ends.
+    pub(crate) queued: Outgoing,
     /// In a sync group.
     grouped: bool,
     /// What the outside was told last.
@@ -141,7 +141,7 @@ impl Router {
             statistics: Statistics::default(),
             history: VecDeque::with_capacity(HISTORY),
             since: SystemTime::now(),
-            queued: None,
+            queued: Outgoing::default(),
             grouped: false,
             told: None,
             opened: None,

@@ -149,11 +149,19 @@ impl Loop {
                 router.blocked_until = Time::BOOT;
                 self.revisit(index);
             }
-            let Some(router) = self.routers.get(index) else { return };
-            let port = self.interfaces.get(router.interface).and_then(|interface| interface.port.as_ref());
-            let last_heard = port.map_or(Time::BOOT, |port| port.tables.last_heard(router.slot).0);
+            let last_heard = self.last_heard(index);
             self.feed(index, at, due.min(at), Input::Timeout { last_heard }, None);
         }
+    }
+
+    /// When the kernel last saw the advert that this router expects.
+    fn last_heard(&self, index: usize) -> Time {
+        let router = self.routers.get(index);
+        let heard = router.and_then(|router| {
+            let port = self.interfaces.get(router.interface)?.port.as_ref()?;
+            Some(port.tables.last_heard(router.slot).0)
+        });
+        heard.unwrap_or(Time::BOOT)
     }
 
     fn drain_rings(&mut self) {
@@ -191,7 +199,8 @@ impl Loop {
         match receive(frame, frame_length, &router.local()) {
             Ok(received) => {
                 note(router, &received);
-                let input = Input::Advert { advert: received.advert, at };
+                let last_heard = self.last_heard(index);
+                let input = Input::Advert { advert: received.advert, at, last_heard };
                 self.feed(index, now(), at, input, Some(&received));
             }
             Err(discard) => note_discard(router, discard, frame),

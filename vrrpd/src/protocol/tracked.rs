@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vrrp_common::{
     election::{Cause, Fault, Input, State, StateName},
-    time::Time,
+    lease::Lease,
 };
 
 use super::{router::Router, run::Loop};
@@ -45,12 +45,12 @@ impl Loop {
 impl Router {
     /// Whether it stays out of the election until a check has its first result. One that goes on with the lease of an
     /// earlier daemon does not: it was well a moment ago, and waiting would cost it the role (I9).
-    pub(super) fn waits_for_a_check(&self, lease_until: Option<Time>, at: Time) -> bool {
-        self.tracking.awaited().next().is_some() && lease_until.is_none_or(|lease_until| lease_until <= at)
+    pub(super) fn waits_for_a_check(&self, running: Option<Lease>) -> bool {
+        self.tracking.awaited().next().is_some() && running.is_none()
     }
 
-    /// What is to be done about a router that could take part.
-    pub(super) fn starting(&self, lease_until: Option<Time>) -> Option<Input> {
+    /// What is to be done about a router that could take part, and for which an earlier daemon's lease may be running.
+    pub(super) fn starting(&self, running: Option<Lease>) -> Option<Input> {
         if !matches!(self.election.state(), State::Initialize(_)) {
             return None;
         }
@@ -58,7 +58,7 @@ impl Router {
             config::Start::Master => Input::Start,
             config::Start::Backup => Input::Listen,
         };
-        Some(lease_until.map_or(first, |lease_until| Input::Adopt { lease_until }))
+        Some(running.map_or(first, Input::Adopt))
     }
 }
 

@@ -4,19 +4,21 @@ use std::{fs, io::Write as _, path::PathBuf, process::Command, thread};
 
 use aya::{
     Ebpf,
-    maps::{Array, MapData},
+    maps::{Array, Map, MapData},
     programs::{Xdp, XdpMode as Mode},
 };
 use vrrp_common::{
-    abi::{name, role},
+    abi::{self, name, role},
+    lease::Lease,
     time::Time,
+    types::AdvertInterval,
 };
 use vrrpd::{
     config::XdpMode,
     dataplane::{self, AttachError, Attached, Detached, OBJECT, Tables, Why},
 };
 
-use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, set_vips, target, v4_slot};
+use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, set_vips, target, until, v4_slot};
 
 const SLOT_51: u8 = 51;
 
@@ -86,7 +88,7 @@ fn the_next_daemon_takes_over_program_roles_and_addresses() {
     let mut first = attach().unwrap();
     assert!(!configure(&mut first.tables, &["192.0.2.51", "192.0.2.52"]));
     let lease = now() + LONG;
-    first.tables.open(v4_slot(SLOT_51), lease, now());
+    first.tables.open(v4_slot(SLOT_51), until(lease), now());
     let old = xdp_program().unwrap();
     // Killed: nothing is detached.
     drop(first);
@@ -109,12 +111,57 @@ fn a_role_whose_lease_is_over_is_not_taken_over() {
     namespace();
     let mut first = attach().unwrap();
     configure(&mut first.tables, &["192.0.2.51"]);
-    first.tables.open(v4_slot(SLOT_51), now(), now());
+    first.tables.open(v4_slot(SLOT_51), until(now()), now());
     drop(first);
     let mut second = attach().unwrap();
     assert!(!configure(&mut second.tables, &["192.0.2.51"]));
     let router = second.tables.router(v4_slot(SLOT_51));
     assert_eq!((router.role, Time::from_nanos(router.lease_until_ns)), (role::BACKUP, Time::BOOT));
+    second.plane.detach().unwrap();
+}
+
+/// Who dies between the stores of a lease leaves no lie: the interval is the lease's own, or not known.
+#[test]
+fn a_lease_goes_with_the_interval_that_was_told_with_it() {
+    namespace();
+    let mut first = attach().unwrap();
+    configure(&mut first.tables, &["192.0.2.51"]);
+    let slot = v4_slot(SLOT_51);
+    for seconds in [10, 10, 1, 40] {
+        let lease = Lease::granted(now(), AdvertInterval::from_seconds(seconds).unwrap());
+        first.tables.open(slot, lease, now());
+        assert_eq!(first.tables.router(slot).running_lease(now()), Some(lease));
+    }
+    let lease = first.tables.router(slot).running_lease(now());
+    drop(first);
+    let mut second = attach().unwrap();
+    assert!(configure(&mut second.tables, &["192.0.2.51"]), "the door stays open");
+    assert_eq!(second.tables.router(slot).running_lease(now()), lease);
+    second.tables.close(slot, now());
+    assert_eq!(second.tables.router(slot).told_centiseconds, 0);
+    second.plane.detach().unwrap();
+}
+
+/// Nobody has granted it, and nothing would ever end it.
+#[test]
+fn times_from_the_future_in_the_maps_are_not_believed() {
+    namespace();
+    let mut first = attach().unwrap();
+    configure(&mut first.tables, &["192.0.2.51"]);
+    let slot = v4_slot(SLOT_51);
+    first.tables.open(slot, Lease { until: Time::NEVER, told: None }, now());
+    let routers = MapData::from_pin(first.plane.pin_dir().join("routers")).unwrap();
+    drop(first);
+    let mut routers: Array<_, [u64; 16]> = Array::try_from(Map::Array(routers)).unwrap();
+    let mut router: abi::Router = bytemuck::cast(routers.get(&slot, 0).unwrap());
+    assert_eq!(router.role, role::MASTER);
+    router.last_heard_ns = u64::MAX / 2;
+    routers.set(slot, bytemuck::cast::<_, [u64; 16]>(router), 0).unwrap();
+
+    let mut second = attach().unwrap();
+    assert!(!configure(&mut second.tables, &["192.0.2.51"]), "the door is closed");
+    let router = second.tables.router(slot);
+    assert_eq!((router.role, router.lease_until_ns, router.last_heard_ns), (role::BACKUP, 0, 0));
     second.plane.detach().unwrap();
 }
 

@@ -10,7 +10,7 @@ use vrrp_common::{
 
 use crate::{
     frames::{Arp, ipv4},
-    rig::{LONG, NIC, Rig, entry, now, set_vips, v4_slot},
+    rig::{LONG, NIC, Rig, entry, now, set_vips, until, v4_slot},
 };
 
 const CLIENT: Mac = Mac([0x02, 0, 0, 0, 0, 0xc1]);
@@ -77,7 +77,7 @@ fn the_clock_of_the_tick_never_prolongs_a_lease() {
     rig.router(&entry(51, true, true), &["192.0.2.51"]);
     for _ in 0..4 {
         let lease = now() + Duration::from_nanos(LEASE_AHEAD_NS) + Duration::from_millis(13);
-        rig.tables().open(v4_slot(51), lease, now());
+        rig.tables().open(v4_slot(51), until(lease), now());
         let (mut answered, mut lapsed) = (0, 0);
         while lapsed < 500 {
             let before = now();
@@ -103,9 +103,9 @@ fn a_closed_door_is_closed_in_the_same_tick() {
     let mut rig = Rig::new();
     rig.router(&entry(51, true, true), &["192.0.2.51"]);
     for _ in 0..500 {
-        rig.tables().open(v4_slot(51), now() + LONG, now());
+        rig.tables().open(v4_slot(51), until(now() + LONG), now());
         assert_eq!(ask(&mut rig, "192.0.2.9", "192.0.2.51"), Verdict::ArpAnswered);
-        rig.tables().renew(v4_slot(51), now());
+        rig.tables().renew(v4_slot(51), until(now()));
         assert_eq!(ask(&mut rig, "192.0.2.9", "192.0.2.51"), Verdict::ArpLeaseLapsed);
         rig.tables().close(v4_slot(51), now());
         assert_eq!(ask(&mut rig, "192.0.2.9", "192.0.2.51"), Verdict::ArpNotMaster);

@@ -9,6 +9,7 @@ use aya::{
 };
 use vrrp_common::{
     abi::{self, Counters, Event, Verdict, name},
+    lease::Lease,
     receive::Advert,
     time::Time,
     types::{AdvertInterval, Family, Mac, Priority, Vrid},
@@ -20,7 +21,8 @@ use vrrpd::{
 
 pub(crate) const INTERFACE: &str = "va";
 pub(crate) const NIC: Mac = Mac([0x02, 0, 0, 0, 0, 0x0a]);
-pub(crate) const LONG: Duration = Duration::from_secs(3600);
+/// Not longer than a lease can be.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// Moves this thread into a new network namespace with `va` and its peer `vb`.
 pub(crate) fn namespace() {
@@ -63,6 +65,11 @@ pub(crate) fn set_vips(tables: &mut Tables, slot: u32, vips: &[IpAddr]) {
 pub(crate) fn now() -> Time {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     Time::BOOT + Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// A lease that ends then.
+pub(crate) fn until(until: Time) -> Lease {
+    Lease { until, told: None }
 }
 
 pub(crate) fn v4_slot(vrid: u8) -> u32 {
@@ -141,13 +148,13 @@ impl Rig {
     }
 
     pub(crate) fn open(&mut self, vrid: u8) {
-        self.tables().open(v4_slot(vrid), now() + LONG, now());
+        self.tables().open(v4_slot(vrid), until(now() + LONG), now());
     }
 
     /// Master, whose lease was over a moment ago.
     pub(crate) fn lapse(&mut self, vrid: u8) {
         let now = now();
-        self.tables().open(v4_slot(vrid), now, now);
+        self.tables().open(v4_slot(vrid), until(now), now);
     }
 
     /// The advert that needs no judgement: from `source` to the group, with the priority that stands in `message`.

@@ -9,7 +9,7 @@ use vrrp_common::{
 
 use crate::{
     frames::{Arp, REPLY, advert, ethernet, ipv4, message, tagged},
-    rig::{LONG, NIC, Rig, entry, now, v4_slot},
+    rig::{LONG, NIC, Rig, entry, now, until, v4_slot},
 };
 
 const DROP: u32 = 1;
@@ -247,7 +247,7 @@ fn without_a_virtual_mac_the_interfaces_own_answers() {
 fn the_door_closes_by_itself_when_the_lease_is_over() {
     let mut rig = rig();
     let lease = now() + Duration::from_millis(50);
-    rig.tables().open(v4_slot(VRID), lease, now());
+    rig.tables().open(v4_slot(VRID), until(lease), now());
     let ask = Arp::request(CLIENT, CLIENT_IP, VIP).bytes();
     let mut seen = BTreeSet::new();
     while now() < lease + Duration::from_millis(20) {
@@ -262,7 +262,7 @@ fn the_door_closes_by_itself_when_the_lease_is_over() {
         sleep(Duration::from_micros(200));
     }
     assert_eq!(seen, BTreeSet::from([Verdict::ArpAnswered, Verdict::ArpLeaseLapsed]));
-    rig.tables().renew(v4_slot(VRID), now() + LONG);
+    rig.tables().renew(v4_slot(VRID), until(now() + LONG));
     assert_eq!(rig.arrive(&ask).verdict, Some(Verdict::ArpAnswered));
 }
 

@@ -20,10 +20,7 @@ fn a_backup_takes_over_after_master_down_interval_and_not_a_nanosecond_before() 
     assert_eq!((effects.send, effects.door), (Some(Priority::DEFAULT), None), "the advert goes first");
     assert_eq!(effects.expect, Some(Expect::Nothing));
     assert!(election.lease_until() <= down_at, "startup while backup promotes");
-    assert_eq!(
-        election.left(down_at).door,
-        Some(Door::Open { lease_until: down_at + SETTINGS.interval.lease() })
-    );
+    assert_eq!(election.left(down_at).door, Some(Door::Open(Lease::granted(down_at, SETTINGS.interval))));
 }
 
 #[test]
@@ -133,21 +130,38 @@ fn a_flood_of_priority_0_does_not_keep_the_address_dead() {
     assert_eq!(election.deadline(), ms(1_000) + SKEW);
 }
 
+/// The kernel has stamped adverts, of which the election is told with the farewell.
+fn hear_stamped(election: &mut Election, at: Time, last_heard: Time) {
+    election.handle(ms(9_000), Input::Advert { advert: advert(2, 0), at, last_heard });
+}
+
 #[test]
 fn a_farewell_grants_its_whole_skew_although_the_last_timeout_was_long_ago() {
     let mut election = follower(SETTINGS);
-    // The kernel has stamped adverts until 3 500 ms, of which the election has not been told.
-    election.hear(ms(3_600), advert(2, 0));
+    hear_stamped(&mut election, ms(3_600), ms(3_500));
     assert_eq!(election.deadline(), ms(3_600) + SKEW);
 }
 
 #[test]
 fn a_farewell_whose_end_was_slept_through_does_not_shorten_a_later_one() {
+    for last_heard in [ms(8_800), Time::BOOT] {
+        let mut election = follower(SETTINGS);
+        hear_stamped(&mut election, ms(1_000), last_heard);
+        hear_stamped(&mut election, ms(8_900), last_heard);
+        assert_eq!(election.deadline(), ms(8_900) + SKEW);
+    }
+}
+
+#[test]
+fn a_farewell_never_postpones_a_takeover() {
     let mut election = follower(SETTINGS);
-    // Between the two the kernel has stamped the master's adverts.
-    election.hear_late(ms(9_000), ms(1_000), advert(2, 0));
-    election.hear_late(ms(9_000), ms(8_900), advert(2, 0));
-    assert_eq!(election.deadline(), ms(8_900) + SKEW);
+    election.hear(ms(3_500), advert(2, 0));
+    assert_eq!(election.deadline(), ms(0) + MASTER_DOWN);
+    let mut alone = backup(SETTINGS);
+    for at in 3_000..3_700 {
+        alone.hear(ms(at), advert(9, 0));
+    }
+    assert_eq!(alone.deadline(), ms(0) + MASTER_DOWN, "nobody was followed, and any farewell counts");
 }
 
 #[test]

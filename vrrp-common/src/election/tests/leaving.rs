@@ -4,7 +4,7 @@ use super::*;
 
 fn opened_until(effects: Effects) -> Option<Time> {
     match effects.door {
-        Some(Door::Open { lease_until }) => Some(lease_until),
+        Some(Door::Open(lease)) => Some(lease.until),
         Some(Door::Close) | None => None,
     }
 }

@@ -18,12 +18,9 @@ fn a_master_advertises_once_an_interval_and_each_advert_renews_its_lease() {
         let at = ms(second * 1_000);
         assert_eq!(election.deadline(), at);
         assert_eq!(election.wake(at), Effects { send: Some(Priority::DEFAULT), ..Effects::default() });
-        let lease_until = at + SETTINGS.interval.lease();
-        assert_eq!(
-            election.left(at),
-            Effects { door: Some(Door::Open { lease_until }), ..Effects::default() }
-        );
-        assert_eq!(election.lease_until(), lease_until);
+        let lease = Lease::granted(at, SETTINGS.interval);
+        assert_eq!(election.left(at), Effects { door: Some(Door::Open(lease)), ..Effects::default() });
+        assert_eq!(election.lease_until(), lease.until);
     }
 }
 

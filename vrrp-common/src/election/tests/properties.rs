@@ -32,12 +32,17 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
                 ..advert(last, priority)
             },
             at: Time::BOOT,
+            last_heard: Time::BOOT,
         });
+    let told = prop_oneof![Just(0u16), Just(1), Just(100), Just(4095), 1..=25_500u16];
+    let adopt = told.prop_map(|centiseconds| {
+        Input::Adopt(Lease { until: Time::BOOT, told: AdvertInterval::again(centiseconds) })
+    });
     let inputs = prop_oneof![
         2 => Just(Input::Start),
         1 => Just(Input::Listen),
         1 => Just(Input::Claimed { at: Time::BOOT }),
-        1 => Just(Input::Adopt { lease_until: Time::BOOT }),
+        1 => adopt,
         8 => adverts,
         8 => Just(Input::Timeout { last_heard: Time::BOOT }),
         8 => Just(Input::Sent { at: Time::BOOT }),
@@ -54,8 +59,9 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
 /// The input with its time, which lies before or at `now`, or for a lease, after it.
 fn placed(input: Input, now: Time, past: Duration) -> Input {
     match input {
-        Input::Adopt { .. } => Input::Adopt { lease_until: now + past / 8 },
-        Input::Advert { advert, .. } => Input::Advert { advert, at: now - past },
+        // Some reach further than their interval allows: nobody has granted those.
+        Input::Adopt(lease) => Input::Adopt(Lease { until: now + past, ..lease }),
+        Input::Advert { advert, .. } => Input::Advert { advert, at: now - past, last_heard: now - past / 2 },
         Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
         Input::Sent { .. } => Input::Sent { at: now },
         Input::Claimed { .. } => Input::Claimed { at: now - past },
@@ -99,8 +105,10 @@ proptest! {
             let before = election.name();
             let effects = election.handle(now, input);
             let name = election.name();
-            if let Input::Adopt { lease_until } = input {
-                granted = granted.max(lease_until);
+            if let Input::Adopt(lease) = input
+                && lease.is_running(now)
+            {
+                granted = granted.max(lease.until);
             }
             if let (Input::Sent { at }, StateName::Master) = (input, name) {
                 granted = at + election.settings().interval.lease();
@@ -112,9 +120,9 @@ proptest! {
             let may_be_open = matches!(name, StateName::Master | StateName::Leaving);
             prop_assert!(may_be_open || election.lease_until() == Time::BOOT, "I1: a lease as {name}");
             prop_assert!(election.lease_until() <= granted, "I2: a lease that no advert has granted");
-            if let Some(Door::Open { lease_until }) = effects.door {
+            if let Some(Door::Open(lease)) = effects.door {
                 prop_assert!(may_be_open, "I1: the door opens as {name}");
-                prop_assert_eq!(lease_until, election.lease_until());
+                prop_assert_eq!(lease.until, election.lease_until());
                 prop_assert!(matches!(input, Input::Sent { .. }) || before == StateName::Leaving, "opened by {input:?}");
             }
             if may_be_open && !matches!(before, StateName::Master | StateName::Leaving) {
@@ -129,6 +137,9 @@ proptest! {
                 let own = priority == election.settings().priority;
                 prop_assert!(own || priority == Priority::RELEASE, "a priority that is not ours");
                 prop_assert!(own == (name == StateName::Master), "{name} sends {priority}");
+            }
+            if let Some(first) = effects.first {
+                prop_assert_eq!((first, effects.send), (election.settings().priority, Some(Priority::RELEASE)));
             }
         }
     }

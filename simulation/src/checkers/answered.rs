@@ -1,0 +1,59 @@
+//! That the address is answered for.
+
+use vrrp_common::election::StateName;
+
+use super::{ACT, Checker, Seen, View, ensure, ns};
+use crate::trace::Moment;
+
+/// On a calm network with hosts that take part nobody answers for as long as a takeover takes, and not for longer. A stranger
+/// that says farewell is no trouble of anybody's.
+#[derive(Default)]
+pub(super) struct Answered {
+    /// Since when nobody has answered, and nothing else has gone wrong.
+    since: Option<Moment>,
+}
+
+/// Three intervals and the skew, which is less than one, of the slowest: of what it has configured, or of the master that it
+/// follows, which another one was configured with before.
+fn takeover(view: &View<'_>) -> u64 {
+    let configured = view.hosts.iter().flat_map(|host| [host.settings.interval, host.plan.settings.interval]);
+    let learned = view.hosts.iter().filter_map(|host| {
+        let vrrp_common::election::State::Backup(backup) = host.daemon.as_ref()?.subject.election().state()
+        else {
+            return None;
+        };
+        Some(backup.interval)
+    });
+    let slowest = configured.chain(learned).map(|interval| ns(interval.span())).max().unwrap_or(0);
+    4 * slowest * 102 / 100 + 2 * (view.scenario.quality.max_delay + ACT)
+}
+
+fn takes_part(view: &View<'_>, host: usize) -> bool {
+    let state = view.hosts[host].state();
+    view.hosts[host].runs() && matches!(state, Some(StateName::Backup | StateName::Master))
+}
+
+impl Checker for Answered {
+    fn name(&self) -> &'static str {
+        "answered"
+    }
+
+    fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
+        if !view.scenario.is_calm() {
+            return Ok(());
+        }
+        let hosts = 0..view.hosts.len();
+        let dead =
+            hosts.clone().all(|host| !view.open(host)) && hosts.clone().any(|host| takes_part(view, host));
+        let disturbed = matches!(
+            seen,
+            Seen::Trouble { .. } | Seen::Started { .. } | Seen::Turned { configured: true, .. }
+        );
+        self.since = match self.since {
+            Some(since) if dead && !disturbed => Some(since),
+            _ => dead.then_some(view.now),
+        };
+        let dead_for = self.since.map_or(0, |since| view.now - since);
+        ensure(dead_for <= takeover(view), || format!("nobody has answered for {dead_for} ns"))
+    }
+}

@@ -1,0 +1,87 @@
+//! Farewells, adverts with priority 0: when a master says one, and whose a backup believes (RFC 9568 §5.2.4, §6.4.2).
+//!
+//! The RFC has a backup believe all of them. A stranger with ten lines of code could so take the role away from a master
+//! that lives, or keep the address dead. So a farewell counts from the master that was followed last, or is about to be preempted,
+//! and from anybody where nobody has been followed since the start. Where another master that outranks the leaving one was heard before it, that one's next
+//! advert is waited for first. Who forges the master's own address is stopped by authentication only.
+
+use core::net::IpAddr;
+
+use super::{Backup, Effects, Election, Expect, Settings, State, Superior};
+use crate::{receive::Advert, time::Time, types::Priority};
+
+impl Election {
+    /// What a master says when it goes: an advert first, where peers may know it otherwise than it is now. One that was silent
+    /// says nothing: it may be master no more.
+    pub(super) fn farewell(&self, now: Time) -> Effects {
+        match self.state {
+            State::Master(master) if !master.was_silent(now) => Effects {
+                first: master.changed.then_some(self.settings.priority),
+                send: Some(Priority::RELEASE),
+                ..Effects::default()
+            },
+            State::Initialize(_)
+            | State::Backup(_)
+            | State::Master(_)
+            | State::Leaving { .. }
+            | State::Stopped => Effects::default(),
+        }
+    }
+}
+
+impl Backup {
+    /// Whether the master has left, by what `source` said at that time.
+    pub(super) fn take_farewell(&mut self, settings: &Settings, source: IpAddr, at: Time) -> Option<Expect> {
+        // From before the last advert: it says nothing about the master of now.
+        if at < self.heard_at {
+            return None;
+        }
+        let Some(awaited) = self.awaited_before(settings, source) else {
+            self.superior = self.superior.filter(|superior| superior.advert.source != source);
+            return None;
+        };
+        self.heard_at = at;
+        let skew = self.interval.skew(settings.version, settings.priority);
+        let due = (at + skew).max(awaited);
+        // It never postpones the end, or a flood of them would keep the address dead; but an end that is long over was slept
+        // through, and says nothing.
+        let running = at < self.master_down_at + skew;
+        self.master_down_at = if running { self.master_down_at.min(due) } else { due };
+        self.released = true;
+        self.held = false;
+        Some(Expect::Nothing)
+    }
+
+    /// Until when others are waited for before a farewell of `source` counts; `None`: it never does. A master that is about to
+    /// be preempted is believed too, unless a better one is followed.
+    fn awaited_before(&self, settings: &Settings, source: IpAddr) -> Option<Time> {
+        let Some(master) = self.master else { return Some(Time::BOOT) };
+        if master.source == source {
+            return Some(self.superior.map_or(Time::BOOT, Superior::due));
+        }
+        let preempted = self.rival == Some(source) && master.priority < settings.priority;
+        preempted.then(|| Superior { advert: master, heard_at: self.heard_at }.due())
+    }
+
+    /// The one that is followed from now on is `next`: of those before that outrank it, the one that is to be heard of last stays
+    /// known, unless it has left.
+    pub(super) fn remember_superior(&mut self, next: Advert) {
+        let former = self.master.filter(|_| !self.released);
+        let former = former.map(|advert| Superior { advert, heard_at: self.heard_at });
+        let outranks = |superior: &Superior| {
+            let advert = superior.advert;
+            advert.source != next.source && (advert.priority, advert.source) > (next.priority, next.source)
+        };
+        let candidates = [self.superior, former].into_iter().flatten().filter(outranks);
+        self.superior = candidates.max_by_key(|superior| superior.due());
+    }
+}
+
+impl Superior {
+    /// When its next advert is there, if it is alive and not late by more than a sixteenth of its interval. It may be the one
+    /// that is followed, under its former address.
+    fn due(self) -> Time {
+        let interval = self.advert.interval.span();
+        self.heard_at + interval + interval / 16
+    }
+}
