@@ -44,6 +44,9 @@ pub enum Command {
         /// The configuration file.
         #[arg(long, value_name = "FILE", default_value = CONFIG)]
         config: PathBuf,
+        /// Print nothing if it is valid.
+        #[arg(short, long)]
+        quiet: bool,
     },
     /// Ask the running daemon for its routers: state, priority, timers, lease, counters, last transitions.
     Status {

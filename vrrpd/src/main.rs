@@ -37,7 +37,10 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     }
     match &cli.command {
         None => run(&cli.run),
-        Some(Command::Check { config }) => print(&config::describe(&load(config)?)),
+        Some(Command::Check { config, quiet }) => {
+            let config = load(config)?;
+            if *quiet { Ok(()) } else { print(&config::describe(&config)) }
+        }
         Some(Command::Import { file, output, config_id }) => {
             import(file, config_id.as_deref(), output.as_deref())
         }
