@@ -57,6 +57,7 @@ use crate::{
     ownership::{ForeignHand, Holdings, Record, Spot},
     program::Launcher,
     protocol::{self, Command, Link, Request, RouterKey, Ticket},
+    suitable::Demands,
 };
 
 /// How often an interface is tried again whose data plane could not be attached.
@@ -100,6 +101,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         let mut supervisor = Supervisor {
             netlink,
             modes: modes(config),
+            demands: Demands::of(config),
             planes: BTreeMap::new(),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
@@ -182,6 +184,8 @@ struct Plane {
 struct Supervisor {
     netlink: Netlink,
     modes: BTreeMap<String, XdpMode>,
+    /// What is wanted of them.
+    demands: Demands,
     planes: BTreeMap<String, Plane>,
     /// Indexes of the interfaces that routers or addresses are on, as last found.
     indexes: BTreeMap<String, u32>,
@@ -344,7 +348,10 @@ impl Supervisor {
     }
 
     fn unattached(&self) -> bool {
-        let ready = |name: &String| self.links.get(name).is_some_and(Option::is_some);
+        let useful = |name: &String, link: &Link| self.demands.are_met_for_one(name, link.nature);
+        let ready = |name: &String| {
+            self.links.get(name).and_then(Option::as_ref).is_some_and(|link| useful(name, link))
+        };
         self.modes.keys().any(|name| ready(name) && !self.planes.contains_key(name))
     }
 
@@ -358,6 +365,7 @@ impl Supervisor {
             self.drop_plane_of_another(&name, link.as_ref()).await;
             if let Some(link) = &link
                 && !self.planes.contains_key(&name)
+                && self.suits(&name, link, starting)?
             {
                 match self.attach(&name, link).await {
                     Err(failure) if starting => return Err(failure),
@@ -392,6 +400,7 @@ impl Supervisor {
                 }
                 self.modes = modes;
                 self.owners = owners(&config);
+                self.demands = Demands::of(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
                 self.bind_nonlocal(config.ip_nonlocal_bind);

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::{Plane, Supervisor, notes::OWNER};
 use crate::{
+    checks::STANDINGS,
     config::XdpMode,
     dataplane::{self, AttachError, Attachment, Target},
     failure::Failure,
@@ -25,6 +26,18 @@ impl Supervisor {
             self.send(Command::Port { interface: name.to_owned(), port: None }).await;
             detach(name, plane).await;
         }
+    }
+
+    /// Whether a router can use the interface. At the start none may find that it cannot; later such a router is in
+    /// FAULT. A program that replaces a running one does not take the other routers' roles down with that.
+    pub(super) fn suits(&self, name: &str, link: &Link, starting: bool) -> Result<bool, Failure> {
+        if starting
+            && std::env::var_os(STANDINGS).is_none()
+            && let Some((router, why)) = self.demands.refused(name, link.nature)
+        {
+            return Err(Failure::Config(format!("{router} cannot use {name}: it {why}")));
+        }
+        Ok(self.demands.are_met_for_one(name, link.nature))
     }
 
     pub(super) async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
