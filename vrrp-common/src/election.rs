@@ -26,11 +26,14 @@ use crate::{
 mod farewell;
 mod outgoing;
 mod transitions;
+mod unsuitable;
 
 pub use outgoing::Outgoing;
 
 #[cfg(test)]
 mod tests;
+
+pub use unsuitable::Unsuitable;
 
 /// How long a leaving master goes on answering after it has heard its successor, whose door opens only when its
 /// advert is out. Both answer with the same MAC meanwhile.
@@ -156,6 +159,8 @@ pub struct Master {
 pub enum Fault {
     /// There is no such interface.
     InterfaceMissing,
+    /// The interface is of a kind that cannot carry the router.
+    Unsuitable(Unsuitable),
     /// The interface is down or has no carrier.
     InterfaceDown,
     /// The interface has no address to send adverts from.
@@ -173,6 +178,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Unsuitable(why) => return write!(f, "the interface {why}"),
             Self::InterfaceMissing => "there is no such interface",
             Self::InterfaceDown => "the interface is down",
             Self::NoAddress => "the interface has no address to send adverts from",

@@ -29,6 +29,7 @@ mod readiness;
 mod realtime;
 pub mod signals;
 pub mod status;
+mod suitable;
 pub mod supervisor;
 mod tracking;
 mod unicast;

@@ -3,6 +3,7 @@
 //! Runs on the main thread, without real-time priority. It decides nothing about roles; it tells the protocol thread
 //! what the machine is like, and does what that asks for.
 
+mod guarding;
 mod integrity;
 mod notes;
 mod planes;
@@ -34,6 +35,7 @@ use vrrp_common::types::Priority;
 
 pub use self::upgrade::own_program;
 use self::{
+    guarding::Guarding,
     notes::NONLOCAL_BIND,
     planes::detach,
     routing::Routes,
@@ -57,6 +59,7 @@ use crate::{
     ownership::{ForeignHand, Holdings, Record, Spot},
     program::Launcher,
     protocol::{self, Command, Link, Request, RouterKey, Ticket},
+    suitable::Demands,
 };
 
 /// How often an interface is tried again whose data plane could not be attached.
@@ -100,7 +103,9 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         let mut supervisor = Supervisor {
             netlink,
             modes: modes(config),
+            demands: Demands::of(config),
             planes: BTreeMap::new(),
+            guarding: Guarding::start(),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
             holdings: Holdings::default(),
@@ -182,7 +187,11 @@ struct Plane {
 struct Supervisor {
     netlink: Netlink,
     modes: BTreeMap<String, XdpMode>,
+    /// What is wanted of them.
+    demands: Demands,
     planes: BTreeMap<String, Plane>,
+    /// The guard of all interfaces.
+    guarding: Guarding,
     /// Indexes of the interfaces that routers or addresses are on, as last found.
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
@@ -296,6 +305,7 @@ impl Supervisor {
     fn serve_client(&self, mut stream: tokio::net::UnixStream) {
         let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
         let hooks = self.notifier.status();
+        let guard = self.guarding.status();
         tokio::spawn(async move {
             let answered = async {
                 let question = control::question(&mut stream).await?;
@@ -308,6 +318,7 @@ impl Supervisor {
                     tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
                 status.checks = tracker.lock().await.status();
                 status.hooks = hooks;
+                status.guard = guard;
                 control::answer(&mut stream, &serde_json::to_string(&status)?).await
             };
             if let Err(error) = answered.await {
@@ -344,7 +355,10 @@ impl Supervisor {
     }
 
     fn unattached(&self) -> bool {
-        let ready = |name: &String| self.links.get(name).is_some_and(Option::is_some);
+        let useful = |name: &String, link: &Link| self.demands.are_met_for_one(name, link.nature);
+        let ready = |name: &String| {
+            self.links.get(name).and_then(Option::as_ref).is_some_and(|link| useful(name, link))
+        };
         self.modes.keys().any(|name| ready(name) && !self.planes.contains_key(name))
     }
 
@@ -358,6 +372,7 @@ impl Supervisor {
             self.drop_plane_of_another(&name, link.as_ref()).await;
             if let Some(link) = &link
                 && !self.planes.contains_key(&name)
+                && self.suits(&name, link, starting)?
             {
                 match self.attach(&name, link).await {
                     Err(failure) if starting => return Err(failure),
@@ -373,6 +388,7 @@ impl Supervisor {
                 self.send(Command::Link { interface: name, link }).await;
             }
         }
+        self.cover(&observed).await;
         self.tracker.lock().await.look(&found).await;
         self.reconcile_with(observed).await;
         Ok(())
@@ -392,6 +408,7 @@ impl Supervisor {
                 }
                 self.modes = modes;
                 self.owners = owners(&config);
+                self.demands = Demands::of(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
                 self.bind_nonlocal(config.ip_nonlocal_bind);
@@ -441,6 +458,7 @@ impl Supervisor {
         if !self.left.is_empty() {
             return;
         }
+        self.dismiss_guard().await;
         for (name, plane) in std::mem::take(&mut self.planes) {
             detach(&name, plane).await;
         }

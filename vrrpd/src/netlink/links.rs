@@ -3,11 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::TryStreamExt;
-use netlink_packet_route::link::{AfSpecInet, AfSpecUnspec, LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{
+    AfSpecInet, AfSpecUnspec, InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo,
+    LinkLayerType, LinkMessage, MacVlanMode,
+};
 use vrrp_common::types::Mac;
 
-use super::{Addresses, Netlink};
-use crate::protocol::Link;
+use super::{Addresses, Netlink, entrances::entrance};
+use crate::{
+    dataplane::Entrance,
+    protocol::Link,
+    suitable::{Kind, Nature},
+};
 
 /// Links and addresses, as they are at one moment.
 #[derive(Debug, Default)]
@@ -18,6 +25,8 @@ pub(crate) struct Observed {
     pub(crate) names: BTreeMap<u32, String>,
     /// Links whose secondary addresses stay when the first one of their network goes.
     pub(crate) promoting: BTreeSet<String>,
+    /// The links that hand frames to the kernel's network layer.
+    pub(crate) entrances: BTreeSet<Entrance>,
     pub(crate) addresses: Addresses,
 }
 
@@ -39,6 +48,7 @@ impl Netlink {
         while let Some(message) = dump.try_next().await? {
             let Some((name, link)) = parse_link(&message) else { continue };
             observed.names.insert(link.index, name.clone());
+            observed.entrances.extend(entrance(&message));
             if promotes_secondaries(&message) {
                 observed.promoting.insert(name.clone());
             }
@@ -67,7 +77,36 @@ fn parse_link(message: &LinkMessage) -> Option<(String, Link)> {
         }
     }
     let up = message.header.flags.contains(LinkFlags::Up | LinkFlags::Running);
-    Some((name?, Link { index: message.header.index, mac, up, addresses: Vec::new() }))
+    let no_arp = message.header.flags.contains(LinkFlags::Noarp);
+    let nature = Nature { kind: kind(message), no_arp };
+    Some((name?, Link { index: message.header.index, mac, up, nature, addresses: Vec::new() }))
+}
+
+fn kind(message: &LinkMessage) -> Kind {
+    let infos = || {
+        let infos = message.attributes.iter().filter_map(|attribute| {
+            if let LinkAttribute::LinkInfo(infos) = attribute { Some(infos) } else { None }
+        });
+        infos.flatten()
+    };
+    let is = |kind: &InfoKind| infos().any(|info| *info == LinkInfo::Kind(kind.clone()));
+    let passthru = infos().any(|info| {
+        let LinkInfo::Data(InfoData::MacVlan(data)) = info else { return false };
+        data.contains(&InfoMacVlan::Mode(MacVlanMode::Passthrough))
+    });
+    if message.header.flags.contains(LinkFlags::Loopback) {
+        Kind::Loopback
+    } else if message.header.link_layer_type != LinkLayerType::Ether {
+        Kind::NotEthernet
+    } else if is(&InfoKind::MacVtap) || is(&InfoKind::IpVtap) {
+        Kind::Tap
+    } else if is(&InfoKind::MacVlan) && !passthru {
+        Kind::Macvlan
+    } else if is(&InfoKind::IpVlan) {
+        Kind::Ipvlan
+    } else {
+        Kind::Ethernet
+    }
 }
 
 /// By the link's own switch; that of all links is beside it in /proc/sys, and only makes more of them stay.

@@ -133,7 +133,7 @@ impl Loop {
         if !interface.known || guests.clone().any(|guest| !guest.known) {
             return None;
         }
-        let ready = guests.try_for_each(Interface::guest_readiness);
+        let ready = guests.try_for_each(|guest| guest.guest_readiness(router));
         Some(ready.and_then(|()| interface.readiness(router)))
     }
 

@@ -34,7 +34,9 @@ use vrrp_common::types::Mac;
 pub(crate) use port::Port;
 pub(crate) use tracked::Trackings;
 
-use crate::{belongings::Belongings, config::Config, notify::News, realtime, status::Status};
+use crate::{
+    belongings::Belongings, config::Config, notify::News, realtime, status::Status, suitable::Nature,
+};
 
 /// Commands and requests that may be under way. The supervisor waits when it is full; the protocol thread does not,
 /// and logs what it had to drop.
@@ -94,6 +96,7 @@ pub(crate) struct Link {
     pub(crate) mac: Mac,
     /// Administratively up, with carrier.
     pub(crate) up: bool,
+    pub(crate) nature: Nature,
     /// Its addresses, primary ones first, in the kernel's order.
     pub(crate) addresses: Vec<IpAddr>,
 }
@@ -143,6 +146,13 @@ pub(crate) struct RouterKey {
     interface: usize,
     /// Index in the data plane's arrays.
     slot: u32,
+}
+
+impl RouterKey {
+    /// Index in the data plane's arrays.
+    pub(crate) const fn slot(self) -> u32 {
+        self.slot
+    }
 }
 
 /// The protocol thread, seen from the supervisor.

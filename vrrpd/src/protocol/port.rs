@@ -19,6 +19,7 @@ use crate::{
     dataplane::{Events, RouterEntry, Tables},
     packet::PacketSocket,
     readiness::watch,
+    suitable::Demand,
     unicast::UnicastSocket,
 };
 
@@ -94,8 +95,9 @@ impl Interface {
     }
 
     /// Whether a router that has addresses here can take part. An interface that is down can carry them.
-    pub(crate) fn guest_readiness(&self) -> Result<(), Fault> {
+    pub(crate) fn guest_readiness(&self, router: &Router) -> Result<(), Fault> {
         let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
+        suits(link, Demand { adverts: false, vmac: router.config.use_vmac })?;
         let attached = self.port.as_ref().is_some_and(|port| port.index == link.index && !port.deaf);
         if attached { Ok(()) } else { Err(Fault::DataPlane) }
     }
@@ -103,6 +105,7 @@ impl Interface {
     /// Whether a router can take part here, and from which address.
     pub(crate) fn readiness(&self, router: &Router) -> Result<(IpAddr, Mac), Fault> {
         let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
+        suits(link, Demand { adverts: true, vmac: router.config.use_vmac })?;
         if !link.up && !router.config.dont_track_primary {
             return Err(Fault::InterfaceDown);
         }
@@ -115,6 +118,10 @@ impl Interface {
         }
         Ok((source, link.mac))
     }
+}
+
+fn suits(link: &Link, demand: Demand) -> Result<(), Fault> {
+    link.nature.refuses(demand).map_or(Ok(()), |why| Err(Fault::Unsuitable(why)))
 }
 
 impl OpenPort {

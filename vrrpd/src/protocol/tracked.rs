@@ -70,6 +70,7 @@ impl Router {
             Fault::Check if !failing.is_empty() => format!("{} fails", failing.join(", ")),
             Fault::Check
             | Fault::InterfaceMissing
+            | Fault::Unsuitable(_)
             | Fault::InterfaceDown
             | Fault::NoAddress
             | Fault::DataPlane

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::{Plane, Supervisor, notes::OWNER};
 use crate::{
+    checks::STANDINGS,
     config::XdpMode,
     dataplane::{self, AttachError, Attachment, Target},
     failure::Failure,
@@ -27,13 +28,25 @@ impl Supervisor {
         }
     }
 
+    /// Whether a router can use the interface. At the start none may find that it cannot; later such a router is in
+    /// FAULT. A program that replaces a running one does not take the other routers' roles down with that.
+    pub(super) fn suits(&self, name: &str, link: &Link, starting: bool) -> Result<bool, Failure> {
+        if starting
+            && std::env::var_os(STANDINGS).is_none()
+            && let Some((router, why)) = self.demands.refused(name, link.nature)
+        {
+            return Err(Failure::Config(format!("{router} cannot use {name}: it {why}")));
+        }
+        Ok(self.demands.are_met_for_one(name, link.nature))
+    }
+
     pub(super) async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
         let mode = self.modes.get(name).copied().unwrap_or(XdpMode::Auto);
         let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
         realtime::unlock_memory();
         let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode)).await;
         realtime::give_memory_back();
-        let Attachment { plane, tables, events, inherited } =
+        let Attachment { mut plane, tables, events, inherited } =
             attached.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         let sockets =
             PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
@@ -44,6 +57,7 @@ impl Supervisor {
                 return Err(no_socket(name, error));
             }
         };
+        self.guarding.adopt(&mut plane, &tables);
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
         self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
