@@ -415,6 +415,12 @@ impl Election {
         self.lease.until
     }
 
+    /// The lease that the door may be open by.
+    #[must_use]
+    pub const fn lease(&self) -> Lease {
+        self.lease
+    }
+
     /// When [`Input::Timeout`] is wanted next; [`Time::NEVER`] if not at all.
     #[must_use]
     pub fn deadline(&self) -> Time {

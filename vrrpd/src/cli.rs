@@ -46,7 +46,7 @@ pub enum Command {
     Check {
         /// What would be run.
         #[command(flatten)]
-        run: Run,
+        run: Box<Run>,
         /// Print nothing if it is valid.
         #[arg(short, long)]
         quiet: bool,

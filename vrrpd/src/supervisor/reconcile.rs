@@ -230,7 +230,7 @@ impl Supervisor {
     fn excuse(&mut self, observed: &Observed) {
         let indexes: BTreeMap<String, u32> =
             observed.names.iter().map(|(index, name)| (name.clone(), *index)).collect();
-        let same = |name: &String| indexes.get(name).is_some() && indexes.get(name) == self.indexes.get(name);
+        let same = |name: &String| indexes.contains_key(name) && indexes.get(name) == self.indexes.get(name);
         self.address_hand.excuse(|spot: &Spot| !same(&spot.interface));
         if indexes != self.indexes {
             self.routing.excuse();
