@@ -164,9 +164,10 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() -> Result<()> {
     ends_with(
         &desk.vrrpd(&["--config", config])?,
         1,
-        &["another vrrpd runs in this network namespace", "@vrrpd"],
+        &["another vrrpd runs in this network namespace", "/run/vrrpd/netns-", "/vrrpd.sock"],
     )?;
-    let other = desk.vrrpd(&["--config", config, "--socket", "@other"])?;
+    let socket = desk.lab.scratch().path().join("other.sock");
+    let other = desk.vrrpd(&["--config", config, "--socket", text(&socket)?])?;
     ends_with(&other, 1, &["another vrrpd runs on eth0"])?;
     ends_with(&desk.vrrpd(&["status"])?, 0, &["MASTER"])?;
     until_adverts(lab, "r1", 3)?;

@@ -30,4 +30,5 @@ pub mod signals;
 pub mod status;
 pub mod supervisor;
 mod tracking;
+mod trust;
 mod unicast;

@@ -12,7 +12,7 @@ use clap::Parser as _;
 use vrrpd::{
     cli::{CONFIG, Cli, Command, Run},
     config::{self, Config},
-    control,
+    control, dataplane,
     failure::Failure,
     keepalived::{self, ImportError, Report, Severity, ThisHost},
     logging,
@@ -43,7 +43,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match command {
         Command::Check { run } => check(run),
         Command::Import { file, output, config_id } => import(file, config_id.as_deref(), output.as_deref()),
-        Command::Status { json, socket } => status(*json, socket),
+        Command::Status { json, socket } => status(*json, socket.as_deref()),
     }
 }
 
@@ -124,14 +124,17 @@ fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result
     }
 }
 
-fn status(json: bool, socket: &str) -> Result<(), Failure> {
-    let answer = control::ask(socket, "status").map_err(|error| {
+fn status(json: bool, socket: Option<&Path>) -> Result<(), Failure> {
+    let path = control::path(socket, dataplane::namespace().as_deref());
+    let answer = control::ask(&path, "status").map_err(|error| {
         let hint = if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
             "vrrpd is there but does not answer; is it frozen?"
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            "only root and the daemon's own user may ask and answer"
         } else {
             "no vrrpd listens there; does it run in this network namespace?"
         };
-        anyhow::Error::new(error).context(format!("control socket {socket}: {hint}"))
+        anyhow::Error::new(error).context(format!("control socket {}: {hint}", path.display()))
     })?;
     if json {
         return print(&(answer + "\n"));

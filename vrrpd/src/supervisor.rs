@@ -16,7 +16,7 @@ use std::{
     future::pending,
     io,
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -24,7 +24,6 @@ use anyhow::Context as _;
 use futures_util::{FutureExt, StreamExt};
 use sd_notify::NotifyState;
 use tokio::{
-    net::UnixListener,
     sync::{mpsc, oneshot},
     time::Instant,
 };
@@ -42,8 +41,8 @@ use crate::{
     belongings::Belongings,
     checks::{Checks, STANDINGS},
     config::{Config, VirtualAddress, XdpMode},
-    control,
-    dataplane::DataPlane,
+    control::{self, Client, Listener},
+    dataplane::{self, DataPlane},
     descriptors,
     failure::Failure,
     heirloom::Heirloom,
@@ -66,8 +65,8 @@ const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Options {
     /// Where the configuration came from.
     pub config: Origin,
-    /// The control socket's name.
-    pub socket: String,
+    /// The control socket, if it is not where it is by default.
+    pub socket: Option<PathBuf>,
     /// The executable, which SIGUSR2 starts anew.
     pub program: PathBuf,
 }
@@ -83,7 +82,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         .context("cannot make the event loop of the main thread")?;
     runtime.block_on(async {
         descriptors::raise();
-        let listener = take_socket(&options.socket)?;
+        let mut listener = take_socket(options.socket.as_deref())?;
         let signals = Signals::new().context("cannot handle signals")?;
         let (netlink, changes) = Netlink::connect().context("cannot connect to rtnetlink")?;
         let launcher = Launcher::new();
@@ -118,7 +117,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         let mut result = supervisor.refresh(true).await;
         if result.is_ok() {
             tell_service_manager(NotifyState::Ready);
-            result = supervisor.serve(changes, &mut protocol.requests, signals, listener).await;
+            result = supervisor.serve(changes, &mut protocol.requests, signals, &mut listener).await;
         }
         if result.is_err() {
             supervisor.abandon(&mut protocol.requests).await;
@@ -135,19 +134,17 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
     })
 }
 
-fn take_socket(name: &str) -> Result<UnixListener, Failure> {
-    control::listen(name).map_err(|error| {
-        let in_use = error.kind() == io::ErrorKind::AddrInUse;
-        let context = if in_use {
-            format!(
-                "another vrrpd runs in this network namespace: it has the control socket {name}; \
-                 stop it, or name another with --socket"
-            )
-        } else {
-            format!("cannot listen on the control socket {name}")
-        };
-        Failure::Other(anyhow::Error::new(error).context(context))
-    })
+/// Takes the control socket. A program that has taken another's place goes on without it rather than not at all.
+fn take_socket(named: Option<&Path>) -> Result<Listener, Failure> {
+    let path = control::path(named, dataplane::namespace().as_deref());
+    match Listener::at(&path) {
+        Ok(listener) => Ok(listener),
+        Err(error) if std::env::var_os(STANDINGS).is_some() => {
+            tracing::error!(%error, "there is no control socket until the next start");
+            Ok(Listener::nowhere())
+        }
+        Err(error) => Err(Failure::Other(error.into())),
+    }
 }
 
 /// The interfaces of the configuration, and how the data plane is to be attached to each. One that only carries
@@ -203,7 +200,7 @@ impl Supervisor {
         mut changes: Changes,
         requests: &mut mpsc::Receiver<Request>,
         signals: Signals,
-        listener: UnixListener,
+        listener: &mut Listener,
     ) -> Result<(), Failure> {
         let mut next_look = Instant::now() + self.inspected;
         loop {
@@ -229,11 +226,8 @@ impl Supervisor {
                     next_look = Instant::now() + self.inspected;
                 }
                 wish = signals.next() => self.obey(wish.context("signals cannot be read")?).await?,
-                verdict = self.upgrade.tried() => self.replace(verdict).await,
-                client = listener.accept() => match client {
-                    Ok((stream, _)) => self.serve_client(stream),
-                    Err(error) => tracing::warn!(%error, "a client of the control socket is lost"),
-                },
+                verdict = self.upgrade.tried() => self.replace(verdict, listener).await,
+                client = listener.client() => self.serve_client(client),
             }
         }
     }
@@ -267,14 +261,17 @@ impl Supervisor {
         self.send(Command::Stop { at_once }).await;
     }
 
-    fn serve_client(&self, mut stream: tokio::net::UnixStream) {
+    fn serve_client(&self, client: Client) {
         let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
         let hooks = self.notifier.status();
         tokio::spawn(async move {
+            // As a whole, with its seat.
+            let mut client = client;
+            let stream = &mut client.stream;
             let answered = async {
-                let question = control::question(&mut stream).await?;
+                let question = control::question(stream).await?;
                 if question != control::STATUS {
-                    return control::answer(&mut stream, "{\"error\":\"ask for status\"}").await;
+                    return control::answer(stream, "{\"error\":\"ask for status\"}").await;
                 }
                 let (answer, status) = oneshot::channel();
                 commands.send(Command::Status(answer)).await.map_err(|_ended| io::ErrorKind::BrokenPipe)?;
@@ -282,7 +279,7 @@ impl Supervisor {
                     tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
                 status.checks = tracker.lock().await.status();
                 status.hooks = hooks;
-                control::answer(&mut stream, &serde_json::to_string(&status)?).await
+                control::answer(stream, &serde_json::to_string(&status)?).await
             };
             if let Err(error) = answered.await {
                 tracing::debug!(%error, "a client of the control socket was not answered");
@@ -377,7 +374,7 @@ impl Supervisor {
 
     /// Becomes the program that is on disk now. What is pinned answers on meanwhile, and the new one goes on with the
     /// roles whose leases are still running (I9).
-    async fn replace(&mut self, verdict: Result<String, Refusal>) {
+    async fn replace(&mut self, verdict: Result<String, Refusal>, listener: &Listener) {
         let program = self.options.program.display();
         let version = match verdict {
             Ok(version) => version,
@@ -390,6 +387,7 @@ impl Supervisor {
         let found = self.nonlocal_bind.bequeath();
         heirlooms.extend(found.map(|found| Heirloom::text(nonlocal_bind::FOUND, found.to_owned())));
         heirlooms.extend(self.notifier.bequeath());
+        heirlooms.extend(listener.bequeath().await);
         let _nothing_starts = self.launcher.kill_all();
         let error = upgrade::execute(&self.options.program, &heirlooms);
         tracing::error!(%program, %error, "this program goes on, it could not be replaced");
