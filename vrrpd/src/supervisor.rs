@@ -49,7 +49,7 @@ use crate::{
     netlink::{Changed, Changes, Netlink},
     nonlocal_bind::{self, NonlocalBind},
     notify::Notifier,
-    origin::{self, Origin},
+    origin::Origin,
     program::Launcher,
     protocol::{self, Command, Link, Request},
 };
@@ -348,8 +348,9 @@ impl Supervisor {
         match self.options.config.load() {
             Err(error) => tracing::error!("the configuration stays as it was:\n{}", error.render(false)),
             Ok(None) => tracing::warn!("nothing to reload: vrrpd runs on its built-in configuration"),
-            Ok(Some((config, report))) => {
-                origin::log(&report);
+            Ok(Some(loaded)) => {
+                loaded.log();
+                let config = loaded.config;
                 let modes = modes(&config);
                 for (name, mode) in &modes {
                     if self.modes.get(name).is_some_and(|running| running != mode) {
