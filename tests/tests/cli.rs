@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     process::{Command, Output},
     time::Duration,
@@ -70,6 +71,14 @@ fn check_says_0_and_the_derived_timers_or_2_and_what_is_wrong() -> Result<()> {
     let good = desk.file("good.toml", &router.vrrpd("r1"))?;
     let output = desk.vrrpd(&["check", "--config", text(&good)?])?;
     ends_with(&output, 0, &["VI_51", "192.0.2.51", "36.09", "6.09"])?;
+    ensure!(output.stderr.is_empty(), "nothing to warn of: {output:?}");
+    fs::set_permissions(&good, fs::Permissions::from_mode(0o666))?;
+    let output = desk.vrrpd(&["check", "--config", text(&good)?])?;
+    ends_with(
+        &output,
+        0,
+        &["VI_51", "warning: the configuration is not root's alone", "everybody may write"],
+    )?;
 
     let bad = router.vrrpd("r1").replace("priority = 100", "priority = 1000").replace("preempt", "preemt");
     let bad = desk.file("bad.toml", &bad)?;
@@ -164,9 +173,10 @@ fn a_second_daemon_is_refused_and_the_first_goes_on() -> Result<()> {
     ends_with(
         &desk.vrrpd(&["--config", config])?,
         1,
-        &["another vrrpd runs in this network namespace", "@vrrpd"],
+        &["another vrrpd runs in this network namespace", "/run/vrrpd/netns-", "/vrrpd.sock"],
     )?;
-    let other = desk.vrrpd(&["--config", config, "--socket", "@other"])?;
+    let socket = desk.lab.scratch().path().join("other.sock");
+    let other = desk.vrrpd(&["--config", config, "--socket", text(&socket)?])?;
     ends_with(&other, 1, &["another vrrpd runs on eth0"])?;
     ends_with(&desk.vrrpd(&["status"])?, 0, &["MASTER"])?;
     until_adverts(lab, "r1", 3)?;

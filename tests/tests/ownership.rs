@@ -285,7 +285,7 @@ fn a_router_that_is_taken_out_and_put_back_begins_anew() -> Result<()> {
     let all = [kept.clone(), other, away];
     let mut host = Box1::start(&all)?;
     for gap in [0, 10, 40, 90, 105, 120, 150, 300] {
-        host.reload(&[kept.clone()])?;
+        host.reload(std::slice::from_ref(&kept))?;
         until_status(&host.daemon, "it is being taken out", |status| {
             let routers = status["routers"].as_array().map(Vec::as_slice).unwrap_or_default();
             routers.iter().filter(|router| router["state"] == "MASTER").count() <= 1

@@ -6,9 +6,15 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::{
     config::Overrides,
-    control,
     logging::{LogFormat, parse_filter},
 };
+
+fn parse_socket(path: &str) -> Result<PathBuf, String> {
+    if path.starts_with('@') {
+        return Err("any local user can take an abstract socket: name a path".to_owned());
+    }
+    Ok(path.into())
+}
 
 /// Where the configuration is unless `--config` says otherwise.
 pub const CONFIG: &str = "/etc/vrrpd/vrrpd.toml";
@@ -56,9 +62,10 @@ pub enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
-        /// The daemon's control socket: a path, or @NAME for an abstract one in this network namespace.
-        #[arg(long, value_name = "SOCKET", default_value = control::DEFAULT)]
-        socket: String,
+        /// The daemon's control socket [default: /run/vrrpd/vrrpd.sock, or /run/vrrpd/netns-INODE/vrrpd.sock in a
+        /// network namespace].
+        #[arg(long, value_name = "PATH", value_parser = parse_socket)]
+        socket: Option<PathBuf>,
     },
     /// Convert a keepalived.conf: TOML to standard output or a file, and on standard error what is not carried over,
     /// with its lines.
@@ -115,9 +122,10 @@ pub struct Run {
     /// What is logged: a level (error, warn, info, debug, trace), or level,module=level,…
     #[arg(long, value_name = "FILTER", default_value = "info", env = "VRRPD_LOG", value_parser = parse_filter)]
     pub log_level: String,
-    /// The control socket: a path, or @NAME for an abstract one in this network namespace.
-    #[arg(long, value_name = "SOCKET", default_value = control::DEFAULT)]
-    pub socket: String,
+    /// The control socket, in a directory that only root can write [default: /run/vrrpd/vrrpd.sock, or
+    /// /run/vrrpd/netns-INODE/vrrpd.sock in a network namespace].
+    #[arg(long, value_name = "PATH", value_parser = parse_socket)]
+    pub socket: Option<PathBuf>,
 }
 
 impl Run {
@@ -154,6 +162,13 @@ mod tests {
         assert!(Cli::try_parse_from(["vrrpd", "--config-id", "gw1"]).is_err());
         let cli = Cli::try_parse_from(["vrrpd", "--keepalived-conf", "x", "--config-id", "gw1"]).unwrap();
         assert_eq!(cli.run.config_id.as_deref(), Some("gw1"));
+    }
+
+    #[test]
+    fn an_abstract_socket_is_refused() {
+        let refused = Cli::try_parse_from(["vrrpd", "--socket", "@vrrpd"]).unwrap_err().to_string();
+        assert!(refused.contains("any local user can take an abstract socket"), "{refused}");
+        assert!(Cli::try_parse_from(["vrrpd", "status", "--socket", "@vrrpd"]).is_err());
     }
 
     #[test]

@@ -1,25 +1,28 @@
 //! The control socket: a client asks in one line, the daemon answers in JSON and closes.
 //!
-//! By default it is the abstract socket `@vrrpd`. Such a name belongs to the network namespace, as the routers do: so
-//! one name serves every namespace, nothing is left in the file system, and a second daemon in the same namespace is
-//! noticed. Only root and the daemon's own user may ask.
+//! Each network namespace has its own, `/run/vrrpd/vrrpd.sock` or `/run/vrrpd/netns-INODE/vrrpd.sock`, since the routers
+//! belong to a namespace too: a second daemon in the same one is noticed by the lock beside it. Only root and the
+//! daemon's own user may ask, and only they are believed to be the daemon.
+
+mod listener;
+mod place;
 
 use std::{
     io::{self, Read, Write},
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixListener, UnixStream},
-    },
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    path::Path,
     time::Duration,
 };
 
+use rustix::net::sockopt::socket_peercred;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream as AsyncUnixStream,
 };
 
-/// The socket unless another is named.
-pub const DEFAULT: &str = "@vrrpd";
+pub(crate) use self::listener::{Client, Listener};
+pub use self::place::path;
 
 /// Longest question, in bytes.
 const QUESTION: u64 = 64;
@@ -29,46 +32,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The only question there is.
 pub(crate) const STATUS: &str = "status";
 
-fn address(name: &str) -> io::Result<SocketAddr> {
-    match name.strip_prefix('@') {
-        Some(abstract_name) => SocketAddr::from_abstract_name(abstract_name),
-        None => SocketAddr::from_pathname(name),
-    }
+fn is_believed(uid: u32) -> bool {
+    uid == 0 || uid == rustix::process::geteuid().as_raw()
 }
 
-/// Takes the socket. A file that no daemon listens on any more is replaced.
+/// Reads the question of a client: 64 bytes at most.
 ///
 /// # Errors
-/// `AddrInUse`: a daemon listens there.
-pub(crate) fn listen(name: &str) -> io::Result<tokio::net::UnixListener> {
-    let address = address(name)?;
-    let listener = match UnixListener::bind_addr(&address) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(name, &address) => {
-            std::fs::remove_file(name)?;
-            UnixListener::bind_addr(&address)?
-        }
-        result => result?,
-    };
-    listener.set_nonblocking(true)?;
-    tokio::net::UnixListener::from_std(listener)
-}
-
-fn is_stale(name: &str, address: &SocketAddr) -> bool {
-    !name.starts_with('@')
-        && UnixStream::connect_addr(address)
-            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
-/// Reads the question of a client that may ask: 64 bytes at most.
-///
-/// # Errors
-/// `PermissionDenied`: the client is neither root nor the daemon's own user. `TimedOut`, or what the socket says; no
-/// UTF-8 is `InvalidData`.
+/// `TimedOut`, or what the socket says; no UTF-8 is `InvalidData`.
 pub async fn question(stream: &mut AsyncUnixStream) -> io::Result<String> {
-    let uid = stream.peer_cred()?.uid();
-    if uid != 0 && uid != rustix::process::geteuid().as_raw() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
     let mut text = String::new();
     let mut limited = stream.take(QUESTION);
     tokio::time::timeout(PATIENCE, limited.read_to_string(&mut text)).await??;
@@ -81,14 +53,23 @@ pub(crate) async fn answer(stream: &mut AsyncUnixStream, text: &str) -> io::Resu
     stream.shutdown().await
 }
 
-/// Asks the daemon that listens on the socket `name`.
+/// Asks the daemon that listens on the socket at `path`.
 ///
 /// # Errors
-/// `ConnectionRefused` or `NotFound`: no daemon is there. `TimedOut` or `WouldBlock`: it does not answer.
-pub fn ask(name: &str, question: &str) -> io::Result<String> {
-    let mut stream = UnixStream::connect_addr(&address(name)?)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+/// `ConnectionRefused` or `NotFound`: no daemon is there. `PermissionDenied`: this user may not ask, or somebody answers
+/// who is neither root nor this user, and is not asked anything. `TimedOut` or `WouldBlock`: it does not answer.
+pub fn ask(path: &Path, question: &str) -> io::Result<String> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    // Also how long it waits to be let in.
+    socket.set_write_timeout(Some(PATIENCE))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    let daemon = socket_peercred(&socket)?.uid.as_raw();
+    if !is_believed(daemon) {
+        let why = format!("user {daemon} answers there, who is neither root nor you: not believed");
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    let mut stream = UnixStream::from(OwnedFd::from(socket));
     stream.write_all(question.as_bytes())?;
     stream.shutdown(std::net::Shutdown::Write)?;
     let mut answer = String::new();

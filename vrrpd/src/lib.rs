@@ -32,4 +32,5 @@ pub mod status;
 mod suitable;
 pub mod supervisor;
 mod tracking;
+mod trust;
 mod unicast;

@@ -11,12 +11,11 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use vrrpd::{
     cli::{CONFIG, Cli, Command, Run},
-    config::{self, Config},
-    control,
+    config, control, dataplane,
     failure::Failure,
-    keepalived::{self, ImportError, Report, Severity, ThisHost},
+    keepalived::{self, ImportError, Severity, ThisHost},
     logging,
-    origin::{self, Origin},
+    origin::{Loaded, Origin},
     signals,
     status::Status,
     supervisor::{self, Options},
@@ -43,49 +42,49 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match command {
         Command::Check { run, quiet } => check(run, *quiet),
         Command::Import { file, output, config_id } => import(file, config_id.as_deref(), output.as_deref()),
-        Command::Status { json, socket } => status(*json, socket),
+        Command::Status { json, socket } => status(*json, socket.as_deref()),
     }
 }
 
 fn run(options: &Run) -> Result<(), Failure> {
-    let Loaded { config, report, origin, built_in } = configuration(options)?;
+    let Setting { loaded, origin, built_in } = setting(options)?;
     if let Some(text) = built_in {
         print(&text)?;
     }
     let _guard = logging::start(options.log_format, &options.log_level)?;
-    origin::log(&report);
+    loaded.log();
     let program = supervisor::own_program().context("cannot find the program's own file")?;
-    supervisor::run(&config, &Options { config: origin, socket: options.socket.clone(), program })
+    supervisor::run(&loaded.config, &Options { config: origin, socket: options.socket.clone(), program })
 }
 
 fn check(options: &Run, quiet: bool) -> Result<(), Failure> {
-    let Loaded { config, report, .. } = configuration(options)?;
+    let Setting { loaded, .. } = setting(options)?;
+    loaded.warnings().for_each(|warning| eprintln!("warning: {warning}"));
     if quiet {
         return Ok(());
     }
-    eprint!("{report}");
-    print(&config::describe(&config))
+    eprint!("{}", loaded.report);
+    print(&config::describe(&loaded.config))
 }
 
 /// What a command line leads to.
-struct Loaded {
-    config: Config,
-    report: Report,
+struct Setting {
+    loaded: Loaded,
     origin: Origin,
     /// The built-in configuration as it would stand in a file, if it is that.
     built_in: Option<String>,
 }
 
-fn configuration(options: &Run) -> Result<Loaded, Failure> {
+fn setting(options: &Run) -> Result<Setting, Failure> {
     if let Some(overrides) = options.overrides() {
         let config = overrides.apply().map_err(|problems| Failure::Config(problems.render(coloured())))?;
         let built_in = Some(format!("# the built-in configuration\n{}", overrides.to_toml()));
-        return Ok(Loaded { config, report: Report::default(), origin: Origin::BuiltIn, built_in });
+        return Ok(Setting { loaded: Loaded::built_in(config), origin: Origin::BuiltIn, built_in });
     }
     let origin = origin(options);
     let loaded = origin.load().map_err(|error| Failure::Config(error.render(coloured())))?;
-    let (config, report) = loaded.context("the built-in configuration needs --iface")?;
-    Ok(Loaded { config, report, origin, built_in: None })
+    let loaded = loaded.context("the built-in configuration needs --iface")?;
+    Ok(Setting { loaded, origin, built_in: None })
 }
 
 fn origin(options: &Run) -> Origin {
@@ -127,14 +126,17 @@ fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result
     }
 }
 
-fn status(json: bool, socket: &str) -> Result<(), Failure> {
-    let answer = control::ask(socket, "status").map_err(|error| {
+fn status(json: bool, socket: Option<&Path>) -> Result<(), Failure> {
+    let path = control::path(socket, dataplane::namespace().as_deref());
+    let answer = control::ask(&path, "status").map_err(|error| {
         let hint = if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
             "vrrpd is there but does not answer; is it frozen?"
+        } else if error.kind() == io::ErrorKind::PermissionDenied {
+            "only root and the daemon's own user may ask and answer"
         } else {
             "no vrrpd listens there; does it run in this network namespace?"
         };
-        anyhow::Error::new(error).context(format!("control socket {socket}: {hint}"))
+        anyhow::Error::new(error).context(format!("control socket {}: {hint}", path.display()))
     })?;
     if json {
         return print(&(answer + "\n"));

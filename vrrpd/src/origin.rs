@@ -1,10 +1,15 @@
 //! Where the daemon's configuration is: a file of ours, keepalived's, or nowhere.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    cell::RefCell,
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     config::{self, Config, ConfigError, Problems},
-    keepalived::{self, ImportError, Report, Severity, ThisHost},
+    keepalived::{self, ImportError, Report, Severity, Surroundings, ThisHost},
+    trust::{self, Exposed},
 };
 
 /// Where a configuration is read from, and read again on SIGHUP.
@@ -49,21 +54,106 @@ impl LoadError {
     }
 }
 
+/// A configuration, and what is to be said about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What was read.
+    pub config: Config,
+    /// What was not carried over from keepalived's file.
+    pub report: Report,
+    /// Files and directories that it was read from, and that others can change: with them, what the daemon does, as the
+    /// user that it is.
+    exposed: Vec<Exposed>,
+}
+
+impl Loaded {
+    /// The built-in configuration, which is nowhere.
+    #[must_use]
+    pub fn built_in(config: Config) -> Self {
+        Self { config, report: Report::default(), exposed: Vec::new() }
+    }
+
+    /// Who else could change it, in sentences.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let text = |exposed: &Exposed| format!("the configuration is not root's alone: {exposed}");
+        self.exposed.iter().map(text)
+    }
+
+    /// Logs what was not carried over, and who else could change it.
+    pub fn log(&self) {
+        for entry in self.report.entries() {
+            match entry.severity {
+                Severity::Harmless => tracing::info!("{entry}"),
+                Severity::Different | Severity::Unsupported => tracing::warn!("{entry}"),
+            }
+        }
+        self.warnings().for_each(|warning| tracing::warn!("{warning}"));
+    }
+}
+
 impl Origin {
-    /// Reads it. `None` if there is nothing to read. The report says what was not carried over from keepalived's file.
+    /// Reads it. `None` if there is nothing to read.
     ///
     /// # Errors
     /// The file is not to be read, or something is wrong with it.
-    pub fn load(&self) -> Result<Option<(Config, Report)>, LoadError> {
+    pub fn load(&self) -> Result<Option<Loaded>, LoadError> {
         match self {
             Self::BuiltIn => Ok(None),
-            Self::Toml(path) => Ok(Some((config::load(path)?, Report::default()))),
+            Self::Toml(path) => {
+                let (config, exposed) = (config::load(path)?, trust::check(path).err());
+                Ok(Some(Loaded { config, report: Report::default(), exposed: exposed.into_iter().collect() }))
+            }
             Self::Keepalived { path, config_id } => {
-                let imported = keepalived::import(path, config_id.as_deref(), &ThisHost)?;
+                let witness = Witness::default();
+                let imported = keepalived::import(path, config_id.as_deref(), &witness)?;
                 let config = config::parse(&format!("{} as TOML", path.display()), &imported.toml)?;
-                Ok(Some((config, imported.report)))
+                Ok(Some(Loaded { config, report: imported.report, exposed: witness.0.into_inner() }))
             }
         }
+    }
+}
+
+/// This machine, and what others can change of the files that are read from it.
+#[derive(Debug, Default)]
+struct Witness(RefCell<Vec<Exposed>>);
+
+impl Witness {
+    fn note(&self, judged: Result<(), Exposed>) {
+        let mut exposed = self.0.borrow_mut();
+        if let Err(found) = judged
+            && !exposed.contains(&found)
+        {
+            exposed.push(found);
+        }
+    }
+}
+
+impl Surroundings for Witness {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.note(trust::check(path));
+        ThisHost.read(path)
+    }
+
+    /// Where anything that matches is read, whoever can make a file has a say.
+    fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>> {
+        let wild = |part: &std::ffi::OsStr| part.to_string_lossy().contains(['*', '?', '[']);
+        let parts = Path::new(pattern).iter();
+        let (literal, rest): (PathBuf, usize) = (
+            parts.clone().take_while(|part| !wild(part)).collect(),
+            parts.clone().filter(|part| wild(part)).count(),
+        );
+        if rest > 0 {
+            self.note(trust::check_directory(&literal));
+        }
+        ThisHost.matching(pattern)
+    }
+
+    fn host_name(&self) -> String {
+        ThisHost.host_name()
+    }
+
+    fn has_user(&self, name: &str) -> bool {
+        ThisHost.has_user(name)
     }
 }
 
@@ -76,12 +166,82 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Logs what was not carried over.
-pub fn log(report: &Report) {
-    for entry in report.entries() {
-        match entry.severity {
-            Severity::Harmless => tracing::info!("{entry}"),
-            Severity::Different | Severity::Unsupported => tracing::warn!("{entry}"),
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    const ROUTER: &str = "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n priority 100\n \
+                          virtual_ipaddress {\n 192.0.2.1/24\n }\n}\n";
+
+    /// Files below `/run/NAME`, and the mode of each and of its directory.
+    struct Files(PathBuf);
+
+    impl Files {
+        fn new(name: &str) -> Self {
+            Self(PathBuf::from(format!("/run/vrrpd-test-origin-{name}-{}", std::process::id())))
         }
+
+        fn write(&self, path: &str, mode: u32, text: &str) -> PathBuf {
+            let path = self.0.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, text).unwrap();
+            self.set(&path, mode);
+            path
+        }
+
+        fn set(&self, path: &Path, mode: u32) {
+            fs::set_permissions(self.0.join(path), fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+
+    impl Drop for Files {
+        fn drop(&mut self) {
+            let _gone = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn warnings(origin: &Origin) -> Vec<String> {
+        origin.load().unwrap().unwrap().warnings().collect()
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_told() {
+        let files = Files::new("toml");
+        let text = "[vrrp_instance.A]\ninterface = \"eth0\"\nvirtual_router_id = 1\npriority = 100\n\
+                    virtual_ipaddress = [\"192.0.2.1/24\"]\n";
+        let path = files.write("etc/vrrpd.toml", 0o644, text);
+        let origin = Origin::Toml(path.clone());
+        assert!(warnings(&origin).is_empty());
+        files.set(&path, 0o646);
+        assert!(warnings(&origin)[0].contains("vrrpd.toml can be written by others than root"));
+        files.set(&path, 0o644);
+        files.set(Path::new("etc"), 0o777);
+        assert!(
+            warnings(&origin)[0].contains("etc can be written by others than root (everybody may write)")
+        );
+        files.set(Path::new("etc"), 0o755);
+        std::os::unix::fs::chown(files.0.join("etc"), Some(12_345), None).unwrap();
+        assert!(warnings(&origin)[0].contains("it belongs to user 12345"));
+    }
+
+    #[test]
+    fn so_is_an_included_file_and_a_directory_that_all_of_is_included() {
+        let files = Files::new("keepalived");
+        let path = files.write("k.conf", 0o644, "include one/a.conf\ninclude two/*.conf\n");
+        files.write("one/a.conf", 0o644, ROUTER);
+        files.write("two/b.txt", 0o644, "");
+        let origin = Origin::Keepalived { path, config_id: None };
+        assert!(warnings(&origin).is_empty());
+        files.set(Path::new("one/a.conf"), 0o666);
+        // Sticky: nobody can exchange a file there, but anybody can make one.
+        files.set(Path::new("two"), 0o1777);
+        let told = warnings(&origin);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told.iter().any(|one| one.contains("a.conf can"))
+                && told.iter().any(|one| one.contains("two can"))
+        );
     }
 }

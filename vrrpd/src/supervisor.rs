@@ -18,7 +18,7 @@ use std::{
     future::pending,
     io,
     net::IpAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -26,7 +26,6 @@ use anyhow::Context as _;
 use futures_util::{FutureExt, StreamExt};
 use sd_notify::NotifyState;
 use tokio::{
-    net::UnixListener,
     sync::{mpsc, oneshot},
     time::Instant,
 };
@@ -47,15 +46,15 @@ use crate::{
     belongings::Belongings,
     checks::{Checks, STANDINGS},
     config::{Config, XdpMode},
-    control,
-    dataplane::DataPlane,
+    control::{self, Client, Listener},
+    dataplane::{self, DataPlane},
     descriptors,
     failure::Failure,
     heirloom::Heirloom,
     netlink::{Changed, Changes, Netlink},
     nonlocal_bind::{self, NonlocalBind},
     notify::Notifier,
-    origin::{self, Origin},
+    origin::Origin,
     ownership::{ForeignHand, Holdings, Record, Spot},
     program::Launcher,
     protocol::{self, Command, Link, Request, RouterKey, Ticket},
@@ -73,8 +72,8 @@ const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 pub struct Options {
     /// Where the configuration came from.
     pub config: Origin,
-    /// The control socket's name.
-    pub socket: String,
+    /// The control socket, if it is not where it is by default.
+    pub socket: Option<PathBuf>,
     /// The executable, which SIGUSR2 starts anew.
     pub program: PathBuf,
 }
@@ -90,7 +89,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         .context("cannot make the event loop of the main thread")?;
     runtime.block_on(async {
         descriptors::raise();
-        let listener = take_socket(&options.socket)?;
+        let mut listener = take_socket(options.socket.as_deref())?;
         let signals = Signals::new().context("cannot handle signals")?;
         let (netlink, changes) = Netlink::connect().context("cannot connect to rtnetlink")?;
         let launcher = Launcher::new();
@@ -133,7 +132,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             supervisor.take_over_left_behind().await;
             supervisor.bind_nonlocal(config.ip_nonlocal_bind);
             tell_service_manager(NotifyState::Ready);
-            result = supervisor.serve(changes, &mut protocol.requests, signals, listener).await;
+            result = supervisor.serve(changes, &mut protocol.requests, signals, &mut listener).await;
         }
         if result.is_err() {
             supervisor.abandon(&mut protocol.requests).await;
@@ -150,19 +149,17 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
     })
 }
 
-fn take_socket(name: &str) -> Result<UnixListener, Failure> {
-    control::listen(name).map_err(|error| {
-        let in_use = error.kind() == io::ErrorKind::AddrInUse;
-        let context = if in_use {
-            format!(
-                "another vrrpd runs in this network namespace: it has the control socket {name}; \
-                 stop it, or name another with --socket"
-            )
-        } else {
-            format!("cannot listen on the control socket {name}")
-        };
-        Failure::Other(anyhow::Error::new(error).context(context))
-    })
+/// Takes the control socket. A program that has taken another's place goes on without it rather than not at all.
+fn take_socket(named: Option<&Path>) -> Result<Listener, Failure> {
+    let path = control::path(named, dataplane::namespace().as_deref());
+    match Listener::at(&path) {
+        Ok(listener) => Ok(listener),
+        Err(error) if std::env::var_os(STANDINGS).is_some() => {
+            tracing::error!(%error, "there is no control socket until the next start");
+            Ok(Listener::nowhere())
+        }
+        Err(error) => Err(Failure::Other(error.into())),
+    }
 }
 
 /// The interfaces of the configuration, and how the data plane is to be attached to each. One that only carries
@@ -233,7 +230,7 @@ impl Supervisor {
         mut changes: Changes,
         requests: &mut mpsc::Receiver<Request>,
         signals: Signals,
-        listener: UnixListener,
+        listener: &mut Listener,
     ) -> Result<(), Failure> {
         let mut next_inspection = Instant::now() + self.inspected;
         loop {
@@ -264,11 +261,8 @@ impl Supervisor {
                     next_inspection = Instant::now() + self.inspected;
                 }
                 wish = signals.next() => self.obey(wish.context("signals cannot be read")?).await?,
-                verdict = self.upgrade.tried() => self.replace(verdict).await,
-                client = listener.accept() => match client {
-                    Ok((stream, _)) => self.serve_client(stream),
-                    Err(error) => tracing::warn!(%error, "a client of the control socket is lost"),
-                },
+                verdict = self.upgrade.tried() => self.replace(verdict, listener).await,
+                client = listener.client() => self.serve_client(client),
             }
         }
     }
@@ -302,15 +296,18 @@ impl Supervisor {
         self.send(Command::Stop { at_once }).await;
     }
 
-    fn serve_client(&self, mut stream: tokio::net::UnixStream) {
+    fn serve_client(&self, client: Client) {
         let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
         let hooks = self.notifier.status();
         let guard = self.guarding.status();
         tokio::spawn(async move {
+            // As a whole, with its seat.
+            let mut client = client;
+            let stream = &mut client.stream;
             let answered = async {
-                let question = control::question(&mut stream).await?;
+                let question = control::question(stream).await?;
                 if question != control::STATUS {
-                    return control::answer(&mut stream, "{\"error\":\"ask for status\"}").await;
+                    return control::answer(stream, "{\"error\":\"ask for status\"}").await;
                 }
                 let (answer, status) = oneshot::channel();
                 commands.send(Command::Status(answer)).await.map_err(|_ended| io::ErrorKind::BrokenPipe)?;
@@ -319,7 +316,7 @@ impl Supervisor {
                 status.checks = tracker.lock().await.status();
                 status.hooks = hooks;
                 status.guard = guard;
-                control::answer(&mut stream, &serde_json::to_string(&status)?).await
+                control::answer(stream, &serde_json::to_string(&status)?).await
             };
             if let Err(error) = answered.await {
                 tracing::debug!(%error, "a client of the control socket was not answered");
@@ -398,8 +395,9 @@ impl Supervisor {
         match self.options.config.load() {
             Err(error) => tracing::error!("the configuration stays as it was:\n{}", error.render(false)),
             Ok(None) => tracing::warn!("nothing to reload: vrrpd runs on its built-in configuration"),
-            Ok(Some((config, report))) => {
-                origin::log(&report);
+            Ok(Some(loaded)) => {
+                loaded.log();
+                let config = loaded.config;
                 let modes = modes(&config);
                 for (name, mode) in &modes {
                     if self.modes.get(name).is_some_and(|running| running != mode) {
@@ -425,7 +423,7 @@ impl Supervisor {
 
     /// Becomes the program that is on disk now. What is pinned answers on meanwhile, and the new one goes on with the
     /// roles whose leases are still running (I9).
-    async fn replace(&mut self, verdict: Result<String, Refusal>) {
+    async fn replace(&mut self, verdict: Result<String, Refusal>, listener: &Listener) {
         let program = self.options.program.display();
         let version = match verdict {
             Ok(version) => version,
@@ -438,6 +436,7 @@ impl Supervisor {
         let found = self.nonlocal_bind.bequeath();
         heirlooms.extend(found.map(|found| Heirloom::text(nonlocal_bind::FOUND, found.to_owned())));
         heirlooms.extend(self.notifier.bequeath());
+        heirlooms.extend(listener.bequeath().await);
         let _nothing_starts = self.launcher.kill_all();
         let error = upgrade::execute(&self.options.program, &heirlooms);
         tracing::error!(%program, %error, "this program goes on, it could not be replaced");

@@ -1,9 +1,9 @@
 //! `vrrp_file`: a number in a file.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt},
     path::Path,
 };
 
@@ -13,7 +13,10 @@ use super::{
     reporter::{Finding, Reporter},
     watched::Watched,
 };
-use crate::config::{FileCheck, InitFile};
+use crate::{
+    config::{FileCheck, InitFile},
+    trust,
+};
 
 /// Bytes that are read: a number, and whatever blanks come before it.
 const LENGTH: u64 = 128;
@@ -43,19 +46,34 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
+/// Writes as root into a directory that may be somebody else's: through no link that they could have made, to no file
+/// that is known elsewhere too, and into nothing but a file.
 fn initialise(path: &Path, init: InitFile, first: bool) -> io::Result<()> {
+    let path = trust::place(path).map_err(io::Error::other)?;
     let mut options = OpenOptions::new();
-    options.write(true);
-    if init.overwrite && first {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
+    options.write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let mut file = match options.clone().create_new(true).open(&path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && init.overwrite && first => {
+            let file = options.open(&path)?;
+            refuse_shared(&file)?;
+            file.set_len(0)?;
+            file
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        opened => opened?,
     };
-    match options.open(path) {
-        Ok(mut file) => writeln!(file, "{}", init.value),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+    writeln!(file, "{}", init.value)
+}
+
+fn refuse_shared(file: &File) -> io::Result<()> {
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file"));
     }
+    if found.nlink() > 1 {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it has another name elsewhere (hard link)"));
+    }
+    Ok(())
 }
 
 /// The beginning of the file. Nothing waits for somebody to write into a pipe.
@@ -132,5 +150,45 @@ mod tests {
         assert_eq!(init(7, true, false), Some(5));
         assert_eq!(init(8, true, true), Some(8));
         std::fs::remove_file(path).unwrap();
+    }
+    /// What somebody who can write to the directory could try.
+    #[test]
+    fn init_file_writes_nowhere_but_where_it_is_told() {
+        use std::{
+            fs,
+            os::unix::fs::{PermissionsExt as _, chown, symlink},
+        };
+        let base = std::path::PathBuf::from(format!("/run/vrrpd-test-init-{}", std::process::id()));
+        let theirs = base.join("theirs");
+        fs::create_dir_all(&theirs).unwrap();
+        chown(&theirs, Some(12_345), None).unwrap();
+        let victim = base.join("victim");
+        fs::write(&victim, "precious").unwrap();
+        symlink(&victim, theirs.join("link")).unwrap();
+        symlink(base.join("new"), theirs.join("dangling")).unwrap();
+        fs::hard_link(&victim, theirs.join("hard")).unwrap();
+        symlink(&base, theirs.join("directory")).unwrap();
+        let (here, mode) = (rustix::fs::CWD, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(here, theirs.join("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let init =
+            |name: &str, overwrite| initialise(&theirs.join(name), InitFile { value: 5, overwrite }, true);
+        for name in ["link", "dangling", "hard", "directory/victim", "pipe"] {
+            assert!(init(name, true).is_err(), "{name}");
+        }
+        assert!(init("link", false).is_err() && init("dangling", false).is_err());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(!base.join("new").exists());
+        // In their directory, and theirs: no harm.
+        fs::write(theirs.join("weight"), "7").unwrap();
+        fs::set_permissions(theirs.join("weight"), fs::Permissions::from_mode(0o666)).unwrap();
+        init("weight", true).unwrap();
+        init("fresh", false).unwrap();
+        assert_eq!(fs::read_to_string(theirs.join("weight")).unwrap(), "5\n");
+        // Root's own link, where nobody else writes.
+        symlink(theirs.join("own"), base.join("own")).unwrap();
+        fs::write(theirs.join("own"), "7").unwrap();
+        initialise(&base.join("own"), InitFile { value: 6, overwrite: true }, true).unwrap();
+        assert_eq!(fs::read_to_string(theirs.join("own")).unwrap(), "6\n");
+        fs::remove_dir_all(base).unwrap();
     }
 }

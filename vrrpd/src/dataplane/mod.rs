@@ -32,6 +32,12 @@ pub use self::{
 };
 use self::{guard::Left, hold::Held, host::Lock, pins::Pins};
 
+/// What this thread's network namespace is called, unless it is the host's: `netns-INODE`.
+#[must_use]
+pub fn namespace() -> Option<String> {
+    pins::namespace()
+}
+
 /// The eBPF object; empty when it could not be built.
 pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf"));
 

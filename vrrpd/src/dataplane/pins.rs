@@ -241,7 +241,7 @@ fn base() -> PathBuf {
 const NAMESPACE: &str = "netns-";
 
 /// The directory of this thread's network namespace, unless it is the host's.
-fn namespace() -> Option<String> {
+pub(super) fn namespace() -> Option<String> {
     host::foreign("net").map(|inode| format!("{NAMESPACE}{inode}"))
 }
 

@@ -4,6 +4,8 @@ use std::{io, path::PathBuf};
 
 use thiserror::Error;
 
+use crate::trust::Unsafe;
+
 /// Why a program was not run.
 #[derive(Debug, Error)]
 pub(crate) enum ProgramError {
@@ -39,17 +41,4 @@ pub(crate) enum ProgramError {
     Output(#[source] io::Error),
     #[error("starting it has panicked")]
     Panicked,
-}
-
-/// Who can write a file or directory that nobody but root should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Unsafe {
-    #[error("it belongs to user {0}")]
-    Owner(u32),
-    #[error("its group {0} may write")]
-    Group(u32),
-    #[error("everybody may write")]
-    Everybody,
-    #[error("too many symbolic links")]
-    Links,
 }

@@ -1,18 +1,12 @@
 //! What may run as root: only what nobody but root can have written, as keepalived's `enable_script_security` has it.
 
-use std::{
-    collections::VecDeque,
-    ffi::OsString,
-    fs::{self, Metadata},
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::{Component, Path, PathBuf},
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use super::ProgramError;
+use crate::{
+    config::Program,
+    trust::{self, Exposed},
 };
-
-use super::{ProgramError, error::Unsafe};
-use crate::config::Program;
-
-/// As the kernel's own bound.
-const LINKS: u32 = 40;
 
 /// Looks at the program, at every other executable file that its command line names by an absolute path, and at all
 /// directories on the way there. What does not exist is no matter here: it will not start.
@@ -36,70 +30,19 @@ fn check_words<'a>(words: impl Iterator<Item = &'a str>) -> Result<(), ProgramEr
     words.filter(|word| word.starts_with('/')).map(Path::new).filter(executable).try_for_each(check_file)
 }
 
-/// Follows the path by hand, so that links that others could turn elsewhere are found too.
 fn check_file(file: &Path) -> Result<(), ProgramError> {
-    let mut ahead: VecDeque<OsString> = names(file);
-    let mut path = PathBuf::from("/");
-    let mut links = 0;
-    judge(&path)?;
-    while let Some(name) = ahead.pop_front() {
-        if name == ".." {
-            path.pop();
-            continue;
-        }
-        path.push(&name);
-        let Ok(target) = fs::read_link(&path) else {
-            judge(&path)?;
-            continue;
-        };
-        links += 1;
-        if links > LINKS {
-            return Err(ProgramError::Unsafe { path: file.to_owned(), why: Unsafe::Links });
-        }
-        path.pop();
-        if target.is_absolute() {
-            path = PathBuf::from("/");
-        }
-        names(&target).into_iter().rev().for_each(|name| ahead.push_front(name));
-    }
-    Ok(())
-}
-
-fn names(path: &Path) -> VecDeque<OsString> {
-    let name = |component: Component<'_>| match component {
-        Component::Normal(_) | Component::ParentDir => Some(component.as_os_str().to_owned()),
-        Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
-    };
-    path.components().filter_map(name).collect()
-}
-
-fn judge(path: &Path) -> Result<(), ProgramError> {
-    let Ok(found) = fs::symlink_metadata(path) else { return Ok(()) };
-    writable_by_others(&found).map_or(Ok(()), |why| Err(ProgramError::Unsafe { path: path.to_owned(), why }))
-}
-
-fn writable_by_others(found: &Metadata) -> Option<Unsafe> {
-    let mode = found.mode();
-    // In such a directory nobody can rename or remove what is not his own.
-    let sticky = found.is_dir() && mode & libc::S_ISVTX != 0;
-    if found.uid() != 0 {
-        Some(Unsafe::Owner(found.uid()))
-    } else if sticky {
-        None
-    } else if mode & libc::S_IWOTH != 0 {
-        Some(Unsafe::Everybody)
-    } else if found.gid() != 0 && mode & libc::S_IWGRP != 0 {
-        Some(Unsafe::Group(found.gid()))
-    } else {
-        None
-    }
+    trust::check(file).map_err(|Exposed { path, why }| ProgramError::Unsafe { path, why })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{chown, symlink};
+    use std::{
+        os::unix::fs::{chown, symlink},
+        path::PathBuf,
+    };
 
     use super::*;
+    use crate::trust::Unsafe;
 
     fn scratch(name: &str) -> PathBuf {
         let dir = PathBuf::from(format!("/run/vrrpd-test-{name}-{}", std::process::id()));

@@ -22,10 +22,18 @@ impl Supervisor {
         }
     }
 
+    /// How this daemon is told from another one in the same network namespace.
+    pub(super) fn owner(&self) -> String {
+        self.options
+            .socket
+            .as_deref()
+            .map_or_else(|| "vrrpd".to_owned(), |socket| socket.display().to_string())
+    }
+
     /// Writes all notes beside the pins of one interface, where they may not be yet.
     pub(super) fn note_all(&self, interface: &str) {
         let Some(plane) = self.planes.get(interface) else { return };
-        let owner = (OWNER, self.options.socket.clone());
+        let owner = (OWNER, self.owner());
         let bind = self.nonlocal_bind.found().map(|found| (NONLOCAL_BIND, found.to_owned()));
         for (name, text) in std::iter::once(owner).chain(bind).chain(self.routing.notes()) {
             if let Err(error) = plane.plane.note(name, Some(&text)) {

@@ -88,7 +88,7 @@ impl Supervisor {
         let unheld = tokio::task::spawn_blocking(dataplane::unheld).await.unwrap_or_default();
         for (name, notes) in unheld {
             // Without an owner they are of a daemon that did not say; there was one in each namespace.
-            let ours = notes.get(OWNER).is_none_or(|owner| *owner == self.options.socket);
+            let ours = notes.get(OWNER).is_none_or(|owner| *owner == self.owner());
             if !ours || self.modes.contains_key(&name) {
                 continue;
             }
