@@ -11,7 +11,7 @@ use std::{
 use rustix::fs::FlockOperation;
 use tracing::warn;
 
-use super::{error::AttachError, sys};
+use super::{error::AttachError, pins::BPFFS, sys};
 
 /// Runs `work` on a thread of its own, in the mount namespace of the host.
 ///
@@ -42,6 +42,9 @@ pub(super) fn foreign(kind: &str) -> Option<u64> {
 }
 
 fn enter() -> io::Result<()> {
+    if inherits(Path::new(BPFFS)) {
+        return Ok(());
+    }
     let Some(mounts) = host_namespace("mnt") else { return Err(io::ErrorKind::PermissionDenied.into()) };
     if !has_own_mounts() {
         if inode(&namespaces("1").join("mnt")).is_none() {
@@ -53,6 +56,21 @@ fn enter() -> io::Result<()> {
         return Ok(());
     }
     sys::enter_mounts(&File::open(mounts)?)
+}
+
+/// Whether what is mounted at `dir` here is mounted in the namespace too that this one was copied from, as in a service
+/// that systemd has put into a sandbox: what is pinned there stays, whoever may look at the host's namespaces.
+fn inherits(dir: &Path) -> bool {
+    fs::read_to_string("/proc/thread-self/mountinfo").is_ok_and(|mounts| has_master(&mounts, dir))
+}
+
+/// Whether the last of these mounts at `dir`, which is the one that is seen, receives what is mounted in another
+/// namespace: proc_pid_mountinfo(5) calls that one its master, and it goes when the master does. `ip netns exec` puts
+/// a `/sys` of its own in its place, in which nothing has one.
+fn has_master(mounts: &str, dir: &Path) -> bool {
+    let at_dir = mounts.lines().rev().find(|mount| mount.split(' ').nth(4).map(Path::new) == Some(dir));
+    let options = at_dir.and_then(|mount| mount.split(" - ").next()).unwrap_or_default();
+    options.split(' ').skip(6).any(|option| option.starts_with("master:"))
 }
 
 /// The host's namespace of one kind: that of process 1. Where a sandbox hides it, the eldest among those of all
@@ -146,5 +164,29 @@ impl Lock {
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ON_THE_HOST: &str = "35 24 0:31 / /sys/fs/bpf rw,nosuid shared:12 - bpf bpf rw,mode=700";
+    const IN_A_SERVICE: &str =
+        "412 400 0:31 / /sys/fs/bpf rw,nosuid shared:214 master:12 - bpf bpf rw,mode=700";
+    const BY_IP_NETNS: &str = "77 70 0:50 / /sys rw,relatime - sysfs mynet rw\n\
+                               78 77 0:51 / /sys/fs/bpf rw,relatime - bpf master:1 rw";
+
+    #[test]
+    fn only_a_bpf_file_system_of_the_namespace_before_is_inherited() {
+        let bpffs = Path::new(BPFFS);
+        assert!(has_master(IN_A_SERVICE, bpffs));
+        assert!(!has_master(ON_THE_HOST, bpffs), "the host's own");
+        assert!(!has_master(BY_IP_NETNS, bpffs), "what is mounted after `ip netns exec`");
+        assert!(
+            !has_master(&format!("{IN_A_SERVICE}\n{BY_IP_NETNS}"), bpffs),
+            "the topmost is the one that is seen"
+        );
+        assert!(!has_master("", bpffs));
     }
 }

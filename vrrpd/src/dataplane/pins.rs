@@ -30,7 +30,7 @@ use super::{
 };
 
 /// Where the BPF file system is.
-const BPFFS: &str = "/sys/fs/bpf";
+pub(super) const BPFFS: &str = "/sys/fs/bpf";
 /// Its magic number, as statfs(2) gives it.
 const BPFFS_MAGIC: u64 = 0xcafe_4a11;
 /// How often the directory is tried to be made.
