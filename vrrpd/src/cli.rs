@@ -47,6 +47,9 @@ pub enum Command {
         /// What would be run.
         #[command(flatten)]
         run: Run,
+        /// Print nothing if it is valid.
+        #[arg(short, long)]
+        quiet: bool,
     },
     /// Ask the running daemon for its routers: state, priority, timers, lease, counters, last transitions.
     Status {

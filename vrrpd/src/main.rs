@@ -41,7 +41,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let Some(command) = &cli.command else { return run(&cli.run) };
     signals::release();
     match command {
-        Command::Check { run } => check(run),
+        Command::Check { run, quiet } => check(run, *quiet),
         Command::Import { file, output, config_id } => import(file, config_id.as_deref(), output.as_deref()),
         Command::Status { json, socket } => status(*json, socket),
     }
@@ -58,8 +58,11 @@ fn run(options: &Run) -> Result<(), Failure> {
     supervisor::run(&config, &Options { config: origin, socket: options.socket.clone(), program })
 }
 
-fn check(options: &Run) -> Result<(), Failure> {
+fn check(options: &Run, quiet: bool) -> Result<(), Failure> {
     let Loaded { config, report, .. } = configuration(options)?;
+    if quiet {
+        return Ok(());
+    }
     eprint!("{report}");
     print(&config::describe(&config))
 }
