@@ -12,6 +12,7 @@ pub mod answers;
 pub mod asker;
 pub mod capture;
 pub mod chaos;
+pub mod container;
 pub mod daemons;
 pub mod demo;
 pub mod gateway;

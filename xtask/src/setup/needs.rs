@@ -65,7 +65,7 @@ pub(crate) const SERVICES: [(&str, &str); 3] =
     [("keepalived", "keepalived.service"), ("frr", "frr.service"), ("nginx-light", "nginx.service")];
 
 /// In the order in which they are reported and installed.
-pub(crate) const NEEDS: [Need; 20] = [
+pub(crate) const NEEDS: [Need; 22] = [
     Need {
         name: "eBPF compiler",
         why: "compiles the XDP program; it must have the sources of `core`",
@@ -112,6 +112,13 @@ pub(crate) const NEEDS: [Need; 20] = [
     program("python3-aiosmtpd", "the mail server that is told of changes", Scope::Test, &["aiosmtpd"]),
     program("iputils-ping", "the client's ping", Scope::Test, &["ping"]),
     program("ethtool", "turns offloads off on the lab's links", Scope::Test, &["ethtool"]),
+    program(
+        "systemd-container",
+        "boots the box that the unit is tested in",
+        Scope::Test,
+        &["systemd-nspawn"],
+    ),
+    program("debootstrap", "makes that box, once", Scope::Test, &["debootstrap"]),
     program("g++", "compiles libFuzzer", Scope::Fuzz, &["c++"]),
     program(
         "qemu-system-x86",

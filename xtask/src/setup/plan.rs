@@ -165,7 +165,8 @@ mod tests {
         assert_eq!(
             names(packages),
             "llvm-22-dev libpolly-22-dev libzstd-dev zlib1g-dev iproute2 keepalived frr nginx-light wrk tcpdump \
-             bpftool stress-ng openssl python3-aiosmtpd iputils-ping ethtool g++ qemu-system-x86 busybox-static cpio"
+             bpftool stress-ng openssl python3-aiosmtpd iputils-ping ethtool systemd-container debootstrap g++ \
+             qemu-system-x86 busybox-static cpio"
         );
         assert_eq!(obstacle(&bare_machine(), &steps), None);
     }
