@@ -2,12 +2,12 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use tests::{
     Ask, Asker, Lab, Mac,
-    daemons::{Daemon as _, Router},
+    daemons::{Daemon as _, Router, Vrrpd},
     lab::{CLIENT, SECOND_INTERFACE},
-    scenario::{PATIENCE, VRID, start, until_adverts, until_master, until_state},
+    scenario::{PATIENCE, VRID, start, until_adverts, until_master, until_state, until_status},
     wait::{Mark, poll},
 };
 
@@ -114,4 +114,104 @@ fn without_the_virtual_mac_the_interfaces_own_is_told() -> Result<()> {
     ensure!(answers.macs().iter().all(|(mac, _)| *mac == own), "{:?}", answers.macs());
     ensure!(answers.replies().count() > 0, "nobody answers");
     Ok(())
+}
+
+/// Waits until the router is in FAULT for that interface.
+fn until_fault(daemon: &Vrrpd, by: &str) -> Result<()> {
+    until_status(daemon, &format!("a fault of {by}"), |status| {
+        let router = &status["routers"][0];
+        router["state"] == "FAULT" && router["fault"].to_string().contains(&format!("interface eth1 ({by})"))
+    })
+}
+
+#[test]
+fn a_link_below_an_address_that_is_down_or_gone_is_a_fault_until_it_is_back() -> Result<()> {
+    let lab = Lab::with_routers(2)?;
+    lab.add_second_lan()?;
+    let host = &lab.host("r1")?.namespace;
+    let r1 = start(&lab, "r1", &router(100, true))?;
+    until_master(&lab, "r1", Mark::default())?;
+    let r2 = start(&lab, "r2", &router(90, true))?;
+    until_state(&r2, "BACKUP")?;
+    until_adverts(&lab, "r1", 2)?;
+    let mark = lab.wire().mark();
+    host.ip("link set eth1 down")?;
+    until_master(&lab, "r2", mark)?;
+    lab.wire().look(mark, |timeline| {
+        let farewell = timeline.adverts_by(VRID, "r1").any(|(_, advert)| advert.priority == 0);
+        ensure!(farewell, "r1 has left without a word");
+        Ok(())
+    })?;
+    until_fault(&r1, "198.51.100.51")?;
+    ensure!(answers_outside(&lab)?.sole_owner()? == "r2-b");
+
+    let mark = lab.wire().mark();
+    host.ip("link set eth1 up")?;
+    until_master(&lab, "r1", mark)?;
+    until_state(&r2, "BACKUP")?;
+    let mark = lab.wire().mark();
+    host.ip("link del eth1")?;
+    until_master(&lab, "r2", mark)?;
+    until_fault(&r1, "198.51.100.51")
+}
+
+#[test]
+fn excluded_addresses_routes_and_rules_need_their_links_too_unless_they_say_no_track() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    lab.add_second_lan()?;
+    lab.host("r1")?.namespace.ip("link set eth1 down")?;
+    let with =
+        |line: &str| Router { advert_int: ADVERT_INT, extra: vec![line.to_owned()], ..Router::default() };
+    let mut r1 = start(&lab, "r1", &with(""))?;
+    until_state(&r1, "MASTER")?;
+    let mut alternate = |tracked: &str, untracked: &str, by: &str| {
+        r1.reload(&with(tracked))?;
+        until_fault(&r1, by).with_context(|| tracked.to_owned())?;
+        r1.reload(&with(untracked))?;
+        until_state(&r1, "MASTER").with_context(|| untracked.to_owned())
+    };
+    alternate(
+        "virtual_ipaddress_excluded = [{ address = \"198.51.100.52/24\", dev = \"eth1\" }]",
+        "virtual_ipaddress_excluded = [{ address = \"198.51.100.52/24\", dev = \"eth1\", no_track = true }]",
+        "198.51.100.52",
+    )?;
+    alternate(
+        "virtual_ipaddress_excluded = [{ address = \"198.51.100.52/24\", dev = \"eth1\" }]",
+        "virtual_ipaddress_excluded = [{ address = \"198.51.100.53/24\", dev = \"nowhere\", no_track = true }]",
+        "198.51.100.52",
+    )?;
+    alternate(
+        "virtual_routes = [\"10.9.0.0/16 dev eth1\"]",
+        "virtual_routes = [\"10.9.0.0/16 dev eth1 no_track\"]",
+        "route 10.9.0.0/16",
+    )?;
+    alternate(
+        "virtual_rules = [\"iif eth1 table 100 priority 7\", \"iif lo table 100 priority 8\"]",
+        "virtual_rules = [\"iif eth1 table 100 priority 7 no_track\", \"iif lo table 100 priority 8\"]",
+        "rule 7",
+    )
+}
+
+#[test]
+fn an_interface_that_is_not_tracked_gets_its_address_when_it_comes_and_the_role_stays() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    let address = "{ address = \"198.51.100.51/24\", dev = \"late0\", no_track = true }";
+    let extra = vec![format!("virtual_ipaddress = [\"192.0.2.51/24\", {address}]")];
+    let late = Router { advert_int: ADVERT_INT, extra, addresses: Vec::new(), ..Router::default() };
+    let r1 = start(&lab, "r1", &late)?;
+    until_master(&lab, "r1", Mark::default())?;
+    let (host, mark) = (&lab.host("r1")?.namespace, lab.wire().mark());
+    host.ip("link add late0 type veth peer name late1")?;
+    host.ip("link set late1 up")?;
+    host.ip("link set late0 up")?;
+    poll("its address", PATIENCE, || {
+        Ok(host.ip("-o -4 address show dev late0")?.contains("198.51.100.51/24").then_some(()))
+    })
+    .with_context(|| r1.log())?;
+    until_adverts(&lab, "r1", 3)?;
+    lab.wire().look(mark, |timeline| {
+        let farewells = timeline.adverts_by(VRID, "r1").filter(|(_, advert)| advert.priority == 0).count();
+        ensure!(farewells == 0, "the role was given up {farewells} times");
+        Ok(())
+    })
 }

@@ -34,14 +34,16 @@ pub(crate) enum Routing {
 }
 
 impl Belongings {
-    /// All that a router has.
+    /// All that a router has. What is tracked is not a matter of the kernel's, and changes nothing of it.
     pub(crate) fn of(router: &config::Router) -> Self {
         let place = |vip: &VirtualAddress| Place {
             interface: vip.dev.as_ref().unwrap_or(&router.interface).clone(),
-            address: vip.clone(),
+            address: VirtualAddress { no_track: false, ..vip.clone() },
         };
-        let routes = router.routes.iter().cloned().map(Routing::Route);
-        let rules = router.rules.iter().cloned().map(Routing::Rule);
+        let routes = router.routes.iter().cloned();
+        let routes = routes.map(|route| Routing::Route(VirtualRoute { no_track: false, ..route }));
+        let rules = router.rules.iter().cloned();
+        let rules = rules.map(|rule| Routing::Rule(VirtualRule { no_track: false, ..rule }));
         Self {
             home: router.interface.clone(),
             places: router.addresses.iter().chain(&router.excluded).map(place).collect(),

@@ -99,7 +99,8 @@ fn the_documentation_has_every_key() {
     let keys: Vec<&str> = lines.map(|(key, _)| key).filter(|key| !key.starts_with([' ', '['])).collect();
     assert!(keys.len() > 80, "only {} keys", keys.len());
     let within = ["auth_type", "auth_pass", "garp.repeat", "garp.delay", "garp.refresh", "init_file.value"];
-    let more = ["address", "dev", "brd", "label", "scope", "min_ttl", "max_ttl", "name", "interface"];
+    let more =
+        ["address", "dev", "brd", "label", "scope", "no_track", "min_ttl", "max_ttl", "name", "interface"];
     for key in keys.into_iter().chain(within).chain(more).chain(["init_file.overwrite", "smtp_alert"]) {
         assert!(text.contains(&format!("`{key}`")), "{key}");
     }

@@ -6,8 +6,8 @@ use toml::de::DeTable;
 
 use super::{
     VirtualAddress,
-    keys::{At, Field, Keys, Value, Wrong, string, wrong_type},
-    problem::{Findings, Problem},
+    keys::{At, Field, Keys, Value, Wrong, boolean, string, wrong_type},
+    problem::{Findings, Problem, Span},
     raw,
 };
 
@@ -31,12 +31,7 @@ pub(super) fn virtual_address<'t>(
         return from_table(key, table, entry, findings);
     }
     match string_or_table(entry).and_then(|text| virtual_net(&text)) {
-        Ok((address, prefix_len)) => {
-            let address = IpAddr::V4(address);
-            let value =
-                VirtualAddress { address, prefix_len, dev: None, broadcast: None, label: None, scope: 0 };
-            Some(At { value, span: entry.span() })
-        }
+        Ok((address, prefix_len)) => Some(At { value: plain(address, prefix_len), span: entry.span() }),
         Err(wrong) => {
             findings.push(wrong.at(key, entry.span()));
             None
@@ -56,21 +51,43 @@ fn from_table<'t>(
     let brd = keys.read("brd", broadcast);
     let label = keys.read("label", label);
     let scope = keys.read("scope", scope);
+    let no_track = keys.read("no_track", boolean);
     if matches!(address, Field::Absent) {
         let problem = Problem::new(format!("`{key}` has no address"), entry.span(), "no `address` in here");
         keys.findings.push(problem.help("write { address = \"192.0.2.51/24\", ... }").absence());
     }
+    if let (Field::Absent, Some(At { value: true, span })) = (&dev, no_track.given()) {
+        keys.findings.push(without_dev(key, span.clone()));
+    }
     keys.finish();
     let At { value: (ip, prefix_len), span } = address.given()?.clone();
     let value = VirtualAddress {
-        address: IpAddr::V4(ip),
-        prefix_len,
         dev: dev.optional()?,
         broadcast: brd.optional()?,
         label: label.optional()?,
         scope: scope.or(0)?,
+        no_track: no_track.or(false)?,
+        ..plain(ip, prefix_len)
     };
     Some(At { value, span })
+}
+
+fn plain(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
+    VirtualAddress {
+        address: IpAddr::V4(address),
+        prefix_len,
+        dev: None,
+        broadcast: None,
+        label: None,
+        scope: 0,
+        no_track: false,
+    }
+}
+
+fn without_dev(key: &str, span: Span) -> Problem {
+    let title = format!("`{key}` has `no_track` without `dev`");
+    let help = "remove it; `dont_track_primary` is the word for the router's own interface";
+    Problem::new(title, span, "which interface?").help(help)
 }
 
 /// `mcast_src_ip` or `unicast_src_ip`: an address that a host can send from.

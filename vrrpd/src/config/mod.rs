@@ -10,6 +10,7 @@
 
 mod across;
 mod address;
+mod carriers;
 mod check;
 mod describe;
 mod duration;
@@ -31,6 +32,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use carriers::Carrier;
 pub use check::{
     Check, CheckKind, FileCheck, HttpCheck, InitFile, ParamMatch, ProcessCheck, ProcessName, ScriptCheck,
     Subject, TcpCheck, Tracked, Weight,
@@ -137,6 +139,8 @@ pub struct VirtualAddress {
     pub broadcast: Option<Ipv4Addr>,
     /// Label of an IPv4 address, 1..=15 bytes.
     pub label: Option<String>,
+    /// Whether `dev` may be down without a fault. Only with `dev`.
+    pub no_track: bool,
     /// As `ip address` takes it: 0 global, 200 site, 253 link, 254 host, or any number up to 255.
     pub scope: u8,
 }

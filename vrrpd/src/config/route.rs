@@ -38,6 +38,9 @@ pub struct VirtualRoute {
     pub onlink: bool,
     /// `mtu`.
     pub mtu: Option<u32>,
+    /// `no_track`: whether `dev` may be down without a fault. Only with `dev`.
+    #[serde(skip)]
+    pub no_track: bool,
 }
 
 /// What a route does with packets.
@@ -74,6 +77,9 @@ pub struct VirtualRule {
     pub action: RuleAction,
     /// `priority` or `preference`; the kernel's choice if `None`.
     pub priority: Option<u32>,
+    /// `no_track`: whether `iif` and `oif` may be down without a fault. Only with one of them.
+    #[serde(skip)]
+    pub no_track: bool,
 }
 
 /// What a rule does.

@@ -56,6 +56,7 @@ fn route(to: &str) -> VirtualRoute {
         protocol: None,
         onlink: false,
         mtu: None,
+        no_track: false,
     }
 }
 
@@ -70,6 +71,7 @@ fn rule(action: RuleAction) -> VirtualRule {
         fwmark: None,
         action,
         priority: None,
+        no_track: false,
     }
 }
 
@@ -231,7 +233,7 @@ fn what_others_remove_is_told_and_what_they_add_is_not() {
 
 fn vip(address: &str, prefix_len: u8) -> VirtualAddress {
     let address = address.parse().unwrap();
-    VirtualAddress { address, prefix_len, dev: None, broadcast: None, label: None, scope: 0 }
+    VirtualAddress { address, prefix_len, dev: None, broadcast: None, label: None, scope: 0, no_track: false }
 }
 
 /// The kernel gives the notice the number of the request that has caused it.

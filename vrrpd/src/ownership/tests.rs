@@ -118,6 +118,7 @@ impl World {
                 broadcast: None,
                 label: None,
                 scope: 0,
+                no_track: false,
             },
         };
         let router = |places: &Vec<_>| {
@@ -254,6 +255,7 @@ fn claim(address: &str, prefix_len: u8) -> (Spot, Claim<usize>) {
         broadcast: None,
         label: None,
         scope: 0,
+        no_track: false,
     };
     (spot("eth0", address, prefix_len), Claim { holder: 1, router: "LAN".into(), home: "eth0".into(), vip })
 }

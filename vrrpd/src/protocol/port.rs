@@ -94,9 +94,10 @@ impl Interface {
         self.by_slot.get(slot as usize).is_some_and(Option::is_some)
     }
 
-    /// Whether a router that has addresses here can take part. An interface that is down can carry them.
+    /// Whether a router that has addresses here can take part. One that is down or missing is a matter of what the
+    /// router [tracks](crate::config::Router::carriers).
     pub(crate) fn guest_readiness(&self, router: &Router) -> Result<(), Fault> {
-        let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
+        let Some(link) = &self.link else { return Ok(()) };
         suits(link, Demand { adverts: false, vmac: router.config.use_vmac })?;
         let attached = self.port.as_ref().is_some_and(|port| port.index == link.index && !port.deaf);
         if attached { Ok(()) } else { Err(Fault::DataPlane) }

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::{
     checks::{CheckId, Checks},
-    config::{Config, Subject, Tracked, Weight},
+    config::{Carrier, Config, Router, Subject, Tracked, Weight},
     protocol::{Command, Link, Trackings},
     status::CheckStatus,
     tracking::{Standing, Tracking},
@@ -81,7 +81,7 @@ impl Tracker {
         self.tell().await;
     }
 
-    /// The interfaces that something tracks.
+    /// The interfaces that something tracks, or that carry something of a router's.
     pub(super) fn interfaces(&self) -> BTreeSet<String> {
         let of_routers = self.config.routers.iter().flat_map(|router| &router.track);
         let of_groups = self.config.sync_groups.iter().flat_map(|group| &group.track);
@@ -89,7 +89,8 @@ impl Tracker {
             Subject::Interface(name) => Some(name.clone()),
             Subject::Check(_) => None,
         });
-        named.collect()
+        let carriers = self.config.routers.iter().flat_map(Router::carriers);
+        named.chain(carriers.map(|carrier| carrier.interface)).collect()
     }
 
     /// Ends the checks: what they find while the daemon stops shall change nothing.
@@ -124,8 +125,9 @@ impl Tracker {
         let routers = self.config.routers.iter().enumerate();
         routers
             .map(|(index, router)| {
-                let subjects = self.tracked_by(index).into_iter().map(|tracked| self.subject(tracked));
-                (router.name.clone(), Tracking::of(router.priority, subjects))
+                let tracked = self.tracked_by(index).into_iter().map(|tracked| self.subject(tracked));
+                let carriers = router.carriers().into_iter().map(|carrier| self.carrier(&carrier));
+                (router.name.clone(), Tracking::of(router.priority, tracked.chain(carriers)))
             })
             .collect()
     }
@@ -151,6 +153,10 @@ impl Tracker {
             Subject::Interface(name) => (format!("interface {name}"), self.interface(name)),
         };
         (name, tracked.weight, standing)
+    }
+
+    fn carrier(&self, carrier: &Carrier) -> (String, Weight, Standing) {
+        (carrier.subject(), Weight::default(), self.interface(&carrier.interface))
     }
 
     fn interface(&self, name: &str) -> Standing {

@@ -28,10 +28,11 @@ pub(crate) fn virtual_address() -> impl Strategy<Value = VirtualAddress> {
     let host = (address(), prop_oneof![0_u8..=24, 31_u8..=32]);
     let dev = option::of(prop_oneof!["lo", "eth[1-3]"]);
     let broadcast = option::of(any::<[u8; 4]>().prop_map(Into::into));
-    (host, dev, broadcast, option::of("[a-z:\"\\\\]{1,15}"), any::<u8>()).prop_map(
-        |((address, prefix_len), dev, broadcast, label, scope)| VirtualAddress {
+    (host, dev, broadcast, option::of("[a-z:\"\\\\]{1,15}"), any::<(u8, bool)>()).prop_map(
+        |((address, prefix_len), dev, broadcast, label, (scope, no_track))| VirtualAddress {
             address,
             prefix_len,
+            no_track: no_track && dev.is_some(),
             dev,
             broadcast,
             label,
@@ -273,9 +274,10 @@ fn route() -> impl Strategy<Value = VirtualRoute> {
             option::of(any::<u8>()),
             option::of(any::<u8>()),
             option::of(68_u32..=65_535),
+            any::<bool>(),
         );
         (kind, prefix(is_v6), way, numbers).prop_map(|(kind, to, way, numbers)| {
-            let (metric, table, scope, protocol, mtu) = numbers;
+            let (metric, table, scope, protocol, mtu, no_track) = numbers;
             let (mut via, mut dev, src, mut onlink) = way;
             let kind = if via.is_none() && dev.is_none() && kind == RouteKind::Unicast {
                 RouteKind::Blackhole
@@ -286,7 +288,8 @@ fn route() -> impl Strategy<Value = VirtualRoute> {
                 (via, dev) = (None, None);
             }
             onlink &= via.is_some() && dev.is_some();
-            VirtualRoute { kind, to, via, dev, src, metric, table, scope, protocol, onlink, mtu }
+            let no_track = no_track && dev.is_some();
+            VirtualRoute { kind, to, via, dev, src, metric, table, scope, protocol, onlink, mtu, no_track }
         })
     })
 }
@@ -298,10 +301,11 @@ fn rule() -> impl Strategy<Value = VirtualRule> {
             sample::select(vec![RuleAction::Blackhole, RuleAction::Unreachable, RuleAction::Prohibit]),
         ];
         let selectors = (any::<bool>(), option::of(prefix(is_v6)), option::of(prefix(is_v6)));
-        let devices = (option::of(dev()), option::of(dev()));
+        let devices = (option::of(dev()), option::of(dev()), any::<bool>());
         let numbers = (option::of(any::<u8>()), option::of(any::<(u32, u32)>()), option::of(any::<u32>()));
         (selectors, devices, numbers, action).prop_map(
-            |((not, from, to), (iif, oif), (tos, fwmark, priority), action)| VirtualRule {
+            |((not, from, to), (iif, oif, no_track), (tos, fwmark, priority), action)| VirtualRule {
+                no_track: no_track && (iif.is_some() || oif.is_some()),
                 not,
                 from,
                 to,

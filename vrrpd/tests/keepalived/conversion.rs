@@ -134,6 +134,16 @@ fn addresses_keep_their_options() {
 }
 
 #[test]
+fn no_track_stays_with_what_names_an_interface() {
+    let config = router(
+        "virtual_ipaddress {\n192.0.2.2 dev eth1 no_track\n192.0.2.3 no_track\n192.0.2.4 dev eth1\n}\n\
+         virtual_ipaddress_excluded {\n198.51.100.1/28 no_track dev eth1\n}",
+    );
+    let told: Vec<_> = config.addresses.iter().chain(&config.excluded).map(|vip| vip.no_track).collect();
+    assert_eq!(told, [false, true, false, false, true], "the first is the instance's own");
+}
+
+#[test]
 fn what_an_address_cannot_keep_is_said() {
     let said = notes(
         "virtual_ipaddress {\n192.0.2.2 peer 192.0.2.3 no_track preferred_lft 0\n2001:db8::1\n192.0.2.1\n}",
@@ -168,22 +178,25 @@ fn routes_and_rules_are_in_our_words() {
     let toml = convert(&instance(
         "virtual_routes {\nsrc 192.0.2.1 to 10.1.0.0/16 gw 192.0.2.254 dev eth0 priority 5 no_track\nblackhole 10.2.0.1\n\
          default via 192.0.2.254 dev eth0 table main protocol static scope global mtu 1400 onlink\n10.3.0.0/16 via 192.0.2.2 or 192.0.2.3\n}\n\
-         virtual_rules {\nfrom 10.0.0.0/8 lookup 100 preference 7\nto all iif eth0 fwmark 0x5/0xff tos 0x10 blackhole\nfrom 10.9.0.0/16 table 9\n}",
+         virtual_rules {\nfrom 10.0.0.0/8 lookup 100 preference 7\nto all iif eth0 fwmark 0x5/0xff tos 0x10 blackhole\nfrom 10.9.0.0/16 table 9\n\
+         from 10.8.0.0/16 oif eth1 table 9 preference 8 no_track\nfrom 10.7.0.0/16 table 9 preference 9 no_track\n}",
     ))
     .toml;
     for line in [
-        "\"10.1.0.0/16 src 192.0.2.1 via 192.0.2.254 dev eth0 metric 5\"",
+        "\"10.1.0.0/16 src 192.0.2.1 via 192.0.2.254 dev eth0 metric 5 no_track\"",
         "\"blackhole 10.2.0.1/32\"",
         "\"default via 192.0.2.254 dev eth0 table 254 proto static scope global mtu 1400 onlink\"",
         "\"from 10.0.0.0/8 table 100 priority 7\"",
         "\"iif eth0 fwmark 0x5/0xff tos 0x10 blackhole priority 16384\"",
         "\"from 10.9.0.0/16 table 9 priority 16383\"",
+        "\"from 10.8.0.0/16 oif eth1 table 9 priority 8 no_track\"",
+        "\"from 10.7.0.0/16 table 9 priority 9\"",
         "# keepalived.conf:11: virtual_routes: `10.3.0.0/16 via 192.0.2.2 or 192.0.2.3` is left out",
     ] {
         assert!(toml.contains(line), "{line}\n{toml}");
     }
     let parsed = vrrpd::config::parse("imported", &toml).unwrap_or_else(|problems| panic!("{problems}"));
-    assert_eq!((parsed.routers[0].routes.len(), parsed.routers[0].rules.len()), (3, 3));
+    assert_eq!((parsed.routers[0].routes.len(), parsed.routers[0].rules.len()), (3, 5));
 }
 
 #[test]

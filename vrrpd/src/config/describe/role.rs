@@ -1,7 +1,9 @@
 //! What goes with a role, for routers and groups: what it depends on, and what is run when it changes.
 
 use super::{
-    super::{CheckKind, Config, Hook, Hooks, Program, Subject, Tracked, Weight, duration::spell},
+    super::{
+        CheckKind, Config, Hook, Hooks, Program, Subject, Tracked, Weight, carriers::Carrier, duration::spell,
+    },
     Line,
 };
 
@@ -22,6 +24,11 @@ pub(super) fn tracked(tracked: &Tracked, config: &Config) -> String {
             format!("{} ({}): {effect}", check.name, check.kind.table())
         }
     }
+}
+
+/// `interface eth1 (198.51.100.1): a fault while it is down`.
+pub(super) fn carrier(carrier: &Carrier) -> String {
+    format!("{}: a fault while it is down", carrier.subject())
 }
 
 /// keepalived's: `reverse` turns the sign, and a fault round.

@@ -21,7 +21,9 @@ pub(super) fn lines(router: &Router, config: &Config) -> Vec<Line> {
     lines.extend(under("virtual addresses", router.addresses.iter().map(address)));
     lines.extend(belongings(router));
     lines.extend([("priority", priority(router, config)), ("starts as", start(router))]);
-    lines.extend(under("tracks", router.track.iter().map(|tracked| role::tracked(tracked, config))));
+    let carriers = router.carriers().into_iter().map(|carrier| role::carrier(&carrier));
+    let tracked = router.track.iter().map(|tracked| role::tracked(tracked, config));
+    lines.extend(under("tracks", tracked.chain(carriers)));
     if router.dont_track_primary {
         lines.push(("own interface", format!("{} may be down without a fault", router.interface)));
     }
@@ -93,6 +95,7 @@ fn address(address: &VirtualAddress) -> String {
     line.extend(address.broadcast.iter().map(|broadcast| format!(" brd {broadcast}")));
     line.extend(address.label.iter().map(|label| format!(" label {label}")));
     line.extend((address.scope != 0).then(|| format!(" scope {}", scope_word(address.scope))));
+    line.extend(address.no_track.then_some(" no_track"));
     line
 }
 

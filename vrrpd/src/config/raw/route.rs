@@ -19,7 +19,7 @@ const KINDS: [(&str, RouteKind); 4] = [
     ("prohibit", RouteKind::Prohibit),
 ];
 
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "to",
     "via",
     "dev",
@@ -30,6 +30,7 @@ const WORDS: [&str; 14] = [
     "proto",
     "onlink",
     "mtu",
+    "no_track",
     "default",
     "blackhole",
     "unreachable",
@@ -51,6 +52,7 @@ struct Draft {
     protocol: Option<u8>,
     onlink: bool,
     mtu: Option<u32>,
+    no_track: bool,
 }
 
 /// One entry, `None` if something was reported.
@@ -84,9 +86,9 @@ impl Draft {
                 let wrong = Wrong::new("has several ways", "routes with several ways are not supported");
                 Err(word.fault(wrong.help("use one `via`, or two routes with different metrics")))
             }
-            "no_track" | "track_group" => {
-                let wrong = Wrong::new("has an unsupported word", "a route never puts a router into FAULT");
-                Err(word.fault(wrong.help("leave it out, or name the interface in track_interface")))
+            "no_track" => {
+                self.no_track = true;
+                Ok(())
             }
             text => self.kind_or_destination(word, text),
         }
@@ -128,13 +130,18 @@ impl Draft {
             RouteKind::Unicast if self.onlink && !(self.via.is_some() && self.dev.is_some()) => {
                 return Err(wrong("is incomplete", "`onlink` needs `via` and `dev`"));
             }
-            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit if has_way || self.onlink => {
+            RouteKind::Unicast if self.no_track && self.dev.is_none() => {
+                return Err(wrong("has `no_track` without `dev`", "which interface?"));
+            }
+            RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit
+                if has_way || self.onlink || self.no_track =>
+            {
                 return Err(wrong("leads nowhere", "with neither `via` nor `dev`"));
             }
             RouteKind::Unicast | RouteKind::Blackhole | RouteKind::Unreachable | RouteKind::Prohibit => {}
         }
-        let Self { via, dev, src, metric, table, scope, protocol, onlink, mtu, .. } = self;
-        Ok(VirtualRoute { kind, to, via, dev, src, metric, table, scope, protocol, onlink, mtu })
+        let Self { via, dev, src, metric, table, scope, protocol, onlink, mtu, no_track, .. } = self;
+        Ok(VirtualRoute { kind, to, via, dev, src, metric, table, scope, protocol, onlink, mtu, no_track })
     }
 }
 

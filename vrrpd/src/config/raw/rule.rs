@@ -10,7 +10,7 @@ use super::{
     words::{self, Fault, Word, Words},
 };
 
-const WORDS: [&str; 12] = [
+const WORDS: [&str; 13] = [
     "not",
     "from",
     "to",
@@ -23,6 +23,7 @@ const WORDS: [&str; 12] = [
     "blackhole",
     "unreachable",
     "prohibit",
+    "no_track",
 ];
 
 /// What has been read of a line. `from` and `to` have `None` within for `all`.
@@ -37,6 +38,7 @@ struct Draft {
     fwmark: Option<(u32, u32)>,
     action: Option<RuleAction>,
     priority: Option<u32>,
+    no_track: bool,
 }
 
 /// One entry, `None` if something was reported.
@@ -76,8 +78,8 @@ impl Draft {
             "unreachable" => self.act(word, RuleAction::Unreachable),
             "prohibit" => self.act(word, RuleAction::Prohibit),
             "no_track" => {
-                let wrong = Wrong::new("has an unsupported word", "a rule never puts a router into FAULT");
-                Err(word.fault(wrong.help("leave it out")))
+                self.no_track = true;
+                Ok(())
             }
             _ => Err(words::unknown(word, &WORDS)),
         }
@@ -100,8 +102,11 @@ impl Draft {
         {
             return Err(wrong("mixes IPv4 and IPv6", "all addresses of a rule are of one family"));
         }
-        let Self { not, iif, oif, tos, fwmark, priority, .. } = self;
-        Ok(VirtualRule { not, from, to, iif, oif, tos, fwmark, action, priority })
+        if self.no_track && self.iif.is_none() && self.oif.is_none() {
+            return Err(wrong("has `no_track` without `iif` or `oif`", "which interface?"));
+        }
+        let Self { not, iif, oif, tos, fwmark, priority, no_track, .. } = self;
+        Ok(VirtualRule { not, from, to, iif, oif, tos, fwmark, action, priority, no_track })
     }
 }
 

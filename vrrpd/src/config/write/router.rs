@@ -64,7 +64,8 @@ fn address(address: &VirtualAddress) -> String {
     let broadcast = address.broadcast.map(|brd| format!(", brd = {}", quote(&brd.to_string())));
     let label = address.label.as_ref().map(|label| format!(", label = {}", quote(label)));
     let scope = (address.scope != 0).then(|| format!(", scope = {}", scope(address.scope)));
-    let more: String = [dev, broadcast, label, scope].into_iter().flatten().collect();
+    let no_track = address.no_track.then(|| ", no_track = true".to_owned());
+    let more: String = [dev, broadcast, label, scope, no_track].into_iter().flatten().collect();
     if more.is_empty() { net } else { format!("{{ address = {net}{more} }}") }
 }
 

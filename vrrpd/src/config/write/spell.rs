@@ -105,7 +105,8 @@ impl fmt::Display for VirtualRoute {
         option(f, "scope", self.scope.map(scope_word).as_ref())?;
         option(f, "proto", self.protocol.as_ref())?;
         option(f, "mtu", self.mtu.as_ref())?;
-        if self.onlink { f.write_str(" onlink") } else { Ok(()) }
+        flag(f, "onlink", self.onlink)?;
+        flag(f, "no_track", self.no_track)
     }
 }
 
@@ -132,8 +133,13 @@ impl fmt::Display for VirtualRule {
             RuleAction::Unreachable => f.write_str(" unreachable")?,
             RuleAction::Prohibit => f.write_str(" prohibit")?,
         }
-        option(f, "priority", self.priority.as_ref())
+        option(f, "priority", self.priority.as_ref())?;
+        flag(f, "no_track", self.no_track)
     }
+}
+
+fn flag(f: &mut fmt::Formatter<'_>, word: &str, is_set: bool) -> fmt::Result {
+    if is_set { write!(f, " {word}") } else { Ok(()) }
 }
 
 fn option<T: fmt::Display>(f: &mut fmt::Formatter<'_>, word: &str, value: Option<&T>) -> fmt::Result {

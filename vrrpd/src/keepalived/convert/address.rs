@@ -19,10 +19,11 @@ pub(in crate::keepalived) struct Vip {
     /// As TOML.
     scope: Option<String>,
     broadcast: Option<Ipv4Addr>,
+    no_track: bool,
 }
 
 /// Options that keepalived has and the configuration has not.
-const LEFT_OUT: [(&str, bool, Severity, &str); 9] = [
+const LEFT_OUT: [(&str, bool, Severity, &str); 8] = [
     ("peer", true, Severity::Unsupported, "addresses of point-to-point links are not supported"),
     ("home", false, Severity::Harmless, "for IPv6 only"),
     ("-nodad", false, Severity::Harmless, "for IPv6 only"),
@@ -30,7 +31,6 @@ const LEFT_OUT: [(&str, bool, Severity, &str); 9] = [
     ("mngtmpaddr", false, Severity::Harmless, "for IPv6 only"),
     ("noprefixroute", false, Severity::Unsupported, "the kernel adds the route of the prefix"),
     ("autojoin", false, Severity::Unsupported, "multicast addresses are not joined"),
-    ("no_track", false, Severity::Different, "an address that somebody removes comes back"),
     ("preferred_lft", true, Severity::Unsupported, "addresses have no lifetime"),
 ];
 
@@ -55,8 +55,16 @@ pub(super) fn addresses(statement: &Statement, context: &mut Context<'_>) -> Vec
 fn address(keyword: &str, line: &Statement, context: &mut Context<'_>) -> Option<Vip> {
     let (first, options) = line.words.split_first()?;
     let (address, length) = context.net(first)?;
-    let mut vip =
-        Vip { address, length, place: line.place, dev: None, label: None, scope: None, broadcast: None };
+    let mut vip = Vip {
+        address,
+        length,
+        place: line.place,
+        dev: None,
+        label: None,
+        scope: None,
+        broadcast: None,
+        no_track: false,
+    };
     let mut options = options.iter();
     while let Some(option) = options.next() {
         vip.option(keyword, option, &mut options, context)?;
@@ -79,6 +87,11 @@ impl Vip {
             "brd" | "broadcast" => {
                 let word = argument(option, rest, context)?;
                 self.broadcast = self.broadcast_of(word, context)?;
+            }
+            "no_track" => {
+                self.no_track = true;
+                let note = "`no_track`: an address that somebody removes comes back";
+                context.report.push(Severity::Different, option.place, keyword, note);
             }
             "use_vmac" => {
                 let note = "every address goes by `use_vmac` of its router";
@@ -137,6 +150,7 @@ impl Vip {
             self.label.as_ref().map(|label| format!(", label = {}", quote(label))),
             self.scope.as_ref().map(|scope| format!(", scope = {scope}")),
             self.broadcast.map(|broadcast| format!(", brd = {}", quote(&broadcast.to_string()))),
+            (self.no_track && self.dev.is_some()).then(|| ", no_track = true".to_owned()),
         ];
         let more: String = options.into_iter().flatten().collect();
         let toml = if more.is_empty() { net } else { format!("{{ address = {net}{more} }}") };

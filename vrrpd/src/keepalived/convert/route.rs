@@ -36,6 +36,8 @@ struct Line<'s, 'c, 'd> {
     /// In our words.
     options: Vec<String>,
     has_preference: bool,
+    has_interface: bool,
+    no_track: bool,
 }
 
 /// `virtual_routes`.
@@ -70,7 +72,8 @@ fn lines(
         context.no_block(entry);
         let words = entry.words.iter();
         let (to, kind, options) = (None, None, Vec::new());
-        let mut line = Line { words, context, to, kind, options, has_preference: false };
+        let (has_preference, has_interface, no_track) = (false, false, false);
+        let mut line = Line { words, context, to, kind, options, has_preference, has_interface, no_track };
         match read(&mut line, entry) {
             Ok(words) => items.push(Item { toml: quote(&words.join(" ")), place: entry.place }),
             Err(Stop::Fault) => {}
@@ -99,7 +102,7 @@ impl<'s> Line<'s, '_, '_> {
                 }
                 "via" | "gw" => self.address(word, "via")?,
                 "src" => self.address(word, "src")?,
-                "dev" | "oif" => self.as_it_is(word, "dev")?,
+                "dev" | "oif" => self.interface(word, "dev")?,
                 "table" => self.table(word)?,
                 "metric" | "priority" | "preference" => self.number(word, "metric")?,
                 "scope" => self.as_it_is(word, "scope")?,
@@ -120,6 +123,7 @@ impl<'s> Line<'s, '_, '_> {
             self.context.faults.push(entry.place, "a route without a destination", label, help);
             return Err(Stop::Fault);
         };
+        self.end();
         Ok(self.kind.take().into_iter().chain([to]).chain(self.options.drain(..)).collect())
     }
 
@@ -130,8 +134,9 @@ impl<'s> Line<'s, '_, '_> {
                     self.options.push(option.to_owned());
                 }
                 "from" | "to" => self.prefix(word)?,
-                "iif" | "dev" => self.as_it_is(word, "iif")?,
-                option @ ("oif" | "tos" | "fwmark") => self.as_it_is(word, option)?,
+                "iif" | "dev" => self.interface(word, "iif")?,
+                "oif" => self.interface(word, "oif")?,
+                option @ ("tos" | "fwmark") => self.as_it_is(word, option)?,
                 "table" | "lookup" => self.table(word)?,
                 "priority" | "preference" | "order" => {
                     self.number(word, "priority")?;
@@ -149,7 +154,20 @@ impl<'s> Line<'s, '_, '_> {
             let note = "no preference: the one that keepalived gives it is written out";
             self.context.report.push(Severity::Harmless, entry.place, "virtual_rules", note);
         }
+        self.end();
         Ok(self.options.drain(..).collect())
+    }
+
+    fn interface(&mut self, option: &Word, ours: &str) -> Result<(), Stop> {
+        self.has_interface = true;
+        self.as_it_is(option, ours)
+    }
+
+    /// `no_track` is about an interface; where none is named there is nothing to say.
+    fn end(&mut self) {
+        if self.no_track && self.has_interface {
+            self.options.push("no_track".to_owned());
+        }
     }
 
     /// The word after an option.
@@ -215,6 +233,7 @@ impl<'s> Line<'s, '_, '_> {
     }
 
     fn no_track(&mut self, word: &Word) {
+        self.no_track = true;
         let note = "what somebody removes comes back";
         self.context.report.push(Severity::Different, word.place, "no_track", note);
     }

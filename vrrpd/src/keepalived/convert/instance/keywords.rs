@@ -115,7 +115,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     carry(
         "virtual_ipaddress",
         "virtual_ipaddress",
-        "`dev`, `label`, `scope`, `brd`; no `peer`, no lifetimes",
+        "`dev`, `label`, `scope`, `brd`, `no_track`; no `peer`, no lifetimes",
         Instance::virtual_ipaddress,
     ),
     carry(
