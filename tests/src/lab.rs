@@ -20,6 +20,8 @@ pub const SECOND_BRIDGE: &str = "br1";
 pub const INTERFACE: &str = "eth0";
 /// The interface of every host on the second LAN. Its port is called `HOST-b`.
 pub const SECOND_INTERFACE: &str = "eth1";
+/// One more interface of a host on the first LAN.
+pub const SECOND_CARD: &str = "eth2";
 /// The host that asks.
 pub const CLIENT: &str = "client";
 /// The client's own address.
@@ -129,6 +131,30 @@ impl Lab {
             host.namespace.ip(&format!("link set {SECOND_INTERFACE} up"))?;
         }
         Ok(())
+    }
+
+    /// One more card of a host, `eth2`, on the first LAN. Its port is called `HOST-2`, and so is the host in captures.
+    ///
+    /// # Errors
+    /// If `ip` fails.
+    pub fn add_second_card(&self, host: &str, address: &str) -> Result<Mac> {
+        let host = self.host(host)?;
+        let (name, inside, mut mac) = (&host.name, host.namespace.name(), host.mac);
+        mac.0[1] = 0xc;
+        netns::ip(&format!(
+            "link add {name}-2 netns {} type veth peer name {SECOND_CARD} address {mac} netns {inside}",
+            self.switch.name(),
+        ))?;
+        self.switch.ip(&format!("link set {name}-2 master {BRIDGE} up"))?;
+        host.namespace.ip(&format!("address add {address} dev {SECOND_CARD}"))?;
+        host.namespace.ip(&format!("link set {SECOND_CARD} up"))?;
+        // What a distribution may have set otherwise: the kernel answers for any address on any card.
+        for conf in ["all", INTERFACE, SECOND_CARD] {
+            for key in ["arp_ignore", "arp_announce", "arp_filter", "rp_filter"] {
+                host.namespace.sysctl(&format!("net/ipv4/conf/{conf}/{key}"), "0")?;
+            }
+        }
+        Ok(mac)
     }
 
     /// A host by name.

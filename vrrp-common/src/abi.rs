@@ -7,6 +7,8 @@
 //! [`Counters`] and the events. Words that one side reads while the other writes them are single aligned `u64`s or
 //! are invalidated first (see [`Expected`]). Addresses are 16 bytes, an IPv4 address as `::ffff:a.b.c.d`.
 
+pub mod guard;
+
 use core::net::{IpAddr, Ipv6Addr};
 
 use bytemuck::{Pod, Zeroable};

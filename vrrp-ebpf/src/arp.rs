@@ -13,7 +13,7 @@ use crate::{
 const HARDWARE_ETHERNET: u16 = 1_u16.to_be();
 const HARDWARE_IEEE_802: u16 = 6_u16.to_be();
 
-const REQUEST: u16 = 1_u16.to_be();
+pub(crate) const REQUEST: u16 = 1_u16.to_be();
 const REPLY: u16 = 2_u16.to_be();
 
 /// Judges any frame with the EtherType of ARP.

@@ -1,5 +1,6 @@
 //! The data plane: answers ARP for the virtual addresses, recognises adverts, and opens or closes the door for
-//! traffic to them. Runs at XDP ingress and at tc egress of one interface, for all its virtual routers.
+//! traffic to them. Runs at XDP ingress and at tc egress of one interface, for all its virtual routers; and at tc
+//! ingress of every interface, against a kernel that answers there.
 //!
 //! Nothing here decides an election: the daemon writes who is master and until when, and this obeys.
 
@@ -11,6 +12,7 @@ mod arp;
 mod door;
 mod egress;
 mod gate;
+mod guard;
 mod maps;
 mod packet;
 
@@ -74,6 +76,12 @@ fn vrrp_egress(context: TcContext) -> i32 {
         cpu.count(verdict);
     }
     if verdict == Verdict::EgressDropped { TC_ACT_SHOT } else { TC_ACT_UNSPEC }
+}
+
+/// What becomes of every frame on its way to the kernel, on all interfaces. See [`guard`].
+#[classifier]
+fn vrrp_guard(context: TcContext) -> i32 {
+    if guard::refuses(context.skb.skb) { TC_ACT_SHOT } else { TC_ACT_UNSPEC }
 }
 
 #[inline(always)]

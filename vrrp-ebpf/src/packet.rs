@@ -14,14 +14,14 @@ use vrrp_common::abi::Verdict;
 /// EtherTypes, in the byte order of the wire.
 pub(crate) const ETHER_IPV4: u16 = 0x0800_u16.to_be();
 pub(crate) const ETHER_ARP: u16 = 0x0806_u16.to_be();
-const ETHER_VLAN: u16 = 0x8100_u16.to_be();
-const ETHER_SERVICE_VLAN: u16 = 0x88a8_u16.to_be();
+pub(crate) const ETHER_VLAN: u16 = 0x8100_u16.to_be();
+pub(crate) const ETHER_SERVICE_VLAN: u16 = 0x88a8_u16.to_be();
 
 /// Bits of the tag that are the VLAN's number.
-const VLAN_ID: u16 = 0x0fff_u16.to_be();
+pub(crate) const VLAN_ID: u16 = 0x0fff_u16.to_be();
 
 /// Priority tags taken off before a frame is given up.
-const PRIORITY_TAGS: u32 = 2;
+pub(crate) const PRIORITY_TAGS: u32 = 2;
 
 /// Bytes of the headers.
 pub(crate) const ETHERNET_BYTES: usize = size_of::<Ethernet>();

@@ -9,6 +9,8 @@ use crate::config::{self, VirtualAddress, VirtualRoute, VirtualRule};
 /// What a router has on this host while it is master. Added in this order, removed in the opposite one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Belongings {
+    /// The router's own interface.
+    pub(crate) home: String,
     /// Its virtual addresses, those that are not in the advert last.
     pub(crate) places: Vec<Place>,
     /// Routes, then rules.
@@ -41,6 +43,7 @@ impl Belongings {
         let routes = router.routes.iter().cloned().map(Routing::Route);
         let rules = router.rules.iter().cloned().map(Routing::Rule);
         Self {
+            home: router.interface.clone(),
             places: router.addresses.iter().chain(&router.excluded).map(place).collect(),
             routing: routes.chain(rules).collect(),
         }

@@ -24,6 +24,9 @@ pub struct Status {
     /// The last run of each script, and the last mail.
     #[serde(default)]
     pub hooks: Vec<HookStatus>,
+    /// The guard of all interfaces.
+    #[serde(default)]
+    pub guard: GuardStatus,
 }
 
 /// One virtual router.
@@ -187,6 +190,23 @@ pub struct HookStatus {
     pub took_us: u64,
 }
 
+/// The guard: it keeps the kernel from answering for virtual addresses on other interfaces than their own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GuardStatus {
+    /// Why there is none.
+    pub failure: Option<String>,
+    /// The interfaces that it is attached to.
+    pub interfaces: Vec<String>,
+    /// Those that it cannot be attached to, with why.
+    pub unguarded: BTreeMap<String, String>,
+    /// ARP questions for a virtual address that the kernel had while its door was shut.
+    pub arp_dropped: u64,
+    /// IPv4 packets to one.
+    pub ipv4_dropped: u64,
+    /// Frames with more than two priority tags.
+    pub tags_too_deep: u64,
+}
+
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InterfaceStatus {
@@ -208,6 +228,7 @@ impl fmt::Display for Status {
         self.routers.iter().try_for_each(|router| router.fmt(f))?;
         self.checks.iter().try_for_each(|check| check.fmt(f))?;
         self.interfaces.iter().try_for_each(|interface| interface.fmt(f))?;
+        self.guard.fmt(f)?;
         self.groups.iter().try_for_each(|group| group.fmt(f))?;
         if !self.hooks.is_empty() {
             writeln!(f, "\nhooks")?;
@@ -332,6 +353,23 @@ impl fmt::Display for HookStatus {
         let Self { subject, hook, state, at, outcome, took_us } = self;
         let ms = *took_us as f64 / 1_000.0;
         writeln!(f, "  {at}  {hook} of {subject}, {state}: {outcome} after {ms:.0} ms")
+    }
+}
+
+impl fmt::Display for GuardStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(failure) = &self.failure {
+            return writeln!(f, "\nguard: NONE: {failure}");
+        }
+        writeln!(f, "\nguard: on {}", self.interfaces.join(", "))?;
+        self.unguarded.iter().try_for_each(|(name, why)| writeln!(f, "  NOT ON      {name}: {why}"))?;
+        let counters = [
+            ("arp_dropped", self.arp_dropped),
+            ("ipv4_dropped", self.ipv4_dropped),
+            ("tags_too_deep", self.tags_too_deep),
+        ];
+        let mut nonzero = counters.iter().filter(|(_, n)| *n > 0);
+        nonzero.try_for_each(|(name, n)| writeln!(f, "  {name:<24} {n}"))
     }
 }
 

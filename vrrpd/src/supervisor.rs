@@ -3,6 +3,7 @@
 //! Runs on the main thread, without real-time priority. It decides nothing about roles; it tells the protocol thread
 //! what the machine is like, and does what that asks for.
 
+mod guarding;
 mod integrity;
 mod notes;
 mod planes;
@@ -34,6 +35,7 @@ use vrrp_common::types::Priority;
 
 pub use self::upgrade::own_program;
 use self::{
+    guarding::Guarding,
     notes::NONLOCAL_BIND,
     planes::detach,
     routing::Routes,
@@ -103,6 +105,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             modes: modes(config),
             demands: Demands::of(config),
             planes: BTreeMap::new(),
+            guarding: Guarding::start(),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
             holdings: Holdings::default(),
@@ -187,6 +190,8 @@ struct Supervisor {
     /// What is wanted of them.
     demands: Demands,
     planes: BTreeMap<String, Plane>,
+    /// The guard of all interfaces.
+    guarding: Guarding,
     /// Indexes of the interfaces that routers or addresses are on, as last found.
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
@@ -300,6 +305,7 @@ impl Supervisor {
     fn serve_client(&self, mut stream: tokio::net::UnixStream) {
         let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
         let hooks = self.notifier.status();
+        let guard = self.guarding.status();
         tokio::spawn(async move {
             let answered = async {
                 let question = control::question(&mut stream).await?;
@@ -312,6 +318,7 @@ impl Supervisor {
                     tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
                 status.checks = tracker.lock().await.status();
                 status.hooks = hooks;
+                status.guard = guard;
                 control::answer(&mut stream, &serde_json::to_string(&status)?).await
             };
             if let Err(error) = answered.await {
@@ -381,6 +388,7 @@ impl Supervisor {
                 self.send(Command::Link { interface: name, link }).await;
             }
         }
+        self.cover(&observed).await;
         self.tracker.lock().await.look(&found).await;
         self.reconcile_with(observed).await;
         Ok(())
@@ -450,6 +458,7 @@ impl Supervisor {
         if !self.left.is_empty() {
             return;
         }
+        self.dismiss_guard().await;
         for (name, plane) in std::mem::take(&mut self.planes) {
             detach(&name, plane).await;
         }

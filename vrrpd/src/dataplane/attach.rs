@@ -24,6 +24,7 @@ use super::{
     Attached, Attachment, DataPlane, OBJECT, Target, Why,
     error::AttachError,
     events::Events,
+    guard::Left,
     hold::Held,
     host, link,
     notes::Inherited,
@@ -60,9 +61,10 @@ type PinnedMaps = Vec<(&'static str, OwnedFd)>;
 fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps), AttachError> {
     pins::ensure_bpffs()?;
     let pins = Pins::of(&target.name);
-    pins.sweep(target.index);
+    let mut left = pins.sweep(target.index);
     let lock = pins.lock()?;
     let inherited = Inherited::read(&pins);
+    left.extend(Left::pinned(pins.dir()));
     let adopted = pins.are_usable(target.index) && suits(mode, &target);
     if !adopted {
         pins.clear()?;
@@ -74,7 +76,7 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
     }
     let (attached, egress, tables, events, maps) = result?;
     let held = Arc::new(Held::open(&pins, &maps)?);
-    let plane = DataPlane { target, attached, adopted, egress, pins, held, lock };
+    let plane = DataPlane { target, attached, adopted, egress, pins, held, lock, left };
     Ok((Attachment { plane, tables, events, inherited }, maps))
 }
 

@@ -55,9 +55,12 @@ impl Held {
 
     /// Whether a pin of the directory is missing. The directory may be of another mount namespace than this thread's.
     pub(super) fn is_unpinned(&self, dir: &File) -> bool {
-        // Through the descriptor, which every mount namespace sees alike.
-        let dir = Path::new("/proc/thread-self/fd").join(dir.as_raw_fd().to_string());
-        self.objects.iter().any(|(name, _)| !dir.join(name.to_lowercase()).exists())
+        self.objects.iter().any(|(name, _)| lacks_pin(dir, name))
+    }
+
+    /// A map by its name.
+    pub(super) fn map(&self, name: &str) -> Option<&OwnedFd> {
+        self.objects.iter().find(|(held, _)| *held == name).map(|(_, object)| object)
     }
 
     /// Pins again what is not pinned, in this thread's mount namespace.
@@ -76,4 +79,11 @@ impl Held {
             let _gone = sys::detach(link.as_fd());
         }
     }
+}
+
+/// Whether a directory has no pin of that name. It may be of another mount namespace than this thread's.
+pub(super) fn lacks_pin(dir: &File, name: &str) -> bool {
+    // Through the descriptor, which every mount namespace sees alike.
+    let dir = Path::new("/proc/thread-self/fd").join(dir.as_raw_fd().to_string());
+    !dir.join(name.to_lowercase()).exists()
 }

@@ -6,6 +6,7 @@
 mod attach;
 mod error;
 mod events;
+mod guard;
 mod hold;
 mod host;
 mod link;
@@ -24,11 +25,12 @@ pub use self::{
     attach::attach,
     error::AttachError,
     events::{Events, Received},
+    guard::{Entrance, Guard, Report},
     hold::Detached,
     notes::{Inherited, unheld},
     tables::{RouterEntry, Tables},
 };
-use self::{hold::Held, host::Lock, pins::Pins};
+use self::{guard::Left, hold::Held, host::Lock, pins::Pins};
 
 /// The eBPF object; empty when it could not be built.
 pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf"));
@@ -69,6 +71,8 @@ pub struct DataPlane {
     held: Arc<Held>,
     /// Keeps other daemons away.
     lock: Lock,
+    /// Guards of daemons that are gone, which were pinned beside it.
+    left: Vec<Left>,
 }
 
 /// How the XDP program is attached.
@@ -144,6 +148,11 @@ impl DataPlane {
     #[must_use]
     pub fn is_unpinned(&self) -> bool {
         self.held.is_unpinned(self.lock.dir())
+    }
+
+    /// Whether something is not pinned beside it.
+    fn lacks_pin(&self, name: &str) -> bool {
+        hold::lacks_pin(self.lock.dir(), name)
     }
 
     /// Pins again what somebody has unpinned. Blocks, for milliseconds.

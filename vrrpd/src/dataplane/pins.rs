@@ -25,6 +25,7 @@ use vrrp_common::abi::{
 
 use super::{
     error::AttachError,
+    guard::Left,
     host::{self, Lock},
     notes, sys,
 };
@@ -181,9 +182,11 @@ impl Pins {
     }
 
     /// Removes what daemons that are gone have left: pins whose interface is gone, and those of this interface under
-    /// a former name or layout, which would be in the way.
-    pub(super) fn sweep(&self, ifindex: u32) {
+    /// a former name or layout, which would be in the way. The guards that were pinned there are given back: they may
+    /// still be attached elsewhere.
+    pub(super) fn sweep(&self, ifindex: u32) -> Vec<Left> {
         let here = namespace();
+        let mut left = Vec::new();
         for version in subdirectories(&base()) {
             for dir in subdirectories(&version) {
                 let is_namespace = name_of(&dir).starts_with(NAMESPACE);
@@ -196,6 +199,7 @@ impl Pins {
                     // Held until they are gone, so that no daemon starts on them meanwhile.
                     if let Some(_lock) = lock_stale(&candidate, same.then_some(ifindex)) {
                         info!(path = %candidate.display(), "removing the pins of a daemon that is gone");
+                        left.extend(Left::pinned(&candidate).filter(|_| same));
                         if let Err(error) = remove(&candidate) {
                             warn!(path = %candidate.display(), %error, "cannot remove pins");
                         }
@@ -207,7 +211,15 @@ impl Pins {
                 }
             }
         }
+        left
     }
+}
+
+/// The directories of this network namespace that daemons have locked.
+pub(super) fn of_the_living() -> Vec<PathBuf> {
+    let version = base().join(format!("v{LAYOUT_VERSION}"));
+    let dir = namespace().map_or(version.clone(), |namespace| version.join(namespace));
+    subdirectories(&dir).into_iter().filter(|dir| Lock::of(dir).is_ok_and(|lock| lock.is_none())).collect()
 }
 
 impl Shape {

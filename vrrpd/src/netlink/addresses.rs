@@ -1,7 +1,7 @@
 //! Addresses on links.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     net::{IpAddr, Ipv4Addr},
 };
 
@@ -42,6 +42,11 @@ impl Addresses {
     pub(super) fn own(&self, index: u32) -> impl Iterator<Item = IpAddr> + '_ {
         let here = self.messages.iter().filter(move |message| message.header.index == index);
         here.filter(|message| !message.attributes.contains(&ADDED_BY_VRRPD)).filter_map(local_address)
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> HashSet<IpAddr> {
+        self.messages.iter().filter_map(local_address).collect()
     }
 
     /// What the kernel says about the address at a spot of the link with this index.

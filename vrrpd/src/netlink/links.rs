@@ -9,8 +9,9 @@ use netlink_packet_route::link::{
 };
 use vrrp_common::types::Mac;
 
-use super::{Addresses, Netlink};
+use super::{Addresses, Netlink, entrances::entrance};
 use crate::{
+    dataplane::Entrance,
     protocol::Link,
     suitable::{Kind, Nature},
 };
@@ -24,6 +25,8 @@ pub(crate) struct Observed {
     pub(crate) names: BTreeMap<u32, String>,
     /// Links whose secondary addresses stay when the first one of their network goes.
     pub(crate) promoting: BTreeSet<String>,
+    /// The links that hand frames to the kernel's network layer.
+    pub(crate) entrances: BTreeSet<Entrance>,
     pub(crate) addresses: Addresses,
 }
 
@@ -45,6 +48,7 @@ impl Netlink {
         while let Some(message) = dump.try_next().await? {
             let Some((name, link)) = parse_link(&message) else { continue };
             observed.names.insert(link.index, name.clone());
+            observed.entrances.extend(entrance(&message));
             if promotes_secondaries(&message) {
                 observed.promoting.insert(name.clone());
             }

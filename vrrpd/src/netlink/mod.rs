@@ -3,6 +3,7 @@
 //! Knows nothing of roles: it is told what to add and what to remove.
 
 mod addresses;
+mod entrances;
 mod links;
 mod routes;
 mod rules;

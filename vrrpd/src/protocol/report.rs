@@ -20,7 +20,9 @@ use super::{
 use crate::{
     clock::now,
     config::VirtualAddress,
-    status::{InterfaceStatus, RouterStatus, Status, Timers, TrackStatus, TransitionStatus, rfc3339},
+    status::{
+        GuardStatus, InterfaceStatus, RouterStatus, Status, Timers, TrackStatus, TransitionStatus, rfc3339,
+    },
     tracking::{Effect, Share},
 };
 
@@ -36,6 +38,7 @@ impl Loop {
             checks: Vec::new(),
             groups: self.group_status(),
             hooks: Vec::new(),
+            guard: GuardStatus::default(),
         }
     }
 

@@ -33,6 +33,7 @@ impl Supervisor {
                 Some(Detached::Xdp) => self.give_up(&name).await,
             }
         }
+        self.inspect_guard().await;
         Ok(())
     }
 

@@ -46,7 +46,7 @@ impl Supervisor {
         realtime::unlock_memory();
         let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode)).await;
         realtime::give_memory_back();
-        let Attachment { plane, tables, events, inherited } =
+        let Attachment { mut plane, tables, events, inherited } =
             attached.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         let sockets =
             PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
@@ -57,6 +57,7 @@ impl Supervisor {
                 return Err(no_socket(name, error));
             }
         };
+        self.guarding.adopt(&mut plane, &tables);
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
         self.planes.insert(name.to_owned(), Plane { index: link.index, plane });

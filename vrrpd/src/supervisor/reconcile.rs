@@ -17,7 +17,7 @@ use crate::{
 /// Looks in one go. Each follows on what the one before has done; what is left after the last waits for the next change.
 const LOOKS: usize = 4;
 
-type Claims = BTreeMap<Spot, Claim<RouterKey>>;
+pub(super) type Claims = BTreeMap<Spot, Claim<RouterKey>>;
 
 /// What one go has come to.
 #[derive(Debug, Default)]
@@ -84,6 +84,8 @@ impl Supervisor {
         self.excuse(&observed);
         self.withdraw_routing(&observed).await;
         let claims = self.holdings.claims();
+        // Before the kernel gets them.
+        self.guarding.admit(&claims);
         let mut outcome = Outcome::default();
         for _ in 0..LOOKS {
             let seen = observed.addresses.seen(&observed.names);
@@ -109,6 +111,7 @@ impl Supervisor {
         let there: BTreeSet<&Spot> = seen.iter().map(|seen| &seen.spot).collect();
         self.address_hand.seen(claims.keys().map(|spot| (spot, there.contains(spot))));
         let again = self.settle_routing(observed).await;
+        self.guarding.settle(&observed.addresses.all(), claims);
         let left = remaining(claims, &seen, &self.record);
         let wait = [outcome.wait, again].into_iter().flatten().min();
         let wait = wait.map(|until| Instant::now() + until.since(now()));

@@ -8,7 +8,7 @@ use aya::{
     programs::{Xdp, XdpMode as Mode},
 };
 use vrrp_common::{
-    abi::{self, name, role},
+    abi::{self, guard, name, role},
     lease::Lease,
     time::Time,
     types::AdvertInterval,
@@ -347,11 +347,13 @@ fn plain_libbpf_loads_the_object() {
     let dir = PathBuf::from("/sys/fs/bpf").join(format!("vrrpd-test-{}", std::process::id()));
     attach().unwrap().plane.detach().unwrap();
     let out = Command::new("bpftool").args(["prog", "loadall"]).args([&object, &dir]).output().unwrap();
-    let loaded: Vec<_> =
-        [name::INGRESS, name::EGRESS].into_iter().filter(|name| dir.join(name).exists()).collect();
+    let loaded: Vec<_> = [name::INGRESS, name::EGRESS, guard::name::PROGRAM]
+        .into_iter()
+        .filter(|name| dir.join(name).exists())
+        .collect();
     let _nothing = (fs::remove_dir_all(&dir), fs::remove_file(&object));
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    assert_eq!(loaded, [name::INGRESS, name::EGRESS]);
+    assert_eq!(loaded, [name::INGRESS, name::EGRESS, guard::name::PROGRAM]);
 }
 
 /// Notes outlive the daemon as the pins do, and what its tables named is told, whether they are used again or not.

@@ -8,6 +8,7 @@ mod attach;
 mod cost;
 mod egress;
 mod frames;
+mod guard;
 mod ladder;
 mod model;
 mod near;

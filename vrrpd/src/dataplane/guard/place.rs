@@ -1,0 +1,174 @@
+//! Where the guard's program is attached: at tc ingress, before all others, and by no link. A link goes with the last
+//! pin and descriptor of it; what is attached so stays until it is taken away, or the interface is.
+
+use std::{
+    error::Error,
+    fs, io,
+    os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+};
+
+use aya::programs::{
+    SchedClassifier, TcAttachType,
+    links::Link as _,
+    tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
+};
+
+use super::super::host;
+
+/// Commands, a type of attachment and a flag of bpf(2).
+const PROG_ATTACH: libc::c_long = 8;
+const PROG_DETACH: libc::c_long = 9;
+const PROG_GET_FD_BY_ID: libc::c_long = 13;
+const PROG_QUERY: libc::c_long = 16;
+const TCX_INGRESS: u32 = 46;
+const BEFORE: u32 = 1 << 3;
+
+/// Most programs that the kernel lets be attached to one place.
+const MOST: usize = 64;
+
+/// An interface that frames reach the kernel by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entrance {
+    /// Its index in this network namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+}
+
+/// How programs are attached to entrances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Without a qdisc, since Linux 6.6.
+    Tcx,
+    /// As a filter on the clsact qdisc, with the program's id for its handle.
+    Filter,
+}
+
+impl Way {
+    /// That of this kernel.
+    pub(super) fn here() -> Self {
+        if host::kernel_older_than(6, 6).1 { Self::Filter } else { Self::Tcx }
+    }
+
+    /// Attaches the program with this id, before what is attached already.
+    pub(super) fn attach(
+        self,
+        program: &mut SchedClassifier,
+        id: u32,
+        entrance: &Entrance,
+    ) -> io::Result<()> {
+        match self {
+            Self::Tcx => {
+                let program = program.fd().map_err(io::Error::other)?;
+                command(PROG_ATTACH, [entrance.index, fd(program.as_fd()), TCX_INGRESS, BEFORE])
+            }
+            Self::Filter => attach_filter(program, id, entrance).map_err(|error| errno_of(&*error)),
+        }
+    }
+
+    /// Takes the program with this id away; that it is not there is no error.
+    pub(super) fn detach(self, program: BorrowedFd<'_>, id: u32, entrance: &Entrance) -> io::Result<()> {
+        let detached = match self {
+            Self::Tcx => command(PROG_DETACH, [entrance.index, fd(program), TCX_INGRESS, 0]),
+            Self::Filter => detach_filter(id, entrance).map_err(|error| errno_of(&*error)),
+        };
+        detached.or_else(|error| match error.raw_os_error() {
+            // Never there, or the qdisc or the interface is not.
+            Some(libc::ENOENT | libc::ENODEV | libc::EINVAL) => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    /// Ids of the programs that are attached, as far as the kernel tells.
+    pub(super) fn attached(self, index: u32) -> Option<Vec<u32>> {
+        match self {
+            Self::Tcx => query(index).ok(),
+            Self::Filter => None,
+        }
+    }
+}
+
+fn fd(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd() as u32
+}
+
+type Failed = Box<dyn Error + Send + Sync>;
+
+/// Before all others: the kernel takes the lowest priority first.
+const PRIORITY: u16 = 1;
+
+fn attach_filter(program: &mut SchedClassifier, id: u32, entrance: &Entrance) -> Result<(), Failed> {
+    // There already, or the filter will say what is wrong.
+    let _there = tc::qdisc_add_clsact(&entrance.name);
+    let options = NlOptions { priority: PRIORITY, handle: TcHandle::from(id), ..NlOptions::default() };
+    let attached = program.attach_with_options(
+        &entrance.name,
+        TcAttachType::Ingress,
+        TcAttachOptions::Netlink(options),
+    )?;
+    // Dropped, it would be removed.
+    std::mem::forget(program.take_link(attached)?);
+    Ok(())
+}
+
+fn detach_filter(id: u32, entrance: &Entrance) -> Result<(), Failed> {
+    let handle = TcHandle::from(id);
+    SchedClassifierLink::attached(&entrance.name, TcAttachType::Ingress, PRIORITY, handle, None)?.detach()?;
+    Ok(())
+}
+
+/// The errno at the root of an error.
+pub(super) fn errno_of(error: &(dyn Error + 'static)) -> io::Error {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return io::Error::from_raw_os_error(errno);
+        }
+        cause = error.source();
+    }
+    io::Error::other(error.to_string())
+}
+
+/// `union bpf_attr` as far as it is needed here.
+#[repr(C, align(8))]
+struct Attributes([u32; 16]);
+
+fn command(command: libc::c_long, start: [u32; 4]) -> io::Result<()> {
+    let [a, b, c, d] = start;
+    let mut attributes = Attributes([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    call(command, &mut attributes, 32).map(drop)
+}
+
+fn call(command: libc::c_long, attributes: &mut Attributes, size: usize) -> io::Result<i32> {
+    // SAFETY: the attributes are at least as long as said, and what they point to outlives the call.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attributes, size) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as i32) }
+}
+
+fn query(index: u32) -> io::Result<Vec<u32>> {
+    let mut ids = [0_u32; MOST];
+    let [a, b, c, d, e, f, g, h] = (ids.as_mut_ptr() as usize as u64).to_ne_bytes();
+    let [low, high] = [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])];
+    let mut attributes =
+        Attributes([index, TCX_INGRESS, 0, 0, low, high, MOST as u32, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    call(PROG_QUERY, &mut attributes, size_of::<Attributes>())?;
+    let [_, _, _, _, _, _, count, ..] = attributes.0;
+    Ok(ids.into_iter().take(count as usize).collect())
+}
+
+/// A program by its id. Needs CAP_SYS_ADMIN.
+pub(super) fn open_program(id: u32) -> io::Result<OwnedFd> {
+    let mut attributes = Attributes([0; 16]);
+    let [first, ..] = &mut attributes.0;
+    *first = id;
+    let fd = call(PROG_GET_FD_BY_ID, &mut attributes, 12)?;
+    // SAFETY: a new descriptor, which is nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The id of a program.
+pub(super) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
+    let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", program.as_raw_fd()))?;
+    let id = text.lines().find_map(|line| line.strip_prefix("prog_id:"));
+    id.and_then(|id| id.trim().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}

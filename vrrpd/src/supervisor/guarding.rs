@@ -1,0 +1,145 @@
+//! The guard of the whole host: which addresses it has, where it is, what is said of it. Nothing waits for it, and
+//! nothing fails with it.
+
+use std::{collections::HashSet, net::IpAddr};
+
+use super::{Supervisor, reconcile::Claims};
+use crate::{
+    dataplane::{DataPlane, Guard, Tables},
+    netlink::Observed,
+    ownership::Spot,
+    status::GuardStatus,
+};
+
+/// What the risk is.
+const RISK: &str = "while this host is not master and still has virtual addresses, after a crash above all, another \
+                    interface of it may answer for them";
+
+/// The guard, if it could be loaded, and what it is to be told.
+#[derive(Debug, Default)]
+pub(super) struct Guarding {
+    guard: Option<Guard>,
+    /// Why there is none.
+    failure: Option<String>,
+    /// Addresses that a daemon before had: of which interface, in which slot.
+    inherited: Vec<(IpAddr, String, u32)>,
+    /// Counts the looks at whether somebody has taken it away.
+    looks: usize,
+}
+
+impl Guarding {
+    pub(super) fn start() -> Self {
+        match Guard::load() {
+            Ok(guard) => Self { guard: Some(guard), ..Self::default() },
+            Err(error) => {
+                let error = error.to_string();
+                tracing::warn!(error, "the guard cannot be loaded: {RISK}");
+                Self { failure: Some(error), ..Self::default() }
+            }
+        }
+    }
+
+    /// A data plane was attached, with the routers of a daemon before in it or with none.
+    pub(super) fn adopt(&mut self, plane: &mut DataPlane, tables: &Tables) {
+        let Some(guard) = &mut self.guard else { return };
+        let name = plane.target().name.clone();
+        if let Err(error) = guard.adopt(plane) {
+            tracing::warn!(interface = name, %error, "the guard does not know all doors");
+        }
+        self.inherited.extend(tables.vips().map(|(address, slot)| (address, name.clone(), slot)));
+    }
+
+    /// The kernel is about to get these, or has them.
+    pub(super) fn admit(&mut self, claims: &Claims) {
+        let Some(guard) = &mut self.guard else { return };
+        for (Spot { interface, address, .. }, claim) in claims {
+            // Nobody asks for it on the loopback.
+            let door = if interface == "lo" { &claim.home } else { interface };
+            if let Err(error) = guard.admit(*address, door, claim.holder.slot()) {
+                tracing::warn!(%address, %error, "not guarded on other interfaces than its own");
+            }
+        }
+    }
+
+    /// Guards what of a daemon before the kernel still has, and nothing that it has no more and nobody claims.
+    pub(super) fn settle(&mut self, present: &HashSet<IpAddr>, claims: &Claims) {
+        let Some(guard) = &mut self.guard else { return };
+        let claimed: HashSet<IpAddr> = claims.keys().map(|spot| spot.address).collect();
+        for (address, interface, slot) in std::mem::take(&mut self.inherited) {
+            if present.contains(&address)
+                && !claimed.contains(&address)
+                && let Err(error) = guard.admit(address, &interface, slot)
+            {
+                tracing::warn!(%address, %error, "not guarded on other interfaces than its own");
+            }
+        }
+        let gone = |address: &IpAddr| !present.contains(address) && !claimed.contains(address);
+        for address in guard.guarded().filter(gone).collect::<Vec<_>>() {
+            if let Err(error) = guard.dismiss(address) {
+                tracing::warn!(%address, %error, "stays guarded");
+            }
+        }
+    }
+
+    pub(super) fn status(&self) -> GuardStatus {
+        let report = self.guard.as_ref().map(Guard::report).unwrap_or_default();
+        GuardStatus {
+            failure: self.failure.clone(),
+            interfaces: report.covered,
+            unguarded: report.uncovered.into_iter().collect(),
+            arp_dropped: report.dropped.arp,
+            ipv4_dropped: report.dropped.ipv4,
+            tags_too_deep: report.dropped.tags_too_deep,
+        }
+    }
+}
+
+impl Supervisor {
+    /// Brings the guard to the entrances that there are. Takes over from that of a daemon before.
+    pub(super) async fn cover(&mut self, observed: &Observed) {
+        let present = observed.addresses.all();
+        self.guarding.settle(&present, &self.holdings.claims());
+        let Some(mut guard) = self.guarding.guard.take() else { return };
+        if !guard.is_settled(&observed.entrances) {
+            let entrances = observed.entrances.clone();
+            let covered = tokio::task::spawn_blocking(move || {
+                guard.cover(&entrances, &present);
+                guard
+            });
+            match covered.await {
+                Ok(covered) => guard = covered,
+                Err(error) => return tracing::error!(%error, "covering has panicked"),
+            }
+        }
+        self.guarding.guard = Some(guard);
+    }
+
+    /// Puts the guard and its pins back where somebody has taken them away.
+    pub(super) async fn inspect_guard(&mut self) {
+        let Guarding { guard: Some(guard), looks, .. } = &mut self.guarding else { return };
+        for (name, plane) in &self.planes {
+            if guard.is_unpinned(&plane.plane)
+                && let Err(error) = guard.pin(&plane.plane)
+            {
+                tracing::warn!(interface = %name, %error, "the guard cannot be pinned again");
+            }
+        }
+        *looks = looks.wrapping_add(1);
+        if guard.is_taken_away(*looks) {
+            tracing::error!("somebody has taken the guard away from an interface: putting it back");
+            match self.observe().await {
+                Ok(observed) => self.cover(&observed).await,
+                Err(error) => tracing::warn!(%error, "cannot list the interfaces"),
+            }
+        }
+    }
+
+    /// The kernel has no virtual address any more.
+    pub(super) async fn dismiss_guard(&mut self) {
+        if let Some(guard) = self.guarding.guard.take()
+            && let Err(error) = tokio::task::spawn_blocking(move || guard.detach()).await
+        {
+            tracing::error!(%error, "taking the guard away has panicked");
+        }
+    }
+}
