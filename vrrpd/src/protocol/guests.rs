@@ -80,9 +80,9 @@ impl Loop {
         }
         port.install(router, mac, guest)?;
         // The door here opens and closes with that at home, for which an advert has left.
-        let lease_until = router.election.lease_until();
-        if guest && lease_until > now() && router.held().is_some() {
-            port.tables.open(router.slot, lease_until, now());
+        let lease = router.election.lease();
+        if guest && lease.until > now() && router.held().is_some() {
+            port.tables.open(router.slot, lease, now());
         }
         Ok(())
     }
