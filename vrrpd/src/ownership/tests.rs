@@ -121,7 +121,11 @@ impl World {
             },
         };
         let router = |places: &Vec<_>| {
-            Arc::new(Belongings { home: "eth0".into(), places: places.iter().map(place).collect(), routing: Vec::new() })
+            Arc::new(Belongings {
+                home: "eth0".into(),
+                places: places.iter().map(place).collect(),
+                routing: Vec::new(),
+            })
         };
         self.configuration = routers.iter().map(router).collect();
         for place in self.configuration.iter().flat_map(|router| &router.places) {
