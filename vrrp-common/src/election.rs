@@ -409,16 +409,16 @@ impl Election {
         }
     }
 
+    /// How long the door may be open, and what the last advert told.
+    #[must_use]
+    pub const fn lease(&self) -> Lease {
+        self.lease
+    }
+
     /// Until when the door may be open. In the past when it is closed.
     #[must_use]
     pub const fn lease_until(&self) -> Time {
         self.lease.until
-    }
-
-    /// The lease that the door may be open by.
-    #[must_use]
-    pub const fn lease(&self) -> Lease {
-        self.lease
     }
 
     /// When [`Input::Timeout`] is wanted next; [`Time::NEVER`] if not at all.

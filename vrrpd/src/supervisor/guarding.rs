@@ -114,6 +114,14 @@ impl Supervisor {
         self.guarding.guard = Some(guard);
     }
 
+    /// The same from what is there now.
+    pub(super) async fn cover_again(&mut self) {
+        match self.observe().await {
+            Ok(observed) => self.cover(&observed).await,
+            Err(error) => tracing::warn!(%error, "cannot list the interfaces"),
+        }
+    }
+
     /// Puts the guard and its pins back where somebody has taken them away.
     pub(super) async fn inspect_guard(&mut self) {
         let Guarding { guard: Some(guard), looks, .. } = &mut self.guarding else { return };
@@ -127,10 +135,7 @@ impl Supervisor {
         *looks = looks.wrapping_add(1);
         if guard.is_taken_away(*looks) {
             tracing::error!("somebody has taken the guard away from an interface: putting it back");
-            match self.observe().await {
-                Ok(observed) => self.cover(&observed).await,
-                Err(error) => tracing::warn!(%error, "cannot list the interfaces"),
-            }
+            self.cover_again().await;
         }
     }
 

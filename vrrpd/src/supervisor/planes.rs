@@ -102,6 +102,8 @@ impl Supervisor {
                 tracing::error!(interface = %name, error = %failure, "it stays, with a closed door");
             }
         }
+        // A guard may have been left there too.
+        self.cover_again().await;
     }
 }
 

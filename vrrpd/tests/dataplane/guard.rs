@@ -23,7 +23,7 @@ use vrrpd::{
 
 use crate::{
     frames::{Arp, REPLY, ethernet, ipv4, tagged},
-    rig::{LONG, NIC, attach, entry, index, ip, namespace, now, v4_slot},
+    rig::{LONG, NIC, attach, entry, index, ip, namespace, now, set_vips, until, v4_slot},
 };
 
 const NEXT: u32 = u32::MAX;
@@ -52,7 +52,7 @@ impl Daemon {
         let mut guard = Guard::load().unwrap();
         guard.adopt(&mut attachment.plane).unwrap();
         attachment.tables.configure(v4_slot(VRID), &entry(VRID, true, true), now());
-        attachment.tables.set_vips(v4_slot(VRID), &[vip()]).unwrap();
+        set_vips(&mut attachment.tables, v4_slot(VRID), &[vip()]);
         Self { attachment, guard }
     }
 
@@ -66,7 +66,7 @@ impl Daemon {
     }
 
     fn open(&mut self) {
-        self.tables().open(v4_slot(VRID), now() + LONG, now());
+        self.tables().open(v4_slot(VRID), until(now() + LONG), now());
     }
 
     fn program(&self) -> SchedClassifier {
@@ -168,7 +168,7 @@ fn a_shut_door_keeps_questions_and_packets_for_what_the_kernel_has_and_nothing_e
     expect(&daemon, "master", &asking(VIP), NEXT);
     expect(&daemon, "master", &others(VIP), NEXT);
     let at = now();
-    daemon.tables().open(v4_slot(VRID), at, at);
+    daemon.tables().open(v4_slot(VRID), until(at), at);
     expect(&daemon, "lease over", &asking(VIP), SHOT);
     expect(&daemon, "lease over", &others(VIP), NEXT);
     let deep = tagged(&tagged(&tagged(&tagged(&asking(VIP)[0].1, 0), 0), 0), 0);
