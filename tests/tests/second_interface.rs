@@ -7,7 +7,7 @@ use tests::{
     Ask, Asker, Lab, Mac,
     daemons::{Daemon as _, Router, Vrrpd},
     lab::{CLIENT, SECOND_INTERFACE},
-    scenario::{PATIENCE, VRID, start, until_adverts, until_master, until_state, until_status},
+    scenario::{PATIENCE, VIP, VRID, ask_for, start, until_adverts, until_master, until_state, until_status},
     wait::{Mark, poll},
 };
 
@@ -214,4 +214,75 @@ fn an_interface_that_is_not_tracked_gets_its_address_when_it_comes_and_the_role_
         ensure!(farewells == 0, "the role was given up {farewells} times");
         Ok(())
     })
+}
+
+fn untracked(priority: u8) -> Router {
+    let mut router = router(priority, true);
+    router.extra.push("dont_track_primary = true".to_owned());
+    router
+}
+
+/// The primary interface is a direct cable, and the box at its other end is off: who is left goes on.
+#[test]
+fn i2_without_a_way_out_and_with_nobody_else_it_goes_on_where_it_can_be_heard() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    lab.add_second_lan()?;
+    let r1 = start(&lab, "r1", &untracked(100))?;
+    until_master(&lab, "r1", Mark::default())?;
+    poll("the address is on eth1", PATIENCE, || Ok(has_address(&lab, "r1")?.then_some(())))?;
+    let client = &lab.host(CLIENT)?.namespace;
+    let asker = Asker::start(client, SECOND_INTERFACE, lab.wire().log(), Ask::broadcast(OUTSIDE, 1000))?;
+    std::thread::sleep(2 * ADVERT_INT);
+    lab.cut("r1")?;
+    poll("it says so", PATIENCE, || Ok(r1.log().contains("no advert leaves").then_some(())))?;
+    std::thread::sleep(10 * ADVERT_INT);
+    lab.restore("r1")?;
+    std::thread::sleep(5 * ADVERT_INT);
+    let answers = asker.finish();
+    lab.wire().settle();
+    ensure!(answers.sole_owner()? == "r1-b", "{:?}", answers.by_host());
+    until_state(&r1, "MASTER")?;
+    let answers = ask_for(&lab, Ask::broadcast(VIP, 1000), 3 * ADVERT_INT)?;
+    ensure!(answers.sole_owner()? == "r1", "at home too: {:?}", answers.by_host());
+    Ok(())
+}
+
+/// A send into a link that is down opens nothing: the other box has taken over, and answers where both can be heard.
+#[test]
+fn i2_without_a_way_out_it_is_silent_where_another_answers_and_waits_when_the_way_is_back() -> Result<()> {
+    let lab = Lab::with_routers(2)?;
+    lab.add_second_lan()?;
+    let r1 = start(&lab, "r1", &untracked(100))?;
+    until_master(&lab, "r1", Mark::default())?;
+    let r2 = start(&lab, "r2", &untracked(90))?;
+    until_state(&r2, "BACKUP")?;
+    until_adverts(&lab, "r1", 2)?;
+    let client = &lab.host(CLIENT)?.namespace;
+    let ask = || Asker::start(client, SECOND_INTERFACE, lab.wire().log(), Ask::broadcast(OUTSIDE, 1000));
+    let mark = lab.wire().mark();
+    let asker = ask()?;
+    lab.cut("r1")?;
+    until_master(&lab, "r2", mark)?;
+    std::thread::sleep(20 * ADVERT_INT);
+    let answers = asker.finish();
+    lab.wire().settle();
+    let two = answers.answered_by_two();
+    ensure!(two.total <= ADVERT_INT, "two answered: {two}\n{}", r1.log());
+    ensure!(answers.first_by("r2-b").is_some(), "{:?}", answers.by_host());
+    let answers = answers_outside(&lab)?;
+    ensure!(answers.sole_owner()? == "r2-b", "{:?}", answers.by_host());
+
+    let asker = ask()?;
+    let mark = lab.wire().mark();
+    lab.restore("r1")?;
+    until_master(&lab, "r1", mark)?;
+    until_state(&r2, "BACKUP")?;
+    std::thread::sleep(5 * ADVERT_INT);
+    let answers = asker.finish();
+    lab.wire().settle();
+    let two = answers.answered_by_two();
+    ensure!(two.total <= Duration::from_millis(3), "two answered when the way was back: {two}\n{}", r1.log());
+    let answers = answers_outside(&lab)?;
+    ensure!(answers.sole_owner()? == "r1-b", "{:?}", answers.by_host());
+    Ok(())
 }

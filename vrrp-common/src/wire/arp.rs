@@ -1,4 +1,4 @@
-//! Gratuitous ARP (RFC 826, RFC 9568 §8.1.2).
+//! ARP: announcements (RFC 826, RFC 9568 §8.1.2) and questions that claim nothing (RFC 5227 §2.1.1).
 
 use core::net::Ipv4Addr;
 
@@ -22,15 +22,24 @@ pub struct Claim {
 /// The broadcast request by which `mac` announces that it has `address`.
 #[must_use]
 pub fn gratuitous(mac: Mac, address: Ipv4Addr) -> [u8; FRAME_LEN] {
+    request(Mac::BROADCAST, mac, address, Mac::BROADCAST, address)
+}
+
+/// The question of `mac`, which has no address to ask from, who has `address`: to all, or to one station.
+#[must_use]
+pub fn question(mac: Mac, address: Ipv4Addr, to: Mac) -> [u8; FRAME_LEN] {
+    request(to, mac, Ipv4Addr::UNSPECIFIED, Mac([0; 6]), address)
+}
+
+fn request(to: Mac, mac: Mac, sender: Ipv4Addr, target_mac: Mac, target: Ipv4Addr) -> [u8; FRAME_LEN] {
     let mut frame = [0u8; FRAME_LEN];
-    let ip = address.octets();
     let fields: [&[u8]; 6] = [
-        &ethernet::header(Mac::BROADCAST, mac, ethernet::ARP),
+        &ethernet::header(to, mac, ethernet::ARP),
         &[0, 1, 0x08, 0x00, 6, 4, 0, 1],
         &mac.0,
-        &ip,
-        &Mac::BROADCAST.0,
-        &ip,
+        &sender.octets(),
+        &target_mac.0,
+        &target.octets(),
     ];
     for (to, from) in frame.iter_mut().zip(fields.into_iter().flatten()) {
         *to = *from;
@@ -62,6 +71,16 @@ mod tests {
         assert_eq!(claim(&frame), Some(Claim { mac, address }));
         assert_eq!(frame[..14], [255, 255, 255, 255, 255, 255, 0, 0, 0x5e, 0, 1, 51, 8, 6]);
         assert_eq!(frame[38..], [192, 0, 2, 51]);
+    }
+
+    #[test]
+    fn a_question_claims_no_address() {
+        let (mac, peer) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+        let frame = question(mac, Ipv4Addr::new(192, 0, 2, 51), peer);
+        assert_eq!(claim(&frame), Some(Claim { mac, address: Ipv4Addr::UNSPECIFIED }));
+        assert_eq!(frame[..6], peer.0);
+        assert_eq!(frame[20..22], [0, 1], "a request");
+        assert_eq!(frame[32..], [0, 0, 0, 0, 0, 0, 192, 0, 2, 51]);
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::{
     router::{Opened, Reacted, Router},
     run::Loop,
     statistics::micros,
+    way_out::WayOut,
 };
 use crate::{belongings::Place, clock::now, packet::BATCH};
 
@@ -29,8 +30,8 @@ const ANNOUNCEMENTS_PER_TURN: usize = 256;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Queued {
     interface: usize,
-    router: usize,
-    priority: Priority,
+    pub(super) router: usize,
+    pub(super) priority: Priority,
 }
 
 impl Loop {
@@ -54,6 +55,8 @@ impl Loop {
                 station.filter(|station| position == router.interface || !station.houses(router.slot));
             let Some(port) = station.and_then(|station| station.port.as_mut()) else { continue };
             match door {
+                // Nothing has left there.
+                Some(Door::Open(_)) if position == router.interface && !router.way_out.is_open() => {}
                 Some(Door::Open(lease)) => port.tables.open(router.slot, lease, at),
                 Some(Door::Close) => port.tables.close(router.slot, at),
                 None => {}
@@ -75,6 +78,9 @@ impl Loop {
             self.outbox.push(index);
         }
         if let Some(transition) = transition {
+            if !matches!(transition.to, StateName::Master | StateName::Leaving) {
+                router.way_out = WayOut::Open;
+            }
             let reacted = Reacted {
                 transition,
                 at,
@@ -136,7 +142,7 @@ impl Loop {
                 }
                 Ok(_) => rest = after,
                 Err(error) => {
-                    self.send_failed(first.router, at, &error);
+                    self.send_failed(first, at, &error);
                     rest = after;
                 }
             }
@@ -161,7 +167,7 @@ impl Loop {
         let (Some(port), Some(router)) = (port, self.routers.get(queued.router)) else { return };
         match port.unicast.send(router.packets()) {
             Ok(_) => self.have_left(std::slice::from_ref(queued), at),
-            Err(error) => self.send_failed(queued.router, at, &error),
+            Err(error) => self.send_failed(queued, at, &error),
         }
     }
 
@@ -180,25 +186,34 @@ impl Loop {
     }
 
     fn sent(&mut self, queued: &Queued, at: Time) {
-        if let Some(router) = self.routers.get_mut(queued.router) {
+        let left = !self.is_cut_off(queued.router);
+        if let Some(router) = self.routers.get_mut(queued.router).filter(|_| left) {
             router.statistics.adverts_sent += 1;
             router.statistics.priority_zero_sent += u64::from(queued.priority == Priority::RELEASE);
         }
-        self.feed(queued.router, at, at, Input::Sent { at }, None);
+        self.advert_was_due(queued, at, left);
     }
 
-    fn send_failed(&mut self, index: usize, at: Time, error: &io::Error) {
-        let Some(router) = self.routers.get_mut(index) else { return };
-        let link = self.interfaces.get(router.interface).and_then(|interface| interface.link.as_ref());
-        // Who is told not to look at the interface goes on as if the cable were there: on the other side of it nobody
-        // hears anything, and nobody answers.
-        if router.config.dont_track_primary && link.is_some_and(|link| !link.up) {
-            return self.feed(index, at, at, Input::Sent { at }, None);
+    fn send_failed(&mut self, queued: &Queued, at: Time, error: &io::Error) {
+        // Who is told not to look at the interface goes on, but not as if the advert had left.
+        if self.is_cut_off(queued.router) {
+            return self.advert_was_due(queued, at, false);
         }
+        let Some(router) = self.routers.get_mut(queued.router) else { return };
         router.statistics.send_failures += 1;
         if let Some(repeated) = router.remarks.send.admit(at) {
             tracing::error!(router = %router.config.name, %error, repeated, "advert could not be sent");
         }
+    }
+
+    /// Whether what is sent cannot leave and the router goes on all the same. A link without a carrier takes frames, and
+    /// drops them.
+    fn is_cut_off(&self, index: usize) -> bool {
+        let Some(router) = self.routers.get(index).filter(|router| router.config.dont_track_primary) else {
+            return false;
+        };
+        let link = self.interfaces.get(router.interface).and_then(|interface| interface.link.as_ref());
+        link.is_some_and(|link| !link.up)
     }
 
     /// Tells of the transitions of this turn, now that the doors are as they shall be.

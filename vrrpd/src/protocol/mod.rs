@@ -25,6 +25,7 @@ mod statistics;
 mod sync;
 mod tracked;
 mod wait;
+mod way_out;
 
 use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, thread};
 

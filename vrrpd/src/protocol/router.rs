@@ -19,7 +19,9 @@ use vrrp_common::{
     },
 };
 
-use super::{RouterKey, announce::Announcements, mismatch::Mismatch, statistics::Statistics};
+use super::{
+    RouterKey, announce::Announcements, mismatch::Mismatch, statistics::Statistics, way_out::WayOut,
+};
 use crate::{
     belongings::Belongings,
     config::{self, Checksum, UnicastPeer},
@@ -101,6 +103,8 @@ pub(crate) struct Router {
     pub(crate) opened: Option<Opened>,
     /// Taken out of the configuration: to be forgotten once it has stopped.
     pub(crate) retired: bool,
+    /// Whether its adverts leave.
+    pub(crate) way_out: WayOut,
     /// What it has on this host, as the supervisor was told last.
     pub(crate) holding: Option<Arc<Belongings>>,
     /// Kept in FAULT until then, after a virtual address could not be added.
@@ -146,6 +150,7 @@ impl Router {
             told: None,
             opened: None,
             retired: false,
+            way_out: WayOut::default(),
             holding: None,
             blocked_until: Time::BOOT,
             belongings: Arc::default(),

@@ -61,6 +61,8 @@ pub(super) struct Loop {
     pub(super) tell_again_at: Time,
     /// Of the addresses that have come to linger last.
     pub(super) ticket: Ticket,
+    /// When the claims of others were looked at last.
+    pub(super) looked_at_claims: Time,
     /// The last that the supervisor was asked to look for.
     pub(super) looked: Ticket,
     pub(super) stopping: bool,
@@ -89,6 +91,7 @@ impl Loop {
             tell_again_at: Time::NEVER,
             ticket: Ticket::default(),
             looked: Ticket::default(),
+            looked_at_claims: Time::BOOT,
             stopping: false,
         };
         let keys: Vec<_> = config.routers.iter().map(|router| new.key_of(router)).collect();
@@ -114,6 +117,7 @@ impl Loop {
                 self.drain_rings();
                 self.timeouts(at);
             }
+            self.look_at_claims(at);
             self.revive();
             self.sync(at);
             self.settle();
@@ -136,7 +140,12 @@ impl Loop {
             router.election.deadline().min(router.announcements.due_at()).min(blocked)
         });
         let announcing = if self.announcements.is_empty() { Time::NEVER } else { Time::BOOT };
-        routers.min().unwrap_or(Time::NEVER).min(announcing).min(self.tell_again_at)
+        routers
+            .min()
+            .unwrap_or(Time::NEVER)
+            .min(announcing)
+            .min(self.tell_again_at)
+            .min(self.next_look_at_claims())
     }
 
     /// Hands every router its timeout, due or not: a backup thus learns what the kernel has heard meanwhile, and all
