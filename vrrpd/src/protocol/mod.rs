@@ -24,6 +24,7 @@ mod settle;
 mod statistics;
 mod sync;
 mod tracked;
+mod unheard;
 mod wait;
 
 use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, thread};
