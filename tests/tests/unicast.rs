@@ -179,3 +179,31 @@ fn unicast_advert(to: Mac, source: std::net::Ipv4Addr, priority: u8) -> Vec<u8> 
     frame[40..42].copy_from_slice(&message.to_be_bytes());
     frame
 }
+
+/// Nothing comes through to either: both are master, and neither can see it.
+#[test]
+fn a_peer_that_is_never_heard_is_told_until_it_is() -> Result<()> {
+    let lab = Lab::with_routers(2)?;
+    let own = router_address(1);
+    lab.isolate("r2")?;
+    let r1 = start(&lab, "r1", &vrrpd(1, 100))?;
+    until_master(&lab, "r1", Mark::default())?;
+    let r2 = start(&lab, "r2", &vrrpd(2, 90))?;
+    until_master(&lab, "r2", Mark::default())?;
+    until_status(&r2, "r1 was never heard", |status| {
+        status["routers"][0]["unheard_peers"] == serde_json::json!([own.to_string()])
+    })?;
+    tests::wait::poll("a warning", PATIENCE, || {
+        let log = r2.log();
+        let told = log.matches("master, and this peer was never heard").count();
+        ensure!(told <= 1, "told {told} times");
+        Ok((told == 1 && log.contains(&own.to_string())).then_some(()))
+    })?;
+    lab.rejoin("r2")?;
+    until_state(&r2, "BACKUP")?;
+    until_status(&r2, "r1 is heard", |status| {
+        status["routers"][0]["unheard_peers"].as_array().is_some_and(Vec::is_empty)
+    })?;
+    ensure!(r2.log().contains("a peer that was never heard is heard"), "{}", r2.log());
+    until_state(&r1, "MASTER")
+}

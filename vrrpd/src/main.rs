@@ -63,7 +63,9 @@ fn check(options: &Run, quiet: bool) -> Result<(), Failure> {
     if quiet {
         return Ok(());
     }
-    eprint!("{}", loaded.report);
+    if loaded.report.worst().is_some() {
+        eprint!("{}", loaded.report);
+    }
     print(&config::describe(&loaded.config))
 }
 

@@ -60,6 +60,9 @@ pub struct RouterStatus {
     pub master_priority: Option<u8>,
     /// Another box that advertises at another interval than this one is set to, if there is one.
     pub interval_mismatch: Option<IntervalMismatch>,
+    /// Peers by unicast that were never heard: backups are silent, but so is one whose adverts do not arrive.
+    #[serde(default)]
+    pub unheard_peers: Vec<IpAddr>,
     /// The MAC address that goes with the virtual addresses.
     pub mac: String,
     /// The virtual addresses.
@@ -258,6 +261,10 @@ impl fmt::Display for RouterStatus {
             writeln!(f, "  master      {address}, priority {priority}")?;
         }
         self.interval_mismatch.iter().try_for_each(|mismatch| mismatch.fmt(f))?;
+        if !self.unheard_peers.is_empty() {
+            let peers: Vec<_> = self.unheard_peers.iter().map(ToString::to_string).collect();
+            writeln!(f, "  never heard {}", peers.join(", "))?;
+        }
         writeln!(f, "  addresses   {} at {}", self.addresses.join(", "), self.mac)?;
         self.timers.fmt(f)?;
         let nonzero: Vec<_> =

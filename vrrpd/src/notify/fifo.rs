@@ -208,7 +208,7 @@ fn job(hook: Hook, path: &Path, script_user: Option<User>) -> Job {
 
 async fn keep_running(job: Job, launcher: Launcher, backlog: Arc<Backlog>) {
     loop {
-        match launcher.start(&job).await {
+        match launcher.start_lasting(&job).await {
             Ok(mut running) => {
                 running.exited().await;
                 let ended = running.reap(false);

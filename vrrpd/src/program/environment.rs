@@ -7,13 +7,14 @@ use std::{
     path::Path,
 };
 
-use super::account::Account;
+use super::{account::Account, family};
 use crate::heirloom;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the service manager says to the daemon alone. A program that answered would speak for it.
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
+    family::MARK,
     "NOTIFY_SOCKET",
     "WATCHDOG_USEC",
     "WATCHDOG_PID",
@@ -39,8 +40,8 @@ impl Environment {
         Self { variables }
     }
 
-    /// `NAME=VALUE`, with those that belong to the user.
-    pub(super) fn for_account(&self, account: &Account) -> Vec<OsString> {
+    /// `NAME=VALUE`, with those that belong to the user, and the mark of this run.
+    pub(super) fn for_run(&self, account: &Account, mark: &str) -> Vec<OsString> {
         let mut variables = self.variables.clone();
         let name = Path::new(&account.name);
         let own = [("HOME", &*account.home), ("SHELL", &*account.shell), ("USER", name), ("LOGNAME", name)];
@@ -50,6 +51,6 @@ impl Environment {
             name.push(value);
             name
         };
-        variables.into_iter().map(assignment).collect()
+        variables.into_iter().map(assignment).chain([family::variable(mark)]).collect()
     }
 }

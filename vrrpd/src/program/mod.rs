@@ -1,7 +1,7 @@
 //! Running other programs: scripts of checks and hooks.
 //!
-//! Each runs in a process group of its own, as the user that it is to run as, and is killed as a group. None is ever
-//! left unreaped, and none that others could have changed runs as root. What a program's end means is its caller's
+//! Each runs in a process group of its own, as the user that it is to run as, and is killed with everything that it has
+//! started ([`family`]). None is ever left unreaped, and none that others could have changed runs as root. What a program's end means is its caller's
 //! matter.
 //!
 //! Nothing here blocks the thread that awaits: users are looked up and programs started on blocking threads, without
@@ -10,29 +10,40 @@
 mod account;
 mod environment;
 mod error;
+mod family;
 mod output;
 mod running;
 mod safety;
 mod spawn;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 pub(crate) use error::ProgramError;
 pub(crate) use output::Output;
 pub(crate) use running::{Ended, Ending, Running};
 
-use crate::config::{Program, User};
+use crate::{
+    clock,
+    config::{Program, User},
+};
 use account::Account;
 use environment::Environment;
+use family::Family;
 use output::Pipe;
 use spawn::Execution;
 
@@ -90,8 +101,12 @@ struct Shared {
     environment: Environment,
     starting: Arc<Semaphore>,
     leftovers: Arc<Semaphore>,
-    /// Process groups whose leader is not reaped yet.
-    running: Mutex<BTreeSet<libc::pid_t>>,
+    /// Those whose leader is not reaped yet, by its number.
+    running: Mutex<BTreeMap<libc::pid_t, Family>>,
+    /// How many were started.
+    started: AtomicU64,
+    /// Whose programs these are, of all daemons that there were since the machine started.
+    name: u64,
     /// Killed while nobody waited for them.
     abandoned: Mutex<Vec<libc::pid_t>>,
     /// Killed and reaped, and somebody waits for them.
@@ -106,15 +121,22 @@ impl Launcher {
             starting: Arc::new(Semaphore::new(STARTING)),
             leftovers: Arc::new(Semaphore::new(LEFTOVERS)),
             running: Mutex::default(),
+            started: AtomicU64::new(0),
+            name: clock::now().as_nanos(),
             abandoned: Mutex::default(),
             called_off: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    /// Starts a program. It is killed, as a group, when the [`Running`] or this future is dropped.
+    /// Starts a program. It is killed, with all of its own, when the [`Running`] or this future is dropped.
     pub(crate) async fn start(&self, job: &Job) -> Result<Running, ProgramError> {
-        self.begin(job, Kind::Configured).await
+        self.begin(job, Kind::Brief).await
+    }
+
+    /// The same with one that is to run as long as the daemon.
+    pub(crate) async fn start_lasting(&self, job: &Job) -> Result<Running, ProgramError> {
+        self.begin(job, Kind::Lasting).await
     }
 
     async fn begin(&self, job: &Job, kind: Kind) -> Result<Running, ProgramError> {
@@ -154,9 +176,11 @@ impl Launcher {
         let mut halted = Halted(None);
         loop {
             let mut running = lock(&self.shared.running);
-            running.iter().for_each(|pid| spawn::kill_group(*pid, libc::SIGKILL));
-            let ended = running.extract_if(.., |pid| spawn::reap(*pid).is_some());
-            lock(&self.shared.called_off).extend(ended);
+            if !running.is_empty() {
+                family::kill_all(&running.values().cloned().collect::<Vec<_>>());
+            }
+            let ended = running.extract_if(.., |pid, _| spawn::reap(*pid).is_some());
+            lock(&self.shared.called_off).extend(ended.map(|(pid, _)| pid));
             if (running.is_empty() && halted.0.is_some()) || Instant::now() >= deadline {
                 return halted;
             }
@@ -172,8 +196,10 @@ impl Launcher {
 /// Whose program it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// A script of the configuration's.
-    Configured,
+    /// A script of the configuration's, which ends soon.
+    Brief,
+    /// One that does not end. Orphans are not for it: they would pile up if it did not care for them.
+    Lasting,
     /// The daemon itself.
     Own,
 }
@@ -190,6 +216,11 @@ async fn end(mut running: Running, timeout: Duration) -> Result<Ended, ProgramEr
 pub(crate) struct Halted(Option<OwnedSemaphorePermit>);
 
 impl Shared {
+    /// No other run has the same.
+    fn mark(&self) -> String {
+        format!("{}.{}", self.name, self.started.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Reaps what has ended without anybody waiting.
     fn sweep(&self) {
         let mut running = lock(&self.running);
@@ -203,11 +234,11 @@ impl Shared {
     }
 }
 
-/// A child that is killed as a group and reaped, whoever forgets it.
+/// A child that is killed with all of its own and reaped, whoever forgets it.
 #[derive(Debug)]
 struct Guarded {
     /// `None` once reaped.
-    pid: Option<libc::pid_t>,
+    family: Option<Family>,
     shared: Arc<Shared>,
 }
 
@@ -215,50 +246,68 @@ impl Guarded {
     fn start(job: &Job, kind: Kind, shared: Arc<Shared>) -> Result<(Self, OwnedFd, Pipe), ProgramError> {
         let (file, argv) = job.command()?;
         let account = Account::of(job.user.as_ref())?;
-        if account.is_root() && kind == Kind::Configured {
+        if account.is_root() && kind != Kind::Own {
             safety::check(&job.program)?;
         }
-        let environment = shared.environment.for_account(&account);
+        let mark = shared.mark();
+        let environment = shared.environment.for_run(&account, &mark);
         let (pipe, writer) = output::pipe()?;
-        let directory = match kind {
-            Kind::Configured => c"/",
-            Kind::Own => c".",
+        let execution = Execution {
+            file: &file,
+            argv: &argv,
+            environment: &environment,
+            account: &account,
+            directory: if kind == Kind::Own { c"." } else { c"/" },
+            adopts: kind == Kind::Brief,
         };
-        let execution =
-            Execution { file: &file, argv: &argv, environment: &environment, account: &account, directory };
         let (pid, pidfd) = spawn::spawn(execution, &writer)?;
-        lock(&shared.running).insert(pid);
-        Ok((Self { pid: Some(pid), shared }, pidfd, pipe))
+        let family = Family::of(pid, mark);
+        lock(&shared.running).insert(pid, family.clone());
+        Ok((Self { family: Some(family), shared }, pidfd, pipe))
     }
 
     fn signal(&self, signal: libc::c_int) {
-        if let Some(pid) = self.pid {
-            spawn::kill_group(pid, signal);
+        if let Some(family) = &self.family {
+            spawn::kill_group(family.leader, signal);
+        }
+    }
+
+    /// Does something to all of it that takes a moment.
+    async fn strike(&self, blow: fn(&[Family])) {
+        let Some(family) = self.family.clone() else { return };
+        if let Err(error) = tokio::task::spawn_blocking(move || blow(&[family])).await {
+            tracing::error!(%error, "killing a script has panicked");
         }
     }
 
     /// Takes the status of a child that has ended.
     fn reap(&mut self) -> Ending {
-        let Some(pid) = self.pid.take() else { return Ending::Unknown };
-        if lock(&self.shared.called_off).remove(&pid) {
+        let Some(Family { leader, .. }) = self.family.take() else { return Ending::Unknown };
+        if lock(&self.shared.called_off).remove(&leader) {
             return Ending::CalledOff;
         }
-        let status = spawn::reap(pid);
-        lock(&self.shared.running).remove(&pid);
+        let status = spawn::reap(leader);
+        lock(&self.shared.running).remove(&leader);
         status.unwrap_or(Ending::Unknown)
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        let called_off = self.pid.is_some_and(|pid| lock(&self.shared.called_off).remove(&pid));
-        if called_off {
+        let Some(family) = self.family.take() else { return };
+        if lock(&self.shared.called_off).remove(&family.leader) {
             return;
         }
-        self.signal(libc::SIGKILL);
-        if let Some(pid) = self.pid.take() {
-            lock(&self.shared.abandoned).push(pid);
-            self.shared.sweep();
+        let shared = Arc::clone(&self.shared);
+        let bury = move || {
+            family::kill_all(std::slice::from_ref(&family));
+            lock(&shared.abandoned).push(family.leader);
+            shared.sweep();
+        };
+        // Whoever drops it does not wait for that.
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(bury)),
+            Err(_none) => bury(),
         }
     }
 }

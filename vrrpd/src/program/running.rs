@@ -5,7 +5,7 @@ use std::{fmt, future::pending, os::fd::OwnedFd, time::Duration};
 use tokio::{io::unix::AsyncFd, time::Instant};
 
 use super::{
-    Guarded, ProgramError,
+    Guarded, ProgramError, family,
     output::{Output, Pipe, Reader, drain},
 };
 use crate::readiness::watch;
@@ -95,12 +95,15 @@ impl Running {
         Ended { ending, timed_out, took, output }
     }
 
-    /// Ends its group by SIGTERM, after a moment by SIGKILL. Returns when its leader is gone.
+    /// Ends its group by SIGTERM, after a moment by SIGKILL, and what has left the group at once. Returns when its leader
+    /// is gone, and nothing of its own is left.
     pub(crate) async fn kill(mut self) -> Ended {
+        self.guarded.strike(family::kill_strays).await;
         self.guarded.signal(libc::SIGTERM);
+        self.guarded.signal(libc::SIGCONT);
         let patience = tokio::time::timeout(GRACE, self.exited()).await;
-        // Also what its leader has left behind in the group, which is there as long as the leader is not reaped.
-        self.guarded.signal(libc::SIGKILL);
+        // Also what its leader has left behind, which is there as long as the leader is not reaped.
+        self.guarded.strike(family::kill_all).await;
         if patience.is_err() {
             self.exited().await;
         }

@@ -40,6 +40,8 @@ struct Plan {
     groups: Option<Vec<u32>>,
     /// Entered first.
     directory: &'static CStr,
+    /// Whether it is given the orphans among what it starts.
+    adopts: bool,
     /// Open files: the daemon may have raised its own.
     files: Option<libc::rlimit>,
     failure: Option<(Step, c_int)>,
@@ -62,6 +64,8 @@ pub(super) struct Execution<'a> {
     pub(super) account: &'a Account,
     /// Where: `.` is the daemon's own directory.
     pub(super) directory: &'static CStr,
+    /// Whether it is given the orphans among what it starts.
+    pub(super) adopts: bool,
 }
 
 /// Starts a process in a group of its own and returns its number and a file descriptor that is readable at its end.
@@ -69,7 +73,7 @@ pub(super) fn spawn(
     execution: Execution<'_>,
     output: &OwnedFd,
 ) -> Result<(libc::pid_t, OwnedFd), ProgramError> {
-    let Execution { file, argv, environment, account, directory } = execution;
+    let Execution { file, argv, environment, account, directory, adopts } = execution;
     let path = zero_ended(file.as_os_str().as_bytes().to_vec())?;
     let argv =
         argv.iter().map(|word| zero_ended(word.clone().into_bytes())).collect::<Result<Vec<_>, _>>()?;
@@ -87,6 +91,7 @@ pub(super) fn spawn(
         gid: account.gid,
         groups: account.groups.clone(),
         directory,
+        adopts,
         files: descriptors::found().map(|found| limit(&found)),
         failure: None,
     };
@@ -161,6 +166,7 @@ fn enter(plan: &Plan) -> Result<(), Step> {
     reset_signals();
     reset_scheduling();
     reset_files(plan);
+    adopt(plan);
     spare_nobody();
     connect(plan).map_err(|()| Step::Prepare)?;
     take_on(plan).map_err(|()| Step::Privileges)?;
@@ -200,6 +206,14 @@ fn reset_files(plan: &Plan) {
     if let Some(files) = &plan.files {
         // SAFETY: the pointer is to a limit. Lowering is always permitted.
         let _lowered = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, files) };
+    }
+}
+
+/// The kernel keeps it over the execution, and does not hand it down.
+fn adopt(plan: &Plan) {
+    if plan.adopts {
+        // SAFETY: it takes no pointers.
+        let _since_linux_3_4 = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
     }
 }
 

@@ -257,3 +257,85 @@ fn the_daemon_s_own_program_runs_where_the_daemon_is_and_others_begin_with_the_d
     assert_eq!(rustix::process::getrlimit(rustix::process::Resource::Nofile).current, before.parse().ok());
     drop(lowered);
 }
+
+/// Starts in the background what writes its number into a file and stays, in four disguises.
+const HIDING: &str = "setsid sh -c 'echo $$ >> PIDS; exec sleep 1000' & \
+     (setsid sh -c '(setsid sh -c \"echo \\$\\$ >> PIDS; exec sleep 1000\" &)' &) ; \
+     env -i /usr/bin/setsid /bin/sh -c '(echo $$ >> PIDS; exec /bin/sleep 1000) &' & \
+     sh -c '(trap \"\" TERM; setsid sh -c \"trap \\\"\\\" TERM; echo \\$\\$ >> PIDS; while :; do sleep 1; done\" &)' & ";
+
+fn hiding(scratch: &Scratch) -> (String, PathBuf) {
+    let pids = scratch.0.join("pids");
+    (HIDING.replace("PIDS", &pids.display().to_string()), pids)
+}
+
+fn numbers(pids: &Path, count: usize) -> Vec<String> {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let found: Vec<_> = fs::read_to_string(pids).unwrap_or_default().lines().map(str::to_owned).collect();
+        if found.len() >= count {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "only {found:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn after_a_timeout_nothing_of_a_script_is_left_and_nothing_of_others_is_lost() {
+    let scratch = Scratch::new();
+    let (line, pids) = hiding(&scratch);
+    let other = scratch.0.join("other");
+    on_main(async {
+        let launcher = Launcher::new();
+        let neighbour =
+            format!("setsid sh -c 'echo $$ > {}; exec sleep 1000' & exec sleep 1000", other.display());
+        let neighbour = launcher.start(&shell(&neighbour)).await.unwrap();
+        let kept = numbers(&other, 1);
+        for (round, end) in
+            ["exec sleep 1000", "trap 'exit 0' TERM; sleep 1000 & wait"].into_iter().enumerate()
+        {
+            let job = shell(&format!("{line} {end}"));
+            let ended = launcher.run(&job, Duration::from_millis(400)).await.unwrap();
+            assert!(ended.timed_out);
+            let left = numbers(&pids, 4 * (round + 1));
+            assert!(left.iter().all(|pid| gone(pid)), "{left:?}");
+        }
+        assert!(kept.iter().all(|pid| Path::new(&format!("/proc/{pid}")).exists()));
+        neighbour.kill().await;
+        assert!(kept.iter().all(|pid| gone(pid)));
+    });
+}
+
+/// Its last act on SIGTERM is to start something that hides, and the leader is gone before that is looked for.
+#[test]
+fn nor_of_what_it_starts_when_it_is_told_to_end() {
+    let scratch = Scratch::new();
+    let pids = scratch.0.join("pids");
+    let path = pids.display();
+    let act = format!(
+        "setsid sh -c 'echo $$ >> {path}; exec sleep 1000' & while ! test -s {path}; do sleep 0.01; done; exit 0"
+    );
+    let file = scratch.file("act", &format!("{act}\n"), 0o755);
+    let job = shell(&format!("trap '. {file}' TERM; while :; do sleep 0.01; done"));
+    run(&job, Duration::from_millis(100)).unwrap();
+    assert!(numbers(&pids, 1).iter().all(|pid| gone(pid)));
+}
+
+#[test]
+fn nor_of_one_that_is_dropped_or_ended_before_the_daemon_is_replaced() {
+    let scratch = Scratch::new();
+    let (line, pids) = hiding(&scratch);
+    on_main(async {
+        let launcher = Launcher::new();
+        let job = shell(&format!("{line} exec sleep 1000"));
+        let running = launcher.start(&job).await.unwrap();
+        let first = numbers(&pids, 4);
+        drop(running);
+        assert!(tokio::task::spawn_blocking(move || first.iter().all(|pid| gone(pid))).await.unwrap());
+        let _running = launcher.start(&job).await.unwrap();
+        let second = numbers(&pids, 8);
+        drop(launcher.kill_all());
+        assert!(second.iter().all(|pid| gone(pid)), "{second:?}");
+    });
+}

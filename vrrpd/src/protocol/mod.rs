@@ -24,6 +24,7 @@ mod settle;
 mod statistics;
 mod sync;
 mod tracked;
+mod unheard;
 mod wait;
 mod way_out;
 

@@ -35,10 +35,15 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
     }
 }
 
+/// Where a frame says that it comes from, if it is long enough.
+pub(super) fn advert_source(frame: &[u8]) -> Option<Ipv4Addr> {
+    frame.get(26..30).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(Ipv4Addr::from)
+}
+
 /// Counts a discarded advert, and says so once a minute for each reason.
 pub(super) fn note_discard(router: &mut Router, discard: Discard, frame: &[u8]) {
     router.statistics.count_discard(discard);
-    let source = frame.get(26..30).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(Ipv4Addr::from);
+    let source = advert_source(frame);
     if discard == Discard::Interval
         && let Some(source) = source
         && let Some(theirs) = advertised_interval(frame, router.config.version)

@@ -16,6 +16,7 @@ use super::{
     router::{Reacted, Router},
     run::Loop,
     statistics::{Statistics, micros},
+    unheard,
 };
 use crate::{
     clock::now,
@@ -76,6 +77,7 @@ impl Loop {
             master_address,
             master_priority,
             interval_mismatch: mismatch::present(router, master_address, at),
+            unheard_peers: unheard::present(router),
             mac: router.mac().to_string(),
             addresses: config.addresses.iter().map(on_its_interface).collect(),
             timers: timers(router, &entry, at),

@@ -131,6 +131,7 @@ pub(crate) struct Remarks {
     pub(crate) conflict: Muffle,
     pub(crate) send: Muffle,
     pub(crate) losing: Muffle,
+    pub(crate) unheard: super::unheard::Unheard,
 }
 
 impl Router {

@@ -19,10 +19,11 @@ use vrrp_common::{
 use super::{
     Command, Link, Request, RouterKey, Ticket, Trackings,
     guarded::Guarded,
-    note::{note, note_discard},
+    note::{advert_source, note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
     sync::Group,
+    unheard,
     wait::wait,
 };
 use crate::{
@@ -160,6 +161,7 @@ impl Loop {
             }
             let last_heard = self.last_heard(index);
             self.feed(index, at, due.min(at), Input::Timeout { last_heard }, None);
+            self.routers.get_mut(index).into_iter().for_each(|router| unheard::look(router, at));
         }
     }
 
@@ -205,6 +207,7 @@ impl Loop {
 
     fn advert(&mut self, index: usize, at: Time, frame: &[u8], frame_length: usize) {
         let Some(router) = self.routers.get_mut(index) else { return };
+        advert_source(frame).into_iter().for_each(|source| unheard::hear(router, source.into()));
         match receive(frame, frame_length, &router.local()) {
             Ok(received) => {
                 note(router, &received);
