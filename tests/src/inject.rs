@@ -2,6 +2,7 @@
 
 use std::{
     net::Ipv4Addr,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -10,7 +11,8 @@ use anyhow::Result;
 use crate::{
     Lab,
     lab::{CLIENT, INTERFACE},
-    packet::PacketSocket,
+    netns::Namespace,
+    packet::{FLOOD_MAC, PacketSocket},
     wire::sum,
 };
 
@@ -53,6 +55,42 @@ pub fn flood(
         }
         Ok(sent)
     })
+}
+
+/// Sends frames from a host, over and over in their order, so many a second, until it is told to stop. Says how many a second they
+/// were. Captures leave them out.
+///
+/// # Errors
+/// If the socket cannot be opened.
+pub fn flood_until(host: &Namespace, per_second: u32, frames: &[Vec<u8>], stop: &AtomicBool) -> Result<f64> {
+    host.run(|| {
+        let socket = PacketSocket::sender(INTERFACE)?;
+        let began = Instant::now();
+        let mut sent = 0_u32;
+        let frames: Vec<_> = frames.iter().map(|frame| from_the_flood(frame)).collect();
+        for frame in frames.iter().cycle() {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let _full = socket.send(frame);
+            sent += 1;
+            // What is behind is caught up with, what is ahead waits.
+            let due = began + Duration::from_secs_f64(f64::from(sent) / f64::from(per_second));
+            let ahead = due.saturating_duration_since(Instant::now());
+            if ahead > Duration::from_micros(500) {
+                std::thread::sleep(ahead);
+            }
+        }
+        Ok(f64::from(sent) / began.elapsed().as_secs_f64().max(f64::EPSILON))
+    })
+}
+
+fn from_the_flood(frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    if let Some(source) = frame.get_mut(6..12) {
+        source.copy_from_slice(&FLOOD_MAC.0);
+    }
+    frame
 }
 
 /// Numbers that look random and are the same in every run (xorshift64*, Vigna 2014).

@@ -10,10 +10,14 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::Stamp;
+use crate::{Mac, Stamp};
 
 /// Bytes that the kernel may hold back for a capture: some 100,000 small frames.
 const RECEIVE_BUFFER: c_int = 128 << 20;
+
+/// Source of frames that are too many to be looked at one by one, and the front of it.
+pub const FLOOD_MAC: Mac = Mac([2, 0xf1, 0, 0, 0xd0, 0x0d]);
+const FLOOD_MAC_HEAD: u32 = 0x02f1_0000;
 
 /// An `AF_PACKET` socket in the network namespace of the thread that opened it.
 #[derive(Debug)]
@@ -166,14 +170,17 @@ impl PacketSocket {
         if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()).context("setting a socket option") }
     }
 
-    /// ARP and IPv4 with protocol 112 pass; everything else stays in the kernel.
+    /// ARP and IPv4 with protocol 112 pass; everything else stays in the kernel, and what a flood sends too.
     fn filter(&self) -> Result<()> {
         let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
         let load_half = libc::BPF_LD | libc::BPF_H | libc::BPF_ABS;
         let load_byte = libc::BPF_LD | libc::BPF_B | libc::BPF_ABS;
         let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
         let back = libc::BPF_RET | libc::BPF_K;
+        let load_word = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
         let mut code = [
+            instruction(load_word, 0, 0, 6),
+            instruction(equal, 6, 0, FLOOD_MAC_HEAD),
             instruction(load_half, 0, 0, 12),
             instruction(equal, 3, 0, 0x0806),
             instruction(equal, 0, 3, 0x0800),

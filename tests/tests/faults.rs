@@ -157,7 +157,10 @@ fn a_foreign_cluster_on_the_same_vrid_does_not_flood_the_log() -> Result<()> {
     let second = Duration::from_secs(1);
     let frames = [
         advert_frame(VRID, 20, second, FOREIGN, &other),
-        inject::with_message(advert_frame(VRID, 200, second, FOREIGN, &other), |message| message[0] = 0x21),
+        // What were two addresses is the authentication of version 2.
+        inject::with_message(advert_frame(VRID, 200, second, FOREIGN, &[other[0]; 3]), |message| {
+            (message[0], message[3]) = (0x21, 1);
+        }),
     ];
     let mut next = frames.iter().cycle();
     let sent = inject::flood(&pair.lab, second, 1, || next.next().cloned().unwrap_or_default())?;

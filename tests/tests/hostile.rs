@@ -1,15 +1,22 @@
 //! I10: no frame, however malformed, moves the role, stalls the daemon or goes uncounted.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use serde_json::Value;
 use tests::{
-    Ask, Lab, Mac,
-    daemons::Vrrpd,
+    Answers, Ask, Lab, Mac,
+    daemons::{Router, Vrrpd},
     inject::{self, Random},
-    lab::router_address,
-    scenario::{PER_SECOND, Pair, VIP, VRID, sole_owner_over, until_status},
+    lab::{CLIENT, router_address},
+    scenario::{
+        PER_SECOND, Pair, VIP, VRID, sole_owner_over, until_adverts, until_master, until_state, until_status,
+    },
     wait::Mark,
     wire::{Arp, advert_frame, arp_frame},
 };
@@ -19,6 +26,8 @@ const ADVERT_INT: Duration = Duration::from_millis(10);
 const LEASE: Duration = Duration::from_millis(30);
 const WINDOW: Duration = Duration::from_secs(2);
 const PER_MS: usize = 20;
+/// So few that what the daemon judges of them stays within what one host may take.
+const TIMES: usize = 8;
 const FOREIGN: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 66);
 const FOREIGN_MAC: Mac = Mac([2, 0, 0, 0, 0, 0x66]);
 /// The first byte of the IPv4 header, and of the message behind it.
@@ -128,7 +137,9 @@ fn i10_a_flood_of_mutated_adverts_changes_nothing() -> Result<()> {
     })?;
     for daemon in [&pair.r1, &pair.r2] {
         let after = counters(daemon)?;
-        for reason in ["ip_checksum", "ip_header", "checksum_errors", "advert_limited"] {
+        for reason in
+            ["advert_ip_header_errors", "advert_checksum_errors", "advert_ttl_errors", "advert_length_errors"]
+        {
             ensure!(after[reason] > 0, "{reason} is not counted: {after:?}");
         }
     }
@@ -177,16 +188,22 @@ fn wrong_adverts() -> Vec<(&'static str, Vec<u8>)> {
     truncated.resize(60, 0);
     let mut broken = strong();
     broken[MESSAGE + 6] ^= 0x55;
+    let listed = advert_frame(VRID, 255, ADVERT_INT, FOREIGN, &[VIP; 3]);
+    // What were two addresses is the authentication of version 2.
+    let version_2 = inject::with_message(listed, |message| (message[0], message[3]) = (0x21, 1));
+    let no_ip = inject::with_ip(strong(), |header| header[0] = 0x55);
     vec![
-        ("ip_ttl_errors", ip(|header| header[8] = 254)),
+        ("advert_ttl_errors", ip(|header| header[8] = 254)),
         ("advert_unreadable", ip(|header| header[6] = 0x20)),
         ("advert_unreadable", ip(|header| header[7] = 1)),
-        ("version_errors", message(|message| message[0] = 0x21)),
-        ("invalid_type_packets_received", message(|message| message[0] = 0x32)),
-        ("packet_length_errors", truncated),
-        ("packet_length_errors", message(|message| message[3] = 7)),
-        ("version_errors", inject::carp(VRID, FOREIGN)),
-        ("checksum_errors", broken),
+        ("version_errors", version_2),
+        ("advert_ip_header_errors", no_ip),
+        ("advert_version_errors", message(|message| message[0] = 0x41)),
+        ("advert_type_errors", message(|message| message[0] = 0x32)),
+        ("advert_length_errors", truncated),
+        ("advert_length_errors", message(|message| message[3] = 7)),
+        ("advert_length_errors", inject::carp(VRID, FOREIGN)),
+        ("advert_checksum_errors", broken),
         ("advert_unknown_vrid", message(|message| message[1] = VRID + 1)),
         ("own_adverts_received", advert_frame(VRID, 255, ADVERT_INT, router_address(1), &[VIP])),
         ("no_address", advert_frame(VRID, 255, ADVERT_INT, FOREIGN, &[])),
@@ -203,11 +220,11 @@ fn i10_every_wrong_advert_is_dropped_and_counted_under_its_reason() -> Result<()
     pair.lab.isolate("r2")?;
     for (reason, frame) in wrong_adverts() {
         let before = counters(&pair.r1)?[reason];
-        inject::send(&pair.lab, &[frame], 25)?;
+        inject::send(&pair.lab, &[frame], TIMES)?;
         until_status(&pair.r1, reason, |status| {
             let mut all = statistics(status);
             all.extend(numbers(&status["interfaces"][0]["frames"]));
-            all.get(reason).is_some_and(|now| *now >= before + 25)
+            all.get(reason).is_some_and(|now| *now >= before + TIMES as u64)
         })?;
         let status = pair.r1.status()?;
         ensure!(status["routers"][0]["state"] == "MASTER", "{reason}: {status:#}");
@@ -220,13 +237,12 @@ fn i10_every_wrong_advert_is_dropped_and_counted_under_its_reason() -> Result<()
 #[test]
 fn i10_carp_of_a_version_2_neighbour_is_no_advert() -> Result<()> {
     let second = Duration::from_secs(1);
-    let router = tests::daemons::Router { version: 2, advert_int: second, ..Default::default() };
+    let router = Router { version: 2, advert_int: second, ..Default::default() };
     let pair = Pair::of(&router)?;
     inject::send(&pair.lab, &[inject::carp(VRID, FOREIGN)], 25)?;
     for daemon in [&pair.r1, &pair.r2] {
         until_status(daemon, "CARP is counted", |status| {
-            let all = statistics(status);
-            all["packet_length_errors"] + all["checksum_errors"] >= 25
+            numbers(&status["interfaces"][0]["frames"]).get("advert_length_errors").is_some_and(|n| *n >= 25)
         })?;
     }
     sole_owner_over(&pair.lab, "r1", second)
@@ -264,4 +280,79 @@ fn short_frames_of_every_length_are_survived() -> Result<()> {
         inject::send(&pair.lab, &shorter, 1)?;
     }
     sole_owner_over(&pair.lab, "r1", 3 * pair.second.master_down())
+}
+
+/// Different ones: they are sent again and again.
+const FORGED: usize = 3_000;
+const FORGED_PER_SECOND: u32 = 100_000;
+
+/// What a LAN can throw at a master a hundred thousand times a second, from hosts that are not there: wrong in every way that no
+/// configuration accepts, and right, but losing.
+fn forged() -> Vec<Vec<u8>> {
+    let mut random = Random::new(4);
+    let mut one = |number: usize| {
+        let [a, b, ..] = random.number().to_be_bytes();
+        let source = Ipv4Addr::new(192, 0, a, b.clamp(3, 250));
+        let good = advert_frame(VRID, 1 + b % 80, ADVERT_INT, source, &[VIP]);
+        match number % 6 {
+            0 => inject::with_ip(good, |header| header[8] = 64),
+            1 => inject::with_message(good, |message| message[0] = 0x51),
+            2 => inject::with_message(good, |message| message[3] = 9),
+            3 => {
+                let mut broken = good;
+                broken[MESSAGE + 6] ^= 0x55;
+                broken
+            }
+            _ => good,
+        }
+    };
+    (0..FORGED).map(&mut one).collect()
+}
+
+/// The backup is given the better priority while the client asks.
+fn outrank(pair: &mut Pair, flooded: bool) -> Result<Answers> {
+    if flooded {
+        until_status(&pair.r1, "the flood is there", |status| {
+            numbers(&status["interfaces"][0]["frames"]).get("advert_limited").is_some_and(|n| *n > 1_000)
+        })?;
+    }
+    let mark = pair.lab.wire().mark();
+    let asker = pair.lab.ask(Ask::broadcast(VIP, PER_SECOND))?;
+    until_adverts(&pair.lab, "r1", 3)?;
+    pair.r2.reload(&Router { priority: 150, ..pair.second.clone() })?;
+    until_master(&pair.lab, "r2", mark)?;
+    until_state(&pair.r1, "BACKUP")?;
+    until_adverts(&pair.lab, "r2", 10)?;
+    Ok(asker.finish())
+}
+
+/// How long two answer then.
+fn overlap_when_outranked(flooded: bool) -> Result<Duration> {
+    let mut pair = Pair::start(ADVERT_INT)?;
+    let (frames, stop) = (forged(), AtomicBool::new(!flooded));
+    let client = pair.lab.host(CLIENT)?.namespace.clone();
+    let (answers, sent) = std::thread::scope(|scope| {
+        let flood = scope.spawn(|| inject::flood_until(&client, FORGED_PER_SECOND, &frames, &stop));
+        let answers = outrank(&mut pair, flooded);
+        stop.store(true, Ordering::Relaxed);
+        (answers, flood.join())
+    });
+    let (answers, sent) = (answers?, sent.map_err(|_| anyhow!("the flood broke off"))??);
+    ensure!(pair.lab.wire().lost() == 0, "the capture lost frames: the machine is too busy");
+    let moved = statistics(&pair.r1.status()?)["master_transitions"];
+    ensure!(moved == 1, "r1 was master {moved} times");
+    let overlap = answers.overlap("r1", "r2");
+    let both = answers.answered_by_two().requests;
+    println!("{sent:.0} forged adverts a second: two answer for {overlap:?}, {both} requests");
+    ensure!(!flooded || sent > f64::from(FORGED_PER_SECOND) / 4.0, "{sent:.0} adverts a second are no flood");
+    Ok(overlap)
+}
+
+#[test]
+fn i1_a_flood_of_forged_adverts_does_not_keep_a_better_router_from_being_heard() -> Result<()> {
+    let calm = overlap_when_outranked(false)?;
+    let flooded = overlap_when_outranked(true)?;
+    // The flood takes a processor for itself. A lost advert would cost an interval at least.
+    ensure!(flooded < calm + ADVERT_INT / 2, "{flooded:?}, {calm:?} without the flood");
+    Ok(())
 }

@@ -116,7 +116,7 @@ fn a_peer_from_too_far_away_is_not_heard() -> Result<()> {
     far[24..26].copy_from_slice(&sum.to_be_bytes());
     inject::send(&lab, &[far], 5)?;
     until_status(&r1, "the TTL is counted", |status| {
-        status["routers"][0]["statistics"]["ip_ttl_errors"].as_u64() == Some(5)
+        status["interfaces"][0]["frames"]["advert_ttl_errors"].as_u64() == Some(5)
     })?;
     sole_owner_over(&lab, "r1", 3 * ADVERT_INT)
 }

@@ -50,6 +50,8 @@ pub mod name {
     pub const NEAR_VIPS: &str = "NEAR_VIPS";
     /// `PerCpuArray<Cpu, 1>`.
     pub const COUNTERS: &str = "COUNTERS";
+    /// `Array<Budget, BUDGETS>`.
+    pub const BUDGETS: &str = "BUDGETS";
     /// Ring buffer of [`Event`](super::Event)s.
     pub const EVENTS: &str = "EVENTS";
     /// The XDP program.
@@ -113,19 +115,26 @@ pub struct Router {
     /// The interval that the advert told which granted the lease, in units of 10 ms; 0: not known. Until a changed one is
     /// here with its lease it is 0.
     pub told_centiseconds: u16,
+    /// This host's own effective priority: adverts with as much or more have a budget of their own. 0: not known, and all have.
+    pub priority: u8,
     /// Zero.
-    pub reserved: [u8; 12],
+    pub reserved: [u8; 11],
 
     /// Written by XDP: when the expected advert was last heard, `CLOCK_BOOTTIME` in ns.
     pub last_heard_ns: u64,
     /// Written by XDP: how many expected adverts were heard since the router was configured.
     pub heard: u64,
-    /// Written by XDP: the rate limit's own clock, `CLOCK_BOOTTIME` in ns: the next event is due then.
+    /// Written by XDP: the rate limit's own clock, `CLOCK_BOOTTIME` in ns: the next advert is due then that comes neither from
+    /// the present master nor with a priority as high as our own.
     pub events_due_ns: u64,
     /// Written by XDP: the same for conflicts, which must not take the adverts' share.
     pub conflicts_due_ns: u64,
+    /// Written by XDP: the same for adverts of the present master, at `master_address`.
+    pub master_due_ns: u64,
+    /// Written by XDP: the same for adverts of others with a priority as high as our own, or higher.
+    pub better_due_ns: u64,
     /// Zero.
-    pub reserved_xdp: [u64; 4],
+    pub reserved_xdp: [u64; 2],
 }
 
 impl Router {
@@ -215,12 +224,41 @@ impl NearVip {
     }
 }
 
-/// Value of `COUNTERS`: what each processor has for itself.
+/// Value of `BUDGETS`, at [`Budget::index_of`] a source: what one host may take of what a router takes in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Budget {
+    /// Written by XDP: the rate limit's own clock, `CLOCK_BOOTTIME` in ns: the next advert is due then.
+    pub due_ns: u64,
+}
+
+/// Entries of `BUDGETS`: as many again for adverts with a priority as high as our own, which no others can use up.
+pub const BUDGETS: usize = 2 * SOURCE_BUDGETS;
+const SOURCE_BUDGETS: usize = 4096;
+
+impl Budget {
+    /// Where the budget is that adverts of `source`, in the byte order of the wire, have at the router in `slot`. Some share one.
+    #[inline(always)]
+    #[must_use]
+    pub const fn index_of(source: [u8; 4], slot: u32, better: bool) -> u32 {
+        let mixed = u32::from_ne_bytes(source).wrapping_mul(0x9e37_79b1);
+        let mixed = (mixed ^ (mixed >> 15) ^ slot).wrapping_mul(0x85eb_ca6b);
+        (mixed >> 20) % SOURCE_BUDGETS as u32 + if better { SOURCE_BUDGETS as u32 } else { 0 }
+    }
+}
+
+/// Counters that there is room for, so that a new [`Verdict`] changes no map.
+pub const COUNTERS_ROOM: usize = 64;
+
+/// Value of `COUNTERS`: what each processor has for itself. A map of another size was made by another version: it is made anew,
+/// with the counts that it had, which come first whatever its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Cpu {
     /// Frames by verdict.
     pub frames: Counters,
+    /// Zero.
+    pub reserved: [u64; COUNTERS_ROOM - Verdict::ALL.len()],
     /// When the clock was last read for a lease, `CLOCK_BOOTTIME` in ns.
     pub clock_ns: u64,
     /// The tick in which that was.
@@ -309,10 +347,18 @@ pub mod event {
     pub const CONFLICT: u32 = 2;
 }
 
-/// Events of one router: after a burst of [`EVENTS_BURST`], one per this many ns (1,000 a second).
+/// Adverts of one router, in each of the three kinds: after a burst of [`EVENTS_BURST`], one per this many ns (1,000 a second).
 pub const EVENTS_PERIOD_NS: u64 = 1_000_000;
-/// Events of one router that are let through at once.
+/// Adverts of one router and kind that are let through at once.
 pub const EVENTS_BURST: u64 = 128;
+/// Of these, adverts of one host that is not the present master: after a burst of [`SOURCE_BURST`], one per this many ns
+/// (250 a second).
+pub const SOURCE_PERIOD_NS: u64 = 4_000_000;
+/// Adverts of one host that are let through at once.
+pub const SOURCE_BURST: u64 = 32;
+/// Unread bytes of the ring from which on only adverts of the present master are let through, and those with a priority as high
+/// as our own.
+pub const EVENTS_RESERVED_BYTES: u64 = EVENTS_BYTES as u64 / 2;
 /// Conflicts about one router: after a burst of [`CONFLICTS_BURST`], one per this many ns (10 a second).
 pub const CONFLICTS_PERIOD_NS: u64 = 100_000_000;
 /// Conflicts about one router that are let through at once.
@@ -320,7 +366,7 @@ pub const CONFLICTS_BURST: u64 = 8;
 
 macro_rules! verdicts {
     ($($(#[$doc:meta])* $verdict:ident $counter:ident,)*) => {
-        /// What a program decided about a frame, each with its own counter.
+        /// What a program decided about a frame, each with its own counter. New ones come last, so that counts keep their place.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u32)]
         pub enum Verdict { $($(#[$doc])* $verdict,)* }
@@ -380,7 +426,7 @@ verdicts! {
     AdvertExpected advert_expected,
     /// Any other advert for a router here: handed to the daemon, and passed.
     AdvertJudged advert_judged,
-    /// An advert for a router here, dropped: more of them than the limit.
+    /// An advert for a router here, dropped: more of them than the limit of its kind or of its source.
     AdvertLimited advert_limited,
     /// An advert for a router here, dropped: the ring of events is full.
     AdvertRingFull advert_ring_full,
@@ -408,6 +454,18 @@ verdicts! {
     EgressCorrected egress_corrected,
     /// ARP that wanted to leave with a virtual address as its sender, dropped: the door is closed.
     EgressDropped egress_dropped,
+    /// An advert for a router here, dropped: its TTL is not 255, or not within the bounds of the peer.
+    AdvertTtl advert_ttl_errors,
+    /// An advert for a router here, dropped: its IP header says another version than 4, or has a wrong checksum.
+    AdvertIpHeader advert_ip_header_errors,
+    /// An advert for a router here, dropped: neither version 2 nor 3.
+    AdvertVersion advert_version_errors,
+    /// An advert for a router here, dropped: the type is not 1.
+    AdvertType advert_type_errors,
+    /// An advert for a router here, dropped: shorter than its own header or that of IP says.
+    AdvertLength advert_length_errors,
+    /// An advert for a router here, dropped: its checksum is wrong in every form.
+    AdvertChecksum advert_checksum_errors,
 }
 
 #[cfg(test)]
@@ -432,7 +490,40 @@ mod tests {
         assert_eq!(size_of::<Event>(), 1536);
         assert_eq!(align_of::<Event>(), 8);
         assert_eq!(size_of::<Counters>(), 8 * Verdict::ALL.len());
-        assert_eq!(size_of::<Cpu>(), size_of::<Counters>() + 16);
+        assert_eq!(size_of::<Cpu>(), 8 * COUNTERS_ROOM + 16);
+        assert_eq!(size_of::<Budget>(), 8);
+    }
+
+    /// Counts that an earlier version has left are taken for those of the same place.
+    #[test]
+    fn verdicts_keep_their_places() {
+        let places = [
+            (Verdict::NotOurs, 0),
+            (Verdict::ArpAnswered, 2),
+            (Verdict::AdvertExpected, 11),
+            (Verdict::AdvertJudged, 12),
+            (Verdict::AdvertUnknownPeer, 17),
+            (Verdict::VmacAdmitted, 18),
+            (Verdict::VipNotAccepted, 24),
+            (Verdict::EgressDropped, 26),
+            (Verdict::AdvertTtl, 27),
+        ];
+        for (verdict, place) in places {
+            assert_eq!(verdict as usize, place, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn budgets_are_spread_over_sources_and_kinds() {
+        let mut seen = [0_u8; BUDGETS];
+        for host in 0..1_024_u32 {
+            for better in [false, true] {
+                let index = Budget::index_of((0x0a00_0000 + host).to_be_bytes(), 51, better) as usize;
+                assert_eq!(index >= SOURCE_BUDGETS, better, "no kind takes another's");
+                seen[index] += 1;
+            }
+        }
+        assert!(seen.iter().all(|hosts| *hosts <= 4), "neighbours share few: {:?}", seen.iter().max());
     }
 
     #[test]

@@ -106,8 +106,8 @@ pub struct Backup {
     pub master: Option<Advert>,
     /// Another one that outranks it, and was followed before.
     pub superior: Option<Superior>,
-    /// Who sent the last advert that did not count, because this router is to be master in its place.
-    pub rival: Option<IpAddr>,
+    /// The last advert that did not count, because this router is to be master in its sender's place.
+    pub rival: Option<Advert>,
     /// How it stands with a master of lower priority.
     pub preemption: Preemption,
     /// The master has said that it leaves.

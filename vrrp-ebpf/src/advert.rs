@@ -1,4 +1,5 @@
-//! Adverts: the expected one is stamped here, any other goes to the daemon, which judges it.
+//! Adverts: the expected one is stamped here, what no configuration can accept is dropped, any other goes to the daemon, which
+//! judges it.
 
 use core::ptr;
 
@@ -9,7 +10,8 @@ use vrrp_common::{
 
 use crate::{
     door::now,
-    maps::{self, ExpectedAdvert, Router},
+    maps::{self, ExpectedAdvert, Router, Sender},
+    message,
     packet::{ETHERNET_BYTES, Frame, IPV4_BYTES, Ipv4},
 };
 
@@ -19,8 +21,6 @@ const GROUP: [u8; 4] = [224, 0, 0, 18];
 const PROTOCOL: u8 = 112;
 /// The one TTL that an advert may have (RFC 9568 §5.1.1.3).
 const TTL: u8 = 255;
-/// Version 4, no options.
-const PLAIN_HEADER: u8 = 0x45;
 /// "More fragments", and the fragment's offset.
 const FRAGMENT: u16 = 0x3fff_u16.to_be();
 
@@ -46,16 +46,40 @@ pub(crate) fn judge(frame: &Frame, ip: &Ipv4) -> Option<Verdict> {
         let Some(bounds) = maps::peer(slot, ip.source) else { return Some(Verdict::AdvertUnknownPeer) };
         bounds.min <= ip.ttl && ip.ttl <= bounds.max
     };
-    let now = now();
-    if ttl_is_right && is_expected(frame, ip, slot) {
-        router.stamp(now);
+    if !ttl_is_right {
+        return Some(Verdict::AdvertTtl);
+    }
+    if is_expected(frame, ip, slot) {
+        router.stamp(now());
         return Some(Verdict::AdvertExpected);
     }
-    if !router.may_report_advert(now) {
-        return Some(Verdict::AdvertLimited);
+    Some(match message::check(frame, ip) {
+        Ok(priority) => hand_on(frame, ip.source, priority, slot, router),
+        Err(verdict) => verdict,
+    })
+}
+
+/// Gives the daemon an advert to judge, if there are not too many. A flood of others leaves what the present master has, and what
+/// those have who may have to be master, as it is.
+#[inline(always)]
+fn hand_on(frame: &Frame, source: [u8; 4], priority: u8, slot: u32, router: Router) -> Verdict {
+    let now = now();
+    let sender = if u32::from_ne_bytes(source) == router.master_v4() {
+        Sender::Master
+    } else if priority >= router.priority() {
+        Sender::Better
+    } else {
+        Sender::Other
+    };
+    if !maps::has_budget(source, slot, sender, now) || !router.may_report_advert(sender, now) {
+        return Verdict::AdvertLimited;
     }
-    let reported = report(frame, event::ADVERT, slot, now);
-    Some(if reported { Verdict::AdvertJudged } else { Verdict::AdvertRingFull })
+    let room = sender != Sender::Other || maps::has_room_for_others();
+    if room && report(frame, event::ADVERT, slot, now) {
+        Verdict::AdvertJudged
+    } else {
+        Verdict::AdvertRingFull
+    }
 }
 
 /// The second byte of a message, in both versions (RFC 9568 §5.2.3); `None` in a fragment.
@@ -73,7 +97,7 @@ fn is_expected(frame: &Frame, ip: &Ipv4, slot: u32) -> bool {
     let Some(expected) = ExpectedAdvert::at(slot) else { return false };
     let length = expected.length();
     if length == 0
-        || ip.version_ihl != PLAIN_HEADER
+        || !ip.is_plain()
         || usize::from(u16::from_be_bytes(ip.total_length)) != IPV4_BYTES + length
         || u32::from_ne_bytes(ip.source) != expected.source_v4()
         || u32::from_ne_bytes(ip.destination) != expected.destination_v4()

@@ -14,6 +14,7 @@ mod egress;
 mod gate;
 mod guard;
 mod maps;
+mod message;
 mod packet;
 
 use aya_ebpf::{
@@ -57,6 +58,12 @@ fn vrrp_ingress(context: XdpContext) -> u32 {
         | Verdict::AdvertLimited
         | Verdict::AdvertRingFull
         | Verdict::AdvertUnknownPeer
+        | Verdict::AdvertTtl
+        | Verdict::AdvertIpHeader
+        | Verdict::AdvertVersion
+        | Verdict::AdvertType
+        | Verdict::AdvertLength
+        | Verdict::AdvertChecksum
         | Verdict::VmacNotMaster
         | Verdict::VmacLeaseLapsed
         | Verdict::VipNotMaster

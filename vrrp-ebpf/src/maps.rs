@@ -3,15 +3,16 @@
 use core::{mem::offset_of, ptr};
 
 use aya_ebpf::{
-    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC},
+    bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_RB_AVAIL_DATA},
     btf_maps::{Array, HashMap, PerCpuArray, RingBuf},
+    helpers::generated::bpf_ringbuf_query,
     macros::btf_map,
     maps::ring_buf::RingBufEntry,
 };
 use vrrp_common::{
     abi::{
-        self, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface, MAX_PEERS, MAX_VIPS,
-        NEAR_VIP_ENTRIES, NearVip, Peer, PeerTtl, SLOTS, Verdict, Vip, VipOwner, role,
+        self, BUDGETS as BUDGET_ENTRIES, Budget, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface,
+        MAX_PEERS, MAX_VIPS, NEAR_VIP_ENTRIES, NearVip, Peer, PeerTtl, SLOTS, Verdict, Vip, VipOwner, role,
     },
     types::{Family, Vrid},
 };
@@ -35,6 +36,8 @@ static PEERS: HashMap<Peer, PeerTtl, MAX_PEERS, ON_DEMAND> = HashMap::new();
 static NEAR_VIPS: Array<NearVip, NEAR_VIP_ENTRIES, MAPPED> = Array::new();
 #[btf_map]
 static COUNTERS: PerCpuArray<abi::Cpu, 1> = PerCpuArray::new();
+#[btf_map]
+static BUDGETS: Array<Budget, BUDGET_ENTRIES> = Array::new();
 // `()`, because libbpf refuses an object whose ring has values with a size.
 #[btf_map]
 static EVENTS: RingBuf<(), EVENTS_BYTES> = RingBuf::new();
@@ -86,6 +89,15 @@ impl Cpu {
 #[inline(always)]
 pub(crate) fn reserve_event() -> Option<RingBufEntry<Event>> {
     EVENTS.reserve_untyped::<Event>(0)
+}
+
+/// Whether there is room in the ring for adverts that nobody waits for.
+#[inline(always)]
+pub(crate) fn has_room_for_others() -> bool {
+    // SAFETY: the map, which is nowhere but in the kernel.
+    let unread =
+        unsafe { bpf_ringbuf_query((&raw const EVENTS).cast_mut().cast(), BPF_RB_AVAIL_DATA.into()) };
+    unread < abi::EVENTS_RESERVED_BYTES
 }
 
 /// `::ffff:a.b.c.d`, its third word.
@@ -220,11 +232,31 @@ impl Router {
         }
     }
 
+    /// Where the master sends from that was followed last, of an IPv4 router, as it is on the wire.
+    #[inline(always)]
+    pub(crate) fn master_v4(self) -> u32 {
+        // SAFETY: as in `role`; the last four of 16 bytes that are aligned to eight.
+        unsafe { ptr::read_volatile((&raw const (*self.entry).master_address).cast::<u32>().add(3)) }
+    }
+
+    /// This host's own priority.
+    #[inline(always)]
+    pub(crate) fn priority(self) -> u8 {
+        // SAFETY: as in `role`, and a byte.
+        unsafe { ptr::read_volatile(&raw const (*self.entry).priority) }
+    }
+
     /// Whether one more advert of this router may go to the daemon now.
     #[inline(always)]
-    pub(crate) fn may_report_advert(self, now: u64) -> bool {
+    pub(crate) fn may_report_advert(self, sender: Sender, now: u64) -> bool {
         // SAFETY: as in `stamp`.
-        let due = unsafe { &raw mut (*self.entry).events_due_ns };
+        let due = unsafe {
+            match sender {
+                Sender::Master => &raw mut (*self.entry).master_due_ns,
+                Sender::Better => &raw mut (*self.entry).better_due_ns,
+                Sender::Other => &raw mut (*self.entry).events_due_ns,
+            }
+        };
         within_rate(due, now, abi::EVENTS_PERIOD_NS, abi::EVENTS_BURST)
     }
 
@@ -237,13 +269,39 @@ impl Router {
     }
 }
 
+/// Who sends an advert, as far as the program can tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// The present master, by its address.
+    Master,
+    /// Another one, with a priority as high as our own: if it has the right, it is to be heard at once.
+    Better,
+    /// Any other.
+    Other,
+}
+
+/// Whether one more advert of this host for the router in `slot` may be looked at now. That of the present master always may.
+#[inline(always)]
+pub(crate) fn has_budget(source: [u8; 4], slot: u32, sender: Sender, now: u64) -> bool {
+    if sender == Sender::Master {
+        return true;
+    }
+    let Some(budget) = BUDGETS.get_ptr_mut(Budget::index_of(source, slot, sender == Sender::Better)) else {
+        return false;
+    };
+    // SAFETY: an entry of an array, which lives as long as the program.
+    let due = unsafe { &raw mut (*budget).due_ns };
+    within_rate(due, now, abi::SOURCE_PERIOD_NS, abi::SOURCE_BURST)
+}
+
 /// One event per `period` after a burst, by one word that says when the next is due. Two CPUs at once may let one
 /// more through.
 #[inline(always)]
 fn within_rate(due: *mut u64, now: u64, period: u64, burst: u64) -> bool {
     // SAFETY: the callers' words are in an entry of an array, aligned, and only XDP writes them.
     let next = unsafe { ptr::read_volatile(due) };
-    let next = if next > now { next } else { now };
+    // One that is later than this function writes it would shut the gate for ever.
+    let next = if next > now && next - now <= period * (burst + 1) { next } else { now };
     if next - now >= period * burst {
         return false;
     }

@@ -91,6 +91,9 @@ pub(crate) struct Arp {
     pub(crate) target: [u8; 4],
 }
 
+/// Version 4, no options.
+const PLAIN_HEADER: u8 = 0x45;
+
 /// The IPv4 header without options (RFC 791).
 #[repr(C)]
 pub(crate) struct Ipv4 {
@@ -116,11 +119,23 @@ impl Ipv4 {
         for word in words {
             sum += u64::from(word);
         }
-        sum = (sum & 0xffff_ffff) + (sum >> 32);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        (sum & 0xffff) + (sum >> 16) == 0xffff
+        sums_to_zero(sum)
     }
+
+    /// Version 4 without options.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.version_ihl == PLAIN_HEADER
+    }
+}
+
+/// Whether a sum of words of four bytes is zero in one's complement, as that over bytes with their checksum is (RFC 1071).
+#[inline(always)]
+pub(crate) fn sums_to_zero(sum: u64) -> bool {
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    (sum & 0xffff) + (sum >> 16) == 0xffff
 }
 
 /// A frame that arrives.

@@ -249,7 +249,9 @@ impl Handover {
             let follows = backup
                 .master
                 .is_some_and(|master| self.known.get(&master.source).is_some_and(|(by, _)| *by == host));
-            follows.then(|| ns(backup.interval.skew(other.settings.version, other.settings.priority)))
+            // An advert with a changed interval may still be on its way.
+            let learned = backup.interval.max(interval);
+            follows.then(|| ns(learned.skew(other.settings.version, other.settings.priority)))
         });
         let takes = skews.min()? * 102 / 100 + 2 * (delay + ACT);
         let in_time = takes < ns(view.hosts[host].settings.interval.span()) * 98 / 100;

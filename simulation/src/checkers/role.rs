@@ -130,6 +130,7 @@ impl Checker for Takeover {
                 StateName::Master => self.judge(view, by, transition.cause, was_open)?,
                 StateName::Backup if let Cause::Outranked(advert) = transition.cause => {
                     // Who adopts a lease reads what came before it started, too.
+                    self.spoke[by].insert(advert.source);
                     let heard = &mut self.heard[by];
                     if heard.advert.is_none() {
                         let interval = heard.interval.map_or(advert.interval, |own| own.min(advert.interval));

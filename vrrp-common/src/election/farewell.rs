@@ -59,8 +59,10 @@ impl Backup {
         if master.source == source {
             return Some(self.superior.map_or(Time::BOOT, Superior::due));
         }
-        let preempted = self.rival == Some(source) && master.priority < settings.priority;
-        preempted.then(|| Superior { advert: master, heard_at: self.heard_at }.due())
+        let rival =
+            self.rival.filter(|rival| rival.source == source && master.priority < settings.priority)?;
+        let better = outranks(master, rival).then_some(Superior { advert: master, heard_at: self.heard_at });
+        Some(better.map_or(Time::BOOT, Superior::due))
     }
 
     /// The one that is followed from now on is `next`: of those before that outrank it, the one that is to be heard of last stays
@@ -68,13 +70,15 @@ impl Backup {
     pub(super) fn remember_superior(&mut self, next: Advert) {
         let former = self.master.filter(|_| !self.released);
         let former = former.map(|advert| Superior { advert, heard_at: self.heard_at });
-        let outranks = |superior: &Superior| {
-            let advert = superior.advert;
-            advert.source != next.source && (advert.priority, advert.source) > (next.priority, next.source)
-        };
-        let candidates = [self.superior, former].into_iter().flatten().filter(outranks);
+        let candidates = [self.superior, former].into_iter().flatten();
+        let candidates = candidates.filter(|superior| outranks(superior.advert, next));
         self.superior = candidates.max_by_key(|superior| superior.due());
     }
+}
+
+/// Whether `one` is another master than `other`, and goes before it.
+fn outranks(one: Advert, other: Advert) -> bool {
+    one.source != other.source && (one.priority, one.source) > (other.priority, other.source)
 }
 
 impl Superior {

@@ -73,7 +73,7 @@ impl Election {
             backup.follow(settings, advert, at);
             Some(Expect::This)
         } else {
-            backup.rival = Some(advert.source);
+            backup.rival = Some(advert);
             None
         };
         self.state = State::Backup(backup);

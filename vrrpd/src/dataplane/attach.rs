@@ -4,6 +4,7 @@ use std::{
     error::Error,
     io,
     os::fd::{AsFd as _, OwnedFd},
+    path::Path,
     sync::Arc,
 };
 
@@ -101,8 +102,9 @@ fn suits(mode: XdpMode, target: &Target) -> bool {
 type InPlace = (Attached, Egress, Tables, Events, PinnedMaps);
 
 fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> Result<InPlace, AttachError> {
+    let outdated = pins.outdated();
     let mut loader = EbpfLoader::new();
-    for map in Pins::map_names() {
+    for map in Pins::map_names().filter(|map| !outdated.contains(map)) {
         loader.map_pin_path(map, pins.path(map));
     }
     let mut ebpf = loader.load(OBJECT).map_err(load_error)?;
@@ -111,6 +113,9 @@ fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> R
 
     let (mut tables, maps) = tables(&mut ebpf)?;
     let events = Events::new(take(&mut ebpf, name::EVENTS)?)?;
+    if outdated.contains(&name::COUNTERS) {
+        carry_over_counts(&pins.path(name::COUNTERS), &mut tables);
+    }
     // Before the first frame.
     tables.set_mac(target.mac);
 
@@ -119,6 +124,11 @@ fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> R
     let attached = if adopted { adopt_xdp(xdp, target, pins)? } else { attach_xdp(xdp, target, mode, pins)? };
     let egress = program::<SchedClassifier>(&mut ebpf, name::EGRESS)?;
     let egress = Egress::attach(egress, target, pins)?;
+    // Only now that both programs use them: who fails before leaves all as it was.
+    for (name, map) in maps.iter().filter(|(name, _)| outdated.contains(name)) {
+        info!(interface = target.name, map = name, "a map of another version was made anew");
+        pins.replace(name, map.as_fd())?;
+    }
     Ok((attached, egress, tables, events, maps))
 }
 
@@ -154,13 +164,28 @@ fn tables(ebpf: &mut Ebpf) -> Result<(Tables, PinnedMaps), AttachError> {
         array(ebpf, name::NEAR_VIPS)?,
     ];
     let (vips, peers) = (take(ebpf, name::VIPS)?, take(ebpf, name::PEERS)?);
-    let counters = take(ebpf, name::COUNTERS)?;
-    for (name, map) in [(name::VIPS, &vips), (name::PEERS, &peers), (name::COUNTERS, &counters)] {
-        if let Map::HashMap(map) | Map::PerCpuArray(map) = map {
+    let (counters, budgets) = (take(ebpf, name::COUNTERS)?, take(ebpf, name::BUDGETS)?);
+    let others =
+        [(name::VIPS, &vips), (name::PEERS, &peers), (name::COUNTERS, &counters), (name::BUDGETS, &budgets)];
+    for (name, map) in others {
+        if let Map::HashMap(map) | Map::PerCpuArray(map) | Map::Array(map) = map {
             keep(name, map).map_err(MapError::from)?;
         }
     }
     Ok((Tables::new(arrays.each_ref(), [vips, peers], counters)?, maps))
+}
+
+/// Adds up what an earlier version has counted in a map of its own shape. Frames of the moment in which the programs are
+/// exchanged are in neither.
+fn carry_over_counts(pin: &Path, tables: &mut Tables) {
+    let counted = MapData::from_pin(pin).map_err(io::Error::other).and_then(|map| {
+        let size = map.info().map_err(io::Error::other)?.value_size();
+        sys::values_by_cpu(map.fd().as_fd(), 0, size as usize)
+    });
+    let carried = counted.and_then(|counted| tables.add_counts(&counted));
+    if let Err(error) = carried {
+        warn!(path = %pin.display(), %error, "the counters of the version before are lost");
+    }
 }
 
 /// A program sees no tag that the driver has taken off, so that what is in a VLAN looks as if it were in none.

@@ -8,7 +8,7 @@ use std::{
     ffi::OsStr,
     fs, io,
     os::{
-        fd::AsFd as _,
+        fd::{AsFd as _, BorrowedFd},
         unix::fs::{DirBuilderExt as _, MetadataExt as _},
     },
     path::{Path, PathBuf},
@@ -19,8 +19,8 @@ use std::{
 use aya::maps::{MapInfo, MapType};
 use tracing::{info, warn};
 use vrrp_common::abi::{
-    Cpu, Expected, Interface, LAYOUT_VERSION, MAX_PEERS, MAX_VIPS, NEAR_VIP_ENTRIES, NearVip, Peer, PeerTtl,
-    Router, SLOTS, Vip, VipOwner, name,
+    BUDGETS, Budget, Cpu, Expected, Interface, LAYOUT_VERSION, MAX_PEERS, MAX_VIPS, NEAR_VIP_ENTRIES,
+    NearVip, Peer, PeerTtl, Router, SLOTS, Vip, VipOwner, name,
 };
 
 use super::{
@@ -51,24 +51,29 @@ struct Shape {
     value: usize,
     entries: usize,
     flags: u32,
+    /// Whether it holds nothing that a role hangs on: pins of another version may have it in another shape, or lack it, and it
+    /// is made anew.
+    replaceable: bool,
 }
 
 const NO_PREALLOC: u32 = 1;
 const MMAPABLE: u32 = 1 << 10;
 
 /// The maps that are pinned.
-const MAPS: [Shape; 7] = [
+const MAPS: [Shape; 8] = [
     array::<Router>(name::ROUTERS, SLOTS),
     array::<Expected>(name::EXPECTED, SLOTS),
     array::<Interface>(name::INTERFACE, 1),
     array::<NearVip>(name::NEAR_VIPS, NEAR_VIP_ENTRIES),
     hash::<Vip, VipOwner>(name::VIPS, MAX_VIPS),
     hash::<Peer, PeerTtl>(name::PEERS, MAX_PEERS),
-    Shape { kind: MapType::PerCpuArray, flags: 0, ..array::<Cpu>(name::COUNTERS, 1) },
+    Shape { kind: MapType::PerCpuArray, flags: 0, replaceable: true, ..array::<Cpu>(name::COUNTERS, 1) },
+    Shape { flags: 0, replaceable: true, ..array::<Budget>(name::BUDGETS, BUDGETS) },
 ];
 
 const fn array<T>(name: &'static str, entries: usize) -> Shape {
-    Shape { name, kind: MapType::Array, key: 4, value: size_of::<T>(), entries, flags: MMAPABLE }
+    let (kind, flags) = (MapType::Array, MMAPABLE);
+    Shape { name, kind, key: 4, value: size_of::<T>(), entries, flags, replaceable: false }
 }
 
 const fn hash<K, V>(name: &'static str, entries: usize) -> Shape {
@@ -79,6 +84,7 @@ const fn hash<K, V>(name: &'static str, entries: usize) -> Shape {
         value: size_of::<V>(),
         entries,
         flags: NO_PREALLOC,
+        replaceable: false,
     }
 }
 
@@ -116,12 +122,25 @@ impl Pins {
         if !self.path(XDP_LINK).exists() {
             return false;
         }
-        let wrong = MAPS.iter().find(|shape| !shape.is_at(&self.path(shape.name)));
+        let needed = MAPS.iter().filter(|shape| !shape.replaceable);
+        let wrong = needed.into_iter().find(|shape| !shape.is_at(&self.path(shape.name)));
         if let Some(shape) = wrong {
             warn!(path = %self.dir.display(), map = shape.name, "pinned maps have another layout, starting afresh");
             return false;
         }
         attached_to(&self.path(XDP_LINK)) == Some(ifindex)
+    }
+
+    /// Names of the maps that are pinned here in another shape than this version needs, and to be made anew.
+    pub(super) fn outdated(&self) -> Vec<&'static str> {
+        let replaceable = MAPS.iter().filter(|shape| shape.replaceable && self.path(shape.name).exists());
+        replaceable.filter(|shape| !shape.is_at(&self.path(shape.name))).map(|shape| shape.name).collect()
+    }
+
+    /// Pins a map in the place of another.
+    pub(super) fn replace(&self, name: &str, map: BorrowedFd<'_>) -> Result<(), AttachError> {
+        self.forget(name)?;
+        sys::pin(map, &self.path(name)).map_err(|source| self.error("pin a map in", source))
     }
 
     /// Makes the directory.
@@ -332,7 +351,7 @@ pub(super) fn is_bpffs(dir: &Path) -> bool {
 
 /// Pins the maps under the same path in this thread's own view, where a BPF file system is mounted there that is not
 /// the host's: for `bpftool` in the same namespace. What cannot be done is left.
-pub(super) fn mirror(pins: &Pins, maps: &[(&str, std::os::fd::BorrowedFd<'_>)]) {
+pub(super) fn mirror(pins: &Pins, maps: &[(&str, BorrowedFd<'_>)]) {
     if !is_bpffs(Path::new(BPFFS)) || pins.path(name::ROUTERS).exists() {
         return;
     }

@@ -13,6 +13,7 @@ use std::{
 };
 
 /// Commands of bpf(2).
+const MAP_LOOKUP_ELEM: libc::c_long = 1;
 const OBJ_PIN: libc::c_long = 6;
 const OBJ_GET: libc::c_long = 7;
 const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
@@ -32,10 +33,10 @@ pub(super) struct LinkInfo {
     _rest: [u32; 11],
 }
 
-/// `union bpf_attr` for the commands here: 24 bytes are the longest of them.
+/// `union bpf_attr` for the commands here: 32 bytes are the longest of them.
 #[derive(Default)]
 #[repr(C, align(8))]
-struct Attributes([u32; 6]);
+struct Attributes([u32; 8]);
 
 fn bpf(command: libc::c_long, attributes: &mut Attributes) -> io::Result<i32> {
     // SAFETY: the attributes are as long as said, and what they point to outlives the call: see the callers.
@@ -58,7 +59,7 @@ fn c_path(path: &Path) -> io::Result<CString> {
 pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let path = c_path(path)?;
     let [low, high] = split(path.as_ptr().cast());
-    let fd = bpf(OBJ_GET, &mut Attributes([low, high, 0, 0, 0, 0]))?;
+    let fd = bpf(OBJ_GET, &mut Attributes([low, high, 0, 0, 0, 0, 0, 0]))?;
     // SAFETY: a new descriptor, which is nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -67,7 +68,7 @@ pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
 pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = c_path(path)?;
     let [low, high] = split(path.as_ptr().cast());
-    bpf(OBJ_PIN, &mut Attributes([low, high, object.as_raw_fd() as u32, 0, 0, 0])).map(drop)
+    bpf(OBJ_PIN, &mut Attributes([low, high, object.as_raw_fd() as u32, 0, 0, 0, 0, 0])).map(drop)
 }
 
 /// What a link is attached to.
@@ -76,14 +77,26 @@ pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
     let [low, high] = split((&raw mut info).cast());
     bpf(
         OBJ_GET_INFO_BY_FD,
-        &mut Attributes([link.as_raw_fd() as u32, size_of::<LinkInfo>() as u32, low, high, 0, 0]),
+        &mut Attributes([link.as_raw_fd() as u32, size_of::<LinkInfo>() as u32, low, high, 0, 0, 0, 0]),
     )?;
     Ok(info)
 }
 
 /// Detaches a link now, whoever else holds it. Removing its last pin would do so some time later.
 pub(super) fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
-    bpf(LINK_DETACH, &mut Attributes([link.as_raw_fd() as u32, 0, 0, 0, 0, 0])).map(drop)
+    bpf(LINK_DETACH, &mut Attributes([link.as_raw_fd() as u32, 0, 0, 0, 0, 0, 0, 0])).map(drop)
+}
+
+/// What each processor has at `key` of a per-CPU array whose values have `size` bytes, in words.
+pub(super) fn values_by_cpu(map: BorrowedFd<'_>, key: u32, size: usize) -> io::Result<Vec<Vec<u64>>> {
+    // The kernel gives a value for each that there may ever be, each in steps of eight bytes.
+    let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
+    let words = size.div_ceil(8);
+    let mut values = vec![0_u64; cpus * words];
+    let [key_low, key_high] = split((&raw const key).cast());
+    let [low, high] = split(values.as_mut_ptr().cast());
+    bpf(MAP_LOOKUP_ELEM, &mut Attributes([map.as_raw_fd() as u32, 0, key_low, key_high, low, high, 0, 0]))?;
+    Ok(values.chunks(words.max(1)).map(<[u64]>::to_vec).collect())
 }
 
 /// Mounts a BPF file system.

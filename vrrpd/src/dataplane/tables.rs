@@ -11,15 +11,16 @@ use std::{
     time::Duration,
 };
 
-use aya::maps::{Map, MapData, MapError, PerCpuArray};
+use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use vrrp_common::{
     abi::{
-        self, Counters, Cpu, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router, SLOTS, Verdict, Vip, role,
+        self, COUNTERS_ROOM, Counters, Cpu, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router, SLOTS,
+        Verdict, Vip, role,
     },
     lease::Lease,
     receive::{Advert, Peer},
     time::Time,
-    types::{AdvertInterval, Family, Mac, Vrid},
+    types::{AdvertInterval, Family, Mac, Priority, Vrid},
 };
 
 use super::{mapping::Mapping, near::NearVips};
@@ -50,6 +51,8 @@ pub struct RouterEntry {
     pub mac: Mac,
     /// Whether its adverts come from peers, to this host alone, or to the group.
     pub unicast: bool,
+    /// This host's own effective priority.
+    pub priority: Priority,
 }
 
 /// The maps of one interface. One owner, on one thread.
@@ -135,6 +138,7 @@ impl Tables {
         flag(offset_of!(Router, accept), entry.accept);
         flag(offset_of!(Router, unicast), entry.unicast);
         self.store_mac(slot, entry.mac, if same { old.vips } else { 0 });
+        self.set_priority(slot, entry.priority);
 
         if Time::from_nanos(old.last_heard_ns) > now + STAMP_AHEAD {
             self.routers.u64(slot, offset_of!(Router, last_heard_ns)).store(0, Ordering::Relaxed);
@@ -204,6 +208,11 @@ impl Tables {
         for (slot, count) in counts.into_iter().filter(|(slot, _)| (*slot as usize) < SLOTS) {
             self.store_mac(slot, Mac(self.router(slot).mac), count);
         }
+    }
+
+    /// This host's own effective priority is that from now on.
+    pub fn set_priority(&mut self, slot: u32, priority: Priority) {
+        self.routers.u8(slot, offset_of!(Router, priority)).store(priority.as_u8(), Ordering::Relaxed);
     }
 
     /// Makes `peers` the hosts that adverts of `slot` are taken from.
@@ -317,6 +326,19 @@ impl Tables {
             }
         }
         Ok(bytemuck::cast(sum))
+    }
+
+    /// Adds what a map of another size had counted on each processor: one word for each verdict, and two that are no counts.
+    pub(super) fn add_counts(&mut self, counted: &[Vec<u64>]) -> io::Result<()> {
+        let mut values = self.counters.get(&0, 0).map_err(map_error)?.to_vec();
+        for (value, counted) in values.iter_mut().zip(counted) {
+            let counts = counted.len().saturating_sub(size_of::<Cpu>() / 8 - COUNTERS_ROOM);
+            for (sum, count) in value.iter_mut().take(COUNTERS_ROOM).zip(counted.iter().take(counts)) {
+                *sum = sum.wrapping_add(*count);
+            }
+        }
+        let values = PerCpuValues::try_from(values)?;
+        self.counters.set(0, values, 0).map_err(map_error)
     }
 
     fn role(&self, slot: u32) -> &AtomicU32 {

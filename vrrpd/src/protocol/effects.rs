@@ -64,6 +64,9 @@ impl Loop {
         }
         let port = self.interfaces.get_mut(router.interface).and_then(|interface| interface.port.as_mut());
         if let Some(port) = port {
+            if let Input::Configure(settings) = input {
+                port.tables.set_priority(router.slot, settings.priority);
+            }
             match (expect, received) {
                 (Some(Expect::This), Some(received)) => {
                     let destination = router.destination();

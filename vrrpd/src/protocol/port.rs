@@ -144,6 +144,7 @@ impl OpenPort {
                 accept: router.config.accept || router.config.priority == Priority::OWNER,
                 mac,
                 unicast: peers.is_some(),
+                priority: router.priority(),
             },
             now(),
         );

@@ -63,6 +63,7 @@ fn a_veth_gets_generic_mode_and_a_planned_stop_leaves_nothing() {
         fs::read_dir(&dir).unwrap().map(|pin| pin.unwrap().file_name().into_string().unwrap()).collect();
     pins.sort();
     let mut expected = vec![
+        "budgets",
         "counters",
         "egress_link",
         "expected",

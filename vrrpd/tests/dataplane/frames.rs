@@ -97,9 +97,25 @@ pub(crate) fn checksum(bytes: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-/// An advert of version 3 with one address. Its checksum is not looked at here.
+/// An advert of version 3 with one address, and the checksum of the message alone.
 pub(crate) fn message(vrid: u8, priority: u8) -> Vec<u8> {
-    vec![0x31, vrid, priority, 1, 0, 100, 0xab, 0xcd, 192, 0, 2, 51]
+    summed(vec![0x31, vrid, priority, 1, 0, 100, 0, 0, 192, 0, 2, 51])
+}
+
+/// The message with the checksum that it should have.
+pub(crate) fn summed(mut message: Vec<u8>) -> Vec<u8> {
+    message[6..8].fill(0);
+    let sum = checksum(&message);
+    message[6..8].copy_from_slice(&sum.to_be_bytes());
+    message
+}
+
+/// Changes one byte of the IP header of a frame and mends its checksum.
+pub(crate) fn mend(frame: &mut [u8], at: usize, value: u8) {
+    frame[at] = value;
+    frame[24..26].fill(0);
+    let sum = checksum(&frame[14..34]).to_be_bytes();
+    frame[24..26].copy_from_slice(&sum);
 }
 
 pub(crate) fn advert(source: &str, message: &[u8]) -> Vec<u8> {

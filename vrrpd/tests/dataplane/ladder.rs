@@ -13,12 +13,14 @@ use vrrp_common::{
 };
 
 use crate::{
+    frames::mend,
     random::Random,
     rig::{Rig, entry, v4_slot},
 };
 use vrrpd::dataplane::RouterEntry;
 
 const FRAMES: usize = 10_000;
+const DROP: u32 = 1;
 const VRID: Vrid = Vrid::new(51).unwrap();
 const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 const VIPS: [Ipv4Addr; 2] = [Ipv4Addr::new(192, 0, 2, 51), Ipv4Addr::new(192, 0, 2, 61)];
@@ -92,17 +94,33 @@ fn mutated(random: &mut Random, original: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Changes one byte of the IP header and mends its checksum.
-fn mend(frame: &mut [u8], at: usize, value: u8) {
-    frame[at] = value;
-    frame[24..26].fill(0);
-    let sum = crate::frames::checksum(&frame[14..34]).to_be_bytes();
-    frame[24..26].copy_from_slice(&sum);
-}
-
 /// Whether the ladder takes it, for an advert like the expected one, byte for byte.
 fn alike(received: &Received<'_>, expected: &[u8]) -> bool {
     received.advert.source == IpAddr::V4(PEER) && received.message == &expected[34..]
+}
+
+/// Whatever version, password, interval and addresses this router had, the way being that of `local`.
+fn no_configuration_accepts(frame: &[u8], way: &Local<'_>) -> bool {
+    let listed: Vec<IpAddr> = (0..64)
+        .filter_map(|n| frame.get(42 + 4 * n..46 + 4 * n))
+        .map(|bytes| IpAddr::from([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .collect();
+    let password = frame.len().checked_sub(8).and_then(|start| frame[start..].try_into().ok());
+    let intervals =
+        [frame.get(39).copied(), Some(1)].into_iter().flatten().filter_map(AdvertInterval::from_seconds);
+    let intervals: Vec<_> = intervals.collect();
+    let any = |version| {
+        intervals.iter().any(|interval| {
+            (0..=listed.len()).any(|count| {
+                [None, password].into_iter().any(|auth| {
+                    let local =
+                        Local { version, auth, interval: *interval, addresses: &listed[..count], ..*way };
+                    receive(frame, frame.len(), &local).is_ok()
+                })
+            })
+        })
+    };
+    !any(Version::V2) && !any(Version::V3)
 }
 
 fn agree(rig: &mut Rig, local: &Local<'_>, frame: &[u8], expected: &[u8]) -> Verdict {
@@ -122,6 +140,15 @@ fn agree(rig: &mut Rig, local: &Local<'_>, frame: &[u8], expected: &[u8]) -> Ver
             );
         }
         Verdict::AdvertLimited => {}
+        Verdict::AdvertTtl
+        | Verdict::AdvertIpHeader
+        | Verdict::AdvertVersion
+        | Verdict::AdvertType
+        | Verdict::AdvertLength
+        | Verdict::AdvertChecksum => {
+            assert_eq!(outcome.action, DROP);
+            assert!(no_configuration_accepts(frame, local), "{verdict:?} for {frame:02x?}");
+        }
         Verdict::AdvertUnreadable => {
             assert!(matches!(
                 judged,

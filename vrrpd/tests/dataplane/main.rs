@@ -7,6 +7,8 @@
 mod attach;
 mod cost;
 mod egress;
+mod floods;
+mod former;
 mod frames;
 mod guard;
 mod ladder;
@@ -15,3 +17,4 @@ mod near;
 mod random;
 mod rig;
 mod verdicts;
+mod wire;

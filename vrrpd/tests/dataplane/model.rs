@@ -130,7 +130,11 @@ impl Model {
                 && (to_group || to == Ipv4Addr::new(192, 0, 2, 1))
                 && ip.get(20..20 + message.len()) == Some(message)
         });
-        Some(if expected { Verdict::AdvertExpected } else { Verdict::AdvertJudged })
+        Some(match unacceptable(ip, &ttl) {
+            _ if expected => Verdict::AdvertExpected,
+            Some(verdict) => verdict,
+            None => Verdict::AdvertJudged,
+        })
     }
 
     fn arp(&self, frame: &[u8]) -> Verdict {
@@ -165,6 +169,36 @@ impl Model {
             _ => Verdict::ArpMasterClaim,
         }
     }
+}
+
+/// What no configuration can accept, as far as the program looks.
+fn unacceptable(ip: &[u8], ttl: &std::ops::RangeInclusive<u8>) -> Option<Verdict> {
+    let plain = ip[0] == 0x45;
+    let (total, header) = (usize::from(u16_at(ip, 2)), usize::from(ip[0] & 0xf) * 4);
+    if !ttl.contains(&ip[8]) {
+        return Some(Verdict::AdvertTtl);
+    }
+    if ip[0] >> 4 != 4 || (plain && crate::frames::checksum(&ip[..20]) != 0) {
+        return Some(Verdict::AdvertIpHeader);
+    }
+    let message = &ip[header..];
+    let version = message[0] >> 4;
+    if version != 2 && version != 3 {
+        return Some(Verdict::AdvertVersion);
+    }
+    if message[0] & 0xf != 1 {
+        return Some(Verdict::AdvertType);
+    }
+    let needed = 8 + usize::from(*message.get(3).unwrap_or(&255)) * 4 + if version == 2 { 8 } else { 0 };
+    if total < header + needed || ip.len() < total {
+        return Some(Verdict::AdvertLength);
+    }
+    let message = &message[..needed];
+    let length = needed as u16;
+    let pseudo = [&ip[12..20], &[0, 112], &length.to_be_bytes(), message].concat();
+    let right =
+        crate::frames::checksum(message) == 0 || (version == 3 && crate::frames::checksum(&pseudo) == 0);
+    (plain && total == 20 + needed && needed <= 256 && !right).then_some(Verdict::AdvertChecksum)
 }
 
 fn u16_at(bytes: &[u8], offset: usize) -> u16 {

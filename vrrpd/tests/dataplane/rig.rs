@@ -19,6 +19,8 @@ use vrrpd::{
     dataplane::{self, AttachError, Attachment, OBJECT, RouterEntry, Tables, Target},
 };
 
+use crate::former;
+
 pub(crate) const INTERFACE: &str = "va";
 pub(crate) const NIC: Mac = Mac([0x02, 0, 0, 0, 0, 0x0a]);
 /// Not longer than a lease can be.
@@ -79,7 +81,21 @@ pub(crate) fn v4_slot(vrid: u8) -> u32 {
 pub(crate) fn entry(vrid: u8, use_vmac: bool, accept: bool) -> RouterEntry {
     let vrid = Vrid::new(vrid).unwrap();
     let mac = if use_vmac { Mac::virtual_router(Family::V4, vrid) } else { NIC };
-    RouterEntry { vrid, family: Family::V4, use_vmac, accept, mac, unicast: false }
+    RouterEntry {
+        vrid,
+        family: Family::V4,
+        use_vmac,
+        accept,
+        mac,
+        unicast: false,
+        priority: Priority::DEFAULT,
+    }
+}
+
+/// Runs a program on `frame` so many times. Nanoseconds for each.
+pub(crate) fn repeated(xdp: &Xdp, frame: &[u8], repeat: u32) -> u128 {
+    let options = TestRunOptions { data_in: Some(frame), repeat, ..Default::default() };
+    xdp.test_run(options).unwrap().duration.as_nanos()
 }
 
 /// What became of a frame.
@@ -111,6 +127,7 @@ impl Rig {
             name::PEERS,
             name::NEAR_VIPS,
             name::COUNTERS,
+            name::BUDGETS,
         ] {
             loader.map_pin_path(map, attachment.plane.pin_dir().join(map.to_lowercase()));
         }
@@ -184,8 +201,20 @@ impl Rig {
 
     /// Runs the program on `frame` so many times, and leaves the ring alone. Nanoseconds for each.
     pub(crate) fn repeat(&self, frame: &[u8], repeat: u32) -> u128 {
-        let options = TestRunOptions { data_in: Some(frame), repeat, ..Default::default() };
-        self.xdp().test_run(options).unwrap().duration.as_nanos()
+        repeated(self.xdp(), frame, repeat)
+    }
+
+    /// The programs of version 0.1.0 on the same maps, but for its counters.
+    pub(crate) fn former(&self) -> Ebpf {
+        let mut loader = EbpfLoader::new();
+        let dir = self.attachment.as_ref().unwrap().plane.pin_dir();
+        for map in former::MAPS.iter().filter(|map| **map != name::COUNTERS) {
+            loader.map_pin_path(map, dir.join(map.to_lowercase()));
+        }
+        let mut programs = loader.load(former::OBJECT).unwrap();
+        let xdp: &mut Xdp = programs.program_mut(name::INGRESS).unwrap().try_into().unwrap();
+        xdp.load().unwrap();
+        programs
     }
 
     pub(crate) fn leave(&mut self, frame: &[u8]) -> Outcome {
