@@ -23,6 +23,8 @@ pub(super) struct Guarding {
     failure: Option<String>,
     /// Addresses that a daemon before had: of which interface, in which slot.
     inherited: Vec<(IpAddr, String, u32)>,
+    /// Addresses that could not be.
+    unguarded: HashSet<IpAddr>,
     /// Counts the looks at whether somebody has taken it away.
     looks: usize,
 }
@@ -55,8 +57,15 @@ impl Guarding {
         for (Spot { interface, address, .. }, claim) in claims {
             // Nobody asks for it on the loopback.
             let door = if interface == "lo" { &claim.home } else { interface };
-            if let Err(error) = guard.admit(*address, door, claim.holder.slot()) {
-                tracing::warn!(%address, %error, "not guarded on other interfaces than its own");
+            match guard.admit(*address, door, claim.holder.slot()) {
+                Ok(()) => {
+                    self.unguarded.remove(address);
+                }
+                Err(error) if self.unguarded.insert(*address) => {
+                    tracing::warn!(%address, %error, "not guarded on other interfaces than its own");
+                }
+                // Said.
+                Err(_) => {}
             }
         }
     }

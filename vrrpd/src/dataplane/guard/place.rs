@@ -59,13 +59,15 @@ impl Way {
         id: u32,
         entrance: &Entrance,
     ) -> io::Result<()> {
-        match self {
+        let attached = match self {
             Self::Tcx => {
                 let program = program.fd().map_err(io::Error::other)?;
                 command(PROG_ATTACH, [entrance.index, fd(program.as_fd()), TCX_INGRESS, BEFORE])
             }
             Self::Filter => attach_filter(program, id, entrance).map_err(|error| errno_of(&*error)),
-        }
+        };
+        // It is there already: the interface has got another name.
+        attached.or_else(|error| if error.raw_os_error() == Some(libc::EEXIST) { Ok(()) } else { Err(error) })
     }
 
     /// Takes the program with this id away; that it is not there is no error.
