@@ -217,6 +217,11 @@ impl Guard {
         self.looked && self.left.is_empty() && self.covered == *entrances
     }
 
+    /// Those of earlier daemons, whose routers this one does not know.
+    pub fn strays(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.guarded.iter().filter(|(_, guarded)| guarded.plane == NO_PLANE).map(|(address, _)| *address)
+    }
+
     /// Covers these entrances and no others, then takes away the guards of earlier daemons: what they guard of `present`,
     /// which the kernel has, this one guards from now on. Blocks, for a hundredth of a second an entrance.
     pub fn cover(&mut self, entrances: &BTreeSet<Entrance>, present: &HashSet<IpAddr>) {
