@@ -236,6 +236,35 @@ fn a_stop_takes_the_guard_away_and_an_interface_that_comes_later_is_guarded() ->
     Ok(())
 }
 
+/// An address of the configuration that the host has anyway is behind the same door; one that is not configured any
+/// more is the host's own.
+#[test]
+fn i3_an_address_that_the_host_has_for_another_reason_is_guarded_as_long_as_it_is_a_routers() -> Result<()> {
+    let lab = Lab::with_routers(2)?;
+    let other_mac = lab.add_second_card("r2", &format!("{OTHER}/24"))?;
+    lab.host("r2")?.namespace.ip(&format!("address add {VIP}/32 dev {INTERFACE}"))?;
+    let _r1 = start(&lab, "r1", &router(100, ADVERT_INT))?;
+    until_master(&lab, "r1", Mark::default())?;
+    let mut r2 = start(&lab, "r2", &router(90, ADVERT_INT))?;
+    until_state(&r2, "BACKUP")?;
+    let by_other_card = || -> Result<usize> {
+        let asker =
+            lab.ask(Ask { vip: VIP, per_second: PER_SECOND, form: tests::Form::Unicast(other_mac) })?;
+        std::thread::sleep(3 * ADVERT_INT);
+        Ok(asker.finish().by_host().get("r2-2").copied().unwrap_or(0))
+    };
+    ensure!(by_other_card()? == 0, "a backup answers by its other card");
+    // Another address is the router's from now on.
+    let another = Router { addresses: vec!["192.0.2.52/32".to_owned()], ..router(90, ADVERT_INT) };
+    r2.reload(&another)?;
+    poll(
+        "the host's own address is the host's again",
+        PATIENCE,
+        || Ok((by_other_card()? > 0).then_some(())),
+    )?;
+    r2.terminate()
+}
+
 /// r2 stands between two LANs. The client reaches the address, on the other one, through it.
 #[test]
 fn what_passes_through_a_backup_to_the_master_is_forwarded_also_after_a_crash_and_a_clean_up() -> Result<()> {

@@ -9,8 +9,6 @@ use crate::config::{self, VirtualAddress, VirtualRoute, VirtualRule};
 /// What a router has on this host while it is master. Added in this order, removed in the opposite one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Belongings {
-    /// The router's own interface.
-    pub(crate) home: String,
     /// Its virtual addresses, those that are not in the advert last.
     pub(crate) places: Vec<Place>,
     /// Routes, then rules.
@@ -45,7 +43,6 @@ impl Belongings {
         let rules = router.rules.iter().cloned();
         let rules = rules.map(|rule| Routing::Rule(VirtualRule { no_track: false, ..rule }));
         Self {
-            home: router.interface.clone(),
             places: router.addresses.iter().chain(&router.excluded).map(place).collect(),
             routing: routes.chain(rules).collect(),
         }

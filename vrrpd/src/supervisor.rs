@@ -104,7 +104,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             modes: modes(config),
             demands: Demands::of(config),
             planes: BTreeMap::new(),
-            guarding: Guarding::start(),
+            guarding: Guarding::start(config),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
             holdings: Holdings::default(),
@@ -407,6 +407,7 @@ impl Supervisor {
                 self.modes = modes;
                 self.owners = owners(&config);
                 self.demands = Demands::of(&config);
+                self.guarding.configure(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
                 self.bind_nonlocal(config.ip_nonlocal_bind);
@@ -457,7 +458,7 @@ impl Supervisor {
         if !self.left.is_empty() {
             return;
         }
-        self.dismiss_guard().await;
+        self.leave_guard().await;
         for (name, plane) in std::mem::take(&mut self.planes) {
             detach(&name, plane).await;
         }

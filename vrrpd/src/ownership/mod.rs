@@ -82,8 +82,6 @@ pub(crate) struct Claim<K> {
     pub(crate) holder: K,
     /// Its name.
     pub(crate) router: String,
-    /// Its interface.
-    pub(crate) home: String,
     pub(crate) vip: VirtualAddress,
 }
 
@@ -123,7 +121,6 @@ impl<K: Copy + Ord> Holdings<K> {
                 claims.entry(spot).or_insert_with(|| Claim {
                     holder: *holder,
                     router: router.clone(),
-                    home: belongings.home.clone(),
                     vip: place.address.clone(),
                 });
             }

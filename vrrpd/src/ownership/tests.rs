@@ -122,11 +122,7 @@ impl World {
             },
         };
         let router = |places: &Vec<_>| {
-            Arc::new(Belongings {
-                home: INTERFACES[0].into(),
-                places: places.iter().map(place).collect(),
-                routing: Vec::new(),
-            })
+            Arc::new(Belongings { places: places.iter().map(place).collect(), routing: Vec::new() })
         };
         self.configuration = routers.iter().map(router).collect();
         for place in self.configuration.iter().flat_map(|router| &router.places) {
@@ -257,7 +253,7 @@ fn claim(address: &str, prefix_len: u8) -> (Spot, Claim<usize>) {
         scope: 0,
         no_track: false,
     };
-    (spot("eth0", address, prefix_len), Claim { holder: 1, router: "LAN".into(), home: "eth0".into(), vip })
+    (spot("eth0", address, prefix_len), Claim { holder: 1, router: "LAN".into(), vip })
 }
 
 #[test]
@@ -318,7 +314,7 @@ fn another_label_or_scope_is_another_address() {
 #[test]
 fn two_routers_that_want_the_same_have_one_holder_and_only_it_takes_the_address_away() {
     let place = Place { interface: "eth0".into(), address: claim("192.0.2.100", 24).1.vip };
-    let belongings = Arc::new(Belongings { home: "eth0".into(), places: vec![place], routing: Vec::new() });
+    let belongings = Arc::new(Belongings { places: vec![place], routing: Vec::new() });
     let mut holdings = Holdings::default();
     holdings.hold(1, "A".into(), Some(Arc::clone(&belongings)));
     holdings.hold(2, "B".into(), Some(belongings));

@@ -150,13 +150,6 @@ pub(crate) struct RouterKey {
     slot: u32,
 }
 
-impl RouterKey {
-    /// Index in the data plane's arrays.
-    pub(crate) const fn slot(self) -> u32 {
-        self.slot
-    }
-}
-
 /// The protocol thread, seen from the supervisor.
 #[derive(Debug)]
 pub(crate) struct Handle {

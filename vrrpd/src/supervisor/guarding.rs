@@ -1,15 +1,23 @@
 //! The guard of the whole host: which addresses it has, where it is, what is said of it. Nothing waits for it, and
 //! nothing fails with it.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    net::IpAddr,
+};
+
+use vrrp_common::abi;
 
 use super::{Supervisor, reconcile::Claims};
 use crate::{
+    config::{self, Config},
     dataplane::{DataPlane, Guard, Tables},
     netlink::Observed,
-    ownership::Spot,
     status::GuardStatus,
 };
+
+/// An interface, and the router's slot in its data plane.
+type Door = (String, u32);
 
 /// What the risk is.
 const RISK: &str = "while this host is not master and still has virtual addresses, after a crash above all, another \
@@ -22,21 +30,27 @@ pub(super) struct Guarding {
     /// Why there is none.
     failure: Option<String>,
     /// Addresses that a daemon before had: of which interface, in which slot.
-    inherited: Vec<(IpAddr, String, u32)>,
+    inherited: Vec<(IpAddr, Door)>,
+    doors: BTreeMap<IpAddr, Door>,
+    /// Addresses that could not be.
+    unguarded: HashSet<IpAddr>,
     /// Counts the looks at whether somebody has taken it away.
     looks: usize,
 }
 
 impl Guarding {
-    pub(super) fn start() -> Self {
+    pub(super) fn start(config: &Config) -> Self {
+        let mut new = Self::default();
         match Guard::load() {
-            Ok(guard) => Self { guard: Some(guard), ..Self::default() },
+            Ok(guard) => new.guard = Some(guard),
             Err(error) => {
                 let error = error.to_string();
                 tracing::warn!(error, "the guard cannot be loaded: {RISK}");
-                Self { failure: Some(error), ..Self::default() }
+                new.failure = Some(error);
             }
         }
+        new.configure(config);
+        new
     }
 
     /// A data plane was attached, with the routers of a daemon before in it or with none.
@@ -46,35 +60,61 @@ impl Guarding {
         if let Err(error) = guard.adopt(plane) {
             tracing::warn!(interface = name, %error, "the guard does not know all doors");
         }
-        self.inherited.extend(tables.vips().map(|(address, slot)| (address, name.clone(), slot)));
+        self.inherited.extend(tables.vips().map(|(address, slot)| (address, (name.clone(), slot))));
     }
 
-    /// The kernel is about to get these, or has them.
-    pub(super) fn admit(&mut self, claims: &Claims) {
-        let Some(guard) = &mut self.guard else { return };
-        for (Spot { interface, address, .. }, claim) in claims {
-            // Nobody asks for it on the loopback.
-            let door = if interface == "lo" { &claim.home } else { interface };
-            if let Err(error) = guard.admit(*address, door, claim.holder.slot()) {
-                tracing::warn!(%address, %error, "not guarded on other interfaces than its own");
-            }
-        }
+    /// Whose door it is that each address of the configuration is behind.
+    pub(super) fn configure(&mut self, config: &Config) {
+        let of_router = |router: &config::Router| {
+            let (home, slot) = (router.interface.clone(), abi::slot(router.family, router.vrid));
+            let addresses: Vec<_> = router.addresses.iter().chain(&router.excluded).cloned().collect();
+            addresses.into_iter().map(move |vip| {
+                // Nobody asks for it on the loopback.
+                let interface = vip.dev.filter(|dev| dev != "lo").unwrap_or_else(|| home.clone());
+                (vip.address, (interface, slot))
+            })
+        };
+        self.doors = config.routers.iter().flat_map(of_router).collect();
     }
 
-    /// Guards what of a daemon before the kernel still has, and nothing that it has no more and nobody claims.
-    pub(super) fn settle(&mut self, present: &HashSet<IpAddr>, claims: &Claims) {
+    /// Guards what the kernel is about to get, and what of the configuration, or of a daemon before, it has.
+    pub(super) fn admit(&mut self, present: &HashSet<IpAddr>, claims: &Claims) {
         let Some(guard) = &mut self.guard else { return };
         let claimed: HashSet<IpAddr> = claims.keys().map(|spot| spot.address).collect();
-        for (address, interface, slot) in std::mem::take(&mut self.inherited) {
-            if present.contains(&address)
-                && !claimed.contains(&address)
-                && let Err(error) = guard.admit(address, &interface, slot)
-            {
-                tracing::warn!(%address, %error, "not guarded on other interfaces than its own");
+        let inherited = std::mem::take(&mut self.inherited).into_iter();
+        let inherited = inherited.filter(|(address, _)| !self.doors.contains_key(address));
+        let configured = self.doors.iter().map(|(address, door)| (*address, door.clone()));
+        let doors: Vec<_> = inherited.chain(configured).collect();
+        let of_kernel =
+            doors.iter().filter(|(address, _)| present.contains(address) || claimed.contains(address));
+        for (address, (interface, slot)) in of_kernel {
+            match guard.admit(*address, interface, *slot) {
+                Ok(()) => {
+                    self.unguarded.remove(address);
+                }
+                Err(error) if self.unguarded.insert(*address) => {
+                    tracing::warn!(%address, %error, "not guarded on other interfaces than its own");
+                }
+                // Said.
+                Err(_) => {}
             }
         }
-        let gone = |address: &IpAddr| !present.contains(address) && !claimed.contains(address);
-        for address in guard.guarded().filter(gone).collect::<Vec<_>>() {
+    }
+
+    /// Guards nothing any more that the kernel has not, or has for another reason. `left` are addresses of ours that
+    /// nobody claims.
+    pub(super) fn dismiss(
+        &mut self,
+        present: &HashSet<IpAddr>,
+        claims: &Claims,
+        left: &BTreeSet<(String, IpAddr)>,
+    ) {
+        let Some(guard) = &mut self.guard else { return };
+        let mut kept: HashSet<IpAddr> = claims.keys().map(|spot| spot.address).collect();
+        kept.extend(left.iter().map(|(_, address)| *address));
+        kept.extend(self.doors.keys().filter(|address| present.contains(address)));
+        kept.extend(guard.strays().filter(|address| present.contains(address)));
+        for address in guard.guarded().filter(|address| !kept.contains(address)).collect::<Vec<_>>() {
             if let Err(error) = guard.dismiss(address) {
                 tracing::warn!(%address, %error, "stays guarded");
             }
@@ -98,7 +138,7 @@ impl Supervisor {
     /// Brings the guard to the entrances that there are. Takes over from that of a daemon before.
     pub(super) async fn cover(&mut self, observed: &Observed) {
         let present = observed.addresses.all();
-        self.guarding.settle(&present, &self.holdings.claims());
+        self.guarding.admit(&present, &self.holdings.claims());
         let Some(mut guard) = self.guarding.guard.take() else { return };
         if !guard.is_settled(&observed.entrances) {
             let entrances = observed.entrances.clone();
@@ -140,7 +180,7 @@ impl Supervisor {
     }
 
     /// The kernel has no virtual address any more.
-    pub(super) async fn dismiss_guard(&mut self) {
+    pub(super) async fn leave_guard(&mut self) {
         if let Some(guard) = self.guarding.guard.take()
             && let Err(error) = tokio::task::spawn_blocking(move || guard.detach()).await
         {

@@ -85,7 +85,7 @@ impl Supervisor {
         self.withdraw_routing(&observed).await;
         let claims = self.holdings.claims();
         // Before the kernel gets them.
-        self.guarding.admit(&claims);
+        self.guarding.admit(&observed.addresses.all(), &claims);
         let mut outcome = Outcome::default();
         for _ in 0..LOOKS {
             let seen = observed.addresses.seen(&observed.names);
@@ -111,8 +111,8 @@ impl Supervisor {
         let there: BTreeSet<&Spot> = seen.iter().map(|seen| &seen.spot).collect();
         self.address_hand.seen(claims.keys().map(|spot| (spot, there.contains(spot))));
         let again = self.settle_routing(observed).await;
-        self.guarding.settle(&observed.addresses.all(), claims);
         let left = remaining(claims, &seen, &self.record);
+        self.guarding.dismiss(&observed.addresses.all(), claims, &left);
         let wait = [outcome.wait, again].into_iter().flatten().min();
         let wait = wait.map(|until| Instant::now() + until.since(now()));
         let retry = (outcome.stuck || !left.is_empty()).then(|| Instant::now() + RETRY);

@@ -23,7 +23,7 @@ use aya::{
 use tracing::{debug, info, warn};
 use vrrp_common::abi::{
     self, Vip,
-    guard::{self, Dropped, Guarded, NO_PLANE, PLANES, name},
+    guard::{self, Dropped, Guarded, NO_PLANE, name},
 };
 
 pub(super) use self::left::Left;
@@ -33,6 +33,18 @@ use super::{DataPlane, OBJECT, error::AttachError, host, mapping::Mapping, sys};
 
 /// `GUARD_PLANES` and the value of `GUARD_COUNTERS`, as aya wants them.
 type Planes = ArrayOfMaps<MapData, Array<MapData, [u64; 16]>>;
+/// Maps of the object that the guard does not use.
+const OTHERS: [&str; 8] = [
+    abi::name::ROUTERS,
+    abi::name::EXPECTED,
+    abi::name::INTERFACE,
+    abi::name::VIPS,
+    abi::name::PEERS,
+    abi::name::NEAR_VIPS,
+    abi::name::COUNTERS,
+    abi::name::EVENTS,
+];
+
 type Counts = [u64; size_of::<Dropped>() / 8];
 
 /// The guard of one daemon. Dropped, it stays where it is attached, and drops all that is for the addresses when the
@@ -87,6 +99,10 @@ impl Guard {
             .fd()
             .map_err(|error| load(error.into()))
             .and_then(|program| id_of(program.as_fd()).map_err(|error| AttachError::Map(error.into())))?;
+        // Those of the other programs.
+        for name in OTHERS {
+            drop(ebpf.take_map(name));
+        }
         let mut take =
             |name: &str| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() });
         let Map::Array(near) = take(name::NEAR)? else {
@@ -121,13 +137,14 @@ impl Guard {
     /// Those of maps and pins. What could be done is.
     pub fn adopt(&mut self, plane: &mut DataPlane) -> Result<(), AttachError> {
         self.left.extend(plane.left.drain(..).filter(|left| left.id != self.id));
-        let next = self.numbers.len() as u32;
-        let number = *self.numbers.entry(plane.target.name.clone()).or_insert(next);
+        let name = plane.target.name.clone();
+        let number = self.numbers.get(&name).copied().unwrap_or(self.numbers.len() as u32);
         let routers =
             plane.held.map(abi::name::ROUTERS).ok_or(io::ErrorKind::NotFound).map_err(io::Error::from);
         let routers = routers.and_then(OwnedFd::try_clone).map_err(MapError::from)?;
         let routers = Map::Array(MapData::from_fd(routers)?).try_into()?;
         self.planes.set(number, &routers, 0)?;
+        self.numbers.insert(name, number);
         self.pin(plane)
     }
 
@@ -166,10 +183,14 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// That of the map.
+    /// That of the map, or `NotFound`: the data plane is unknown. Then the address is not guarded, since who asks for it
+    /// would never be let through.
     pub fn admit(&mut self, address: IpAddr, interface: &str, slot: u32) -> io::Result<()> {
-        let plane = self.numbers.get(interface).copied().filter(|number| (*number as usize) < PLANES);
-        self.insert(address, Guarded { plane: plane.unwrap_or(NO_PLANE), slot })
+        let Some(plane) = self.numbers.get(interface).copied() else {
+            self.dismiss(address)?;
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        self.insert(address, Guarded { plane, slot })
     }
 
     /// The kernel does not have this address any more.
@@ -194,6 +215,11 @@ impl Guard {
     #[must_use]
     pub fn is_settled(&self, entrances: &BTreeSet<Entrance>) -> bool {
         self.looked && self.left.is_empty() && self.covered == *entrances
+    }
+
+    /// Those of earlier daemons, whose routers this one does not know.
+    pub fn strays(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.guarded.iter().filter(|(_, guarded)| guarded.plane == NO_PLANE).map(|(address, _)| *address)
     }
 
     /// Covers these entrances and no others, then takes away the guards of earlier daemons: what they guard of `present`,

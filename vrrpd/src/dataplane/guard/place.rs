@@ -12,6 +12,8 @@ use aya::programs::{
     links::Link as _,
     tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
 };
+use futures_util::TryStreamExt as _;
+use netlink_packet_route::tc::TcMessage;
 
 use super::super::host;
 
@@ -57,13 +59,15 @@ impl Way {
         id: u32,
         entrance: &Entrance,
     ) -> io::Result<()> {
-        match self {
+        let attached = match self {
             Self::Tcx => {
                 let program = program.fd().map_err(io::Error::other)?;
                 command(PROG_ATTACH, [entrance.index, fd(program.as_fd()), TCX_INGRESS, BEFORE])
             }
             Self::Filter => attach_filter(program, id, entrance).map_err(|error| errno_of(&*error)),
-        }
+        };
+        // It is there already: the interface has got another name.
+        attached.or_else(|error| if error.raw_os_error() == Some(libc::EEXIST) { Ok(()) } else { Err(error) })
     }
 
     /// Takes the program with this id away; that it is not there is no error.
@@ -79,11 +83,12 @@ impl Way {
         })
     }
 
-    /// Ids of the programs that are attached, as far as the kernel tells.
+    /// Ids of the programs that are attached, as far as the kernel tells. Among them may be handles of filters that are no
+    /// guards.
     pub(super) fn attached(self, index: u32) -> Option<Vec<u32>> {
         match self {
             Self::Tcx => query(index).ok(),
-            Self::Filter => None,
+            Self::Filter => filters(index).ok(),
         }
     }
 }
@@ -115,6 +120,20 @@ fn detach_filter(id: u32, entrance: &Entrance) -> Result<(), Failed> {
     let handle = TcHandle::from(id);
     SchedClassifierLink::attached(&entrance.name, TcAttachType::Ingress, PRIORITY, handle, None)?.detach()?;
     Ok(())
+}
+
+fn filters(index: u32) -> io::Result<Vec<u32>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    runtime.block_on(async {
+        let (connection, handle, _messages) = rtnetlink::new_connection()?;
+        let connection = tokio::spawn(connection);
+        let filters = handle.traffic_filter(index as i32).get().ingress().execute();
+        let filters: Result<Vec<TcMessage>, _> = filters.try_collect().await;
+        connection.abort();
+        let of_ours = filters.map_err(io::Error::other)?.into_iter().map(|filter| filter.header);
+        let of_ours = of_ours.filter(|filter| filter.info >> 16 == u32::from(PRIORITY));
+        Ok(of_ours.map(|filter| filter.handle.into()).filter(|id| *id != 0).collect())
+    })
 }
 
 /// The errno at the root of an error.
@@ -171,4 +190,62 @@ pub(super) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
     let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", program.as_raw_fd()))?;
     let id = text.lines().find_map(|line| line.strip_prefix("prog_id:"));
     id.and_then(|id| id.trim().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use aya::Ebpf;
+    use vrrp_common::abi::guard::name;
+
+    use super::*;
+    use crate::dataplane::OBJECT;
+
+    fn run(command: &str) -> String {
+        let mut words = command.split_whitespace();
+        let out = Command::new(words.next().unwrap()).args(words).output().unwrap();
+        assert!(out.status.success(), "{command}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+
+    /// What kernels before 6.6 get: it works on later ones too.
+    #[test]
+    fn filters_stay_go_before_others_and_are_told_apart() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("not run: it needs root (cargo xtask test)");
+            return;
+        }
+        // SAFETY: touches no memory. The thread is the test's own, and ends with it.
+        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
+        run("ip link add va type veth peer name vb");
+        let index = run("ip -o link show va").split(':').next().unwrap().parse().unwrap();
+        let entrance = Entrance { index, name: "va".into() };
+        let shown = || run("tc filter show dev va ingress").matches("direct-action").count();
+        let attached = || Way::Filter.attached(index).unwrap();
+        assert!(attached().is_empty());
+        let mut ids = Vec::new();
+        let mut programs = Vec::new();
+        for _ in 0..2 {
+            let mut ebpf = Ebpf::load(OBJECT).unwrap();
+            let guard: &mut SchedClassifier = ebpf.program_mut(name::PROGRAM).unwrap().try_into().unwrap();
+            guard.load().unwrap();
+            let descriptor = guard.fd().unwrap().as_fd().try_clone_to_owned().unwrap();
+            let id = id_of(descriptor.as_fd()).unwrap();
+            Way::Filter.attach(guard, id, &entrance).unwrap();
+            drop(ebpf);
+            ids.push(id);
+            programs.push(descriptor);
+        }
+        assert_eq!(shown(), 2);
+        let mut there = attached();
+        there.sort_unstable();
+        assert_eq!(there, ids);
+        Way::Filter.detach(programs[0].as_fd(), ids[0], &entrance).unwrap();
+        assert_eq!((shown(), attached()), (1, vec![ids[1]]));
+        for _ in 0..2 {
+            Way::Filter.detach(programs[1].as_fd(), ids[1], &entrance).unwrap();
+            assert_eq!((shown(), attached().len()), (0, 0));
+        }
+    }
 }
