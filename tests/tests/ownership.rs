@@ -353,3 +353,20 @@ fn i13_two_daemons_in_one_namespace_leave_each_others_alone() -> Result<()> {
     other.terminate()?;
     host.finish(&["192.0.2.51"])
 }
+
+/// It is not vrrpd's to remove, and whoever added it is told what that means.
+#[test]
+fn i13_a_virtual_address_that_the_operator_has_added_stays_and_is_named() -> Result<()> {
+    let mut host = Box1::start(&[instance(51, &["192.0.2.51/32"])])?;
+    host.namespace()?.ip("address add 192.0.2.52/32 dev eth0")?;
+    host.reload(&[instance(51, &["192.0.2.51/32", "192.0.2.52/32"])])?;
+    let named = || host.daemon.log().contains("a virtual address that vrrpd has not added");
+    poll("it is named", PATIENCE, || Ok(named().then_some(())))?;
+    host.answers(&["192.0.2.52"], &[])?;
+    host.reload(&[instance(51, &["192.0.2.51/32"])])?;
+    host.until("it stays", &["192.0.2.51/32", "192.0.2.52/32"])?;
+    host.daemon.terminate()?;
+    let left = addresses(host.namespace()?, INTERFACE)?;
+    ensure!(left == set(&["192.0.2.1/24", "192.0.2.52/32"]), "{left:?}");
+    Ok(())
+}

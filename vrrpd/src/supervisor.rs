@@ -6,6 +6,7 @@
 mod guarding;
 mod integrity;
 mod notes;
+mod operators;
 mod planes;
 mod reconcile;
 mod routing;
@@ -36,6 +37,7 @@ pub use self::upgrade::own_program;
 use self::{
     guarding::Guarding,
     notes::NONLOCAL_BIND,
+    operators::Operators,
     planes::detach,
     routing::Routes,
     signals::{Signals, Wish},
@@ -110,6 +112,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             holdings: Holdings::default(),
             record: Record::default(),
             owners: owners(config),
+            operators: Operators::of(config),
             address_hand: ForeignHand::default(),
             routing: Routes::default(),
             ticket: Ticket::default(),
@@ -199,6 +202,8 @@ struct Supervisor {
     record: Record,
     /// Addresses of routers that own them: the operator may have added those.
     owners: BTreeSet<IpAddr>,
+    /// Virtual addresses that are here without our doing.
+    operators: Operators,
     address_hand: ForeignHand<Spot>,
     /// Routes and rules.
     routing: Routes,
@@ -406,6 +411,7 @@ impl Supervisor {
                 }
                 self.modes = modes;
                 self.owners = owners(&config);
+                self.operators = Operators::of(&config);
                 self.demands = Demands::of(&config);
                 self.guarding.configure(&config);
                 self.inspected = integrity::period(&config);

@@ -103,6 +103,7 @@ impl Supervisor {
             }
         }
         self.record.marked();
+        self.name_what_operators_have_added(&observed);
         self.finish(&claims, &observed, &outcome).await;
     }
 
