@@ -192,7 +192,7 @@ fn clients_are_answered_all_through_an_upgrade() -> Result<()> {
             let mut asked = 0;
             while !done.load(Ordering::Acquire) {
                 let (_, status) = ask(&socket).with_context(|| format!("question {asked}"))?;
-                ensure!(status["routers"][0]["state"] == "MASTER", "{status:#}");
+                ensure!(status["version"].is_string(), "{status:#}");
                 asked += 1;
                 thread::sleep(Duration::from_millis(1));
             }
