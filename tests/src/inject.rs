@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Result;
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::{
     Lab,
@@ -58,12 +59,21 @@ pub fn flood(
 }
 
 /// Sends frames from a host, over and over in their order, so many a second, until it is told to stop. Says how many a second they
-/// were. Captures leave them out.
+/// were. Captures leave them out. Stays on one processor, so that a daemon that runs on another does not hold it up.
 ///
 /// # Errors
 /// If the socket cannot be opened.
-pub fn flood_until(host: &Namespace, per_second: u32, frames: &[Vec<u8>], stop: &AtomicBool) -> Result<f64> {
+pub fn flood_until(
+    host: &Namespace,
+    per_second: u32,
+    frames: &[Vec<u8>],
+    processor: usize,
+    stop: &AtomicBool,
+) -> Result<f64> {
     host.run(|| {
+        let mut here = CpuSet::new();
+        here.set(processor);
+        sched_setaffinity(None, &here)?;
         let socket = PacketSocket::sender(INTERFACE)?;
         let began = Instant::now();
         let mut sent = 0_u32;
