@@ -43,7 +43,8 @@ fn refused(lab: &Lab, config: &str, words: &[&str]) -> Result<()> {
     let path = lab.scratch().path().join("refused.toml");
     fs::write(&path, config)?;
     let mut command = lab.host("r1")?.namespace.command("timeout");
-    command.arg("10").arg(binary()?).args(["--socket", "@refused", "--config"]).arg(&path);
+    let socket = lab.scratch().path().join("refused.sock");
+    command.arg("10").arg(binary()?).arg("--socket").arg(socket).arg("--config").arg(&path);
     let Output { status, stderr, .. } = command.output()?;
     let said = String::from_utf8_lossy(&stderr).into_owned();
     ensure!(status.code() == Some(2), "{status}, not 2, for\n{config}\n{said}");
