@@ -7,12 +7,18 @@
 
 pub mod census;
 pub mod cluster;
+mod deeds;
+mod fault;
 pub mod floor;
+mod intruder;
 pub mod judge;
+mod kernel;
+mod layout;
 pub mod load;
 mod pin;
 pub mod schedule;
 pub mod service;
+mod verdict;
 
 use std::{
     collections::VecDeque,
@@ -29,12 +35,12 @@ use self::{
     census::Census,
     cluster::{Cluster, VIRTUALS, Virtual},
     floor::Floor,
-    judge::{Blow, Measured, Rules, Ruling},
+    judge::{Blow, Measured, Ruling},
     load::Trouble,
     schedule::{Episode, ROUTERS, Schedule, Strike},
     service::{Server, Visitor},
 };
-use crate::{Ask, Asker, Mac, Stamp, daemons::Daemon as _, lab::CLIENT, realtime, wait::Mark};
+use crate::{Ask, Asker, Stamp, daemons::Daemon as _, lab::CLIENT, realtime};
 
 /// The client's questions for each virtual address.
 const PER_SECOND: u32 = 500;
@@ -188,7 +194,7 @@ impl Chaos {
         }
         let (from, mark) = (Stamp::now(), self.cluster.lab.wire().mark());
         let trouble = self.trouble(episode, out)?;
-        let blows = self.strike(&episode.strikes)?;
+        let (blows, undone) = self.strike(&episode.strikes);
         drop(trouble);
         let settled = self.cluster.settle();
         let ready = Stamp::now();
@@ -198,8 +204,13 @@ impl Chaos {
         thread::sleep(AFTERWARDS);
         self.cluster.lab.wire().settle();
         let mut violations = self.verdict(episode, &blows, (from, to), mark, out)?;
-        if let Err(error) = settled {
-            violations.push(format!("the routers do not recover: {error:#}"));
+        violations.extend(undone);
+        match settled {
+            Err(error) => {
+                violations.push(format!("the routers do not recover: {error:#}"));
+                self.cluster.revive()?;
+            }
+            Ok(()) => violations.extend(kernel::violations(&self.cluster, mark)?),
         }
         violations.extend(self.learnt()?);
         self.summary.episodes += 1;
@@ -213,8 +224,8 @@ impl Chaos {
 
     fn trouble(&self, episode: &Episode, out: &mut dyn Write) -> Result<Option<Trouble>> {
         let vips: Vec<_> = VIRTUALS.iter().map(|one| one.vip).collect();
-        let client = &self.cluster.lab.host(CLIENT)?.namespace;
-        match episode.weather.map(|weather| Trouble::start(weather, client, &vips)).transpose() {
+        let start = |weather| Trouble::start(weather, &self.cluster, &vips);
+        match episode.weather.map(start).transpose() {
             Ok(trouble) => Ok(trouble),
             Err(error) => {
                 writeln!(out, "{episode}: without {error:#}")?;
@@ -223,8 +234,9 @@ impl Chaos {
         }
     }
 
-    /// Strikes and heals in the order of time.
-    fn strike(&mut self, strikes: &[Strike]) -> Result<Vec<Blow>> {
+    /// Strikes and heals in the order of time. Returns also what could not be done, because a daemon has ended or an
+    /// address is gone that nobody should have taken.
+    fn strike(&mut self, strikes: &[Strike]) -> (Vec<Blow>, Vec<String>) {
         let begin = Instant::now();
         let mut steps: Vec<_> = strikes
             .iter()
@@ -235,99 +247,24 @@ impl Chaos {
             .collect();
         steps.sort_by_key(|(at, index, heals)| (*at, *index, *heals));
         let mut blows: Vec<Option<Blow>> = vec![None; strikes.len()];
+        let mut undone = Vec::new();
         for (at, index, heals) in steps {
             thread::sleep((begin + at).saturating_duration_since(Instant::now()));
-            let Strike { fault, victim, .. } = strikes[index];
+            let strike = &strikes[index];
+            let Strike { fault, victim, .. } = *strike;
             let begin = Stamp::now();
             if heals {
-                self.cluster.heal(fault, victim)?;
+                undone.extend(self.cluster.heal(fault, victim).err());
                 if let Some(blow) = &mut blows[index] {
                     blow.healed = Some(begin);
                 }
             } else {
-                self.cluster.strike(fault, victim)?;
+                undone.extend(self.cluster.strike(strike).err());
                 blows[index] = Some(Blow { fault, victim, begin, end: Stamp::now(), healed: None });
             }
         }
-        Ok(blows.into_iter().flatten().collect())
-    }
-
-    /// Reads the wire of an episode.
-    fn verdict(
-        &mut self,
-        episode: &Episode,
-        blows: &[Blow],
-        (from, to): (Stamp, Stamp),
-        mark: Mark,
-        out: &mut dyn Write,
-    ) -> Result<Vec<String>> {
-        let wire = self.cluster.lab.wire();
-        ensure!(wire.lost() == 0, "the capture lost frames: the machine is too busy");
-        let mut violations = Vec::new();
-        let mut told = Vec::new();
-        let mut requests = 0;
-        for (index, one) in VIRTUALS.iter().enumerate() {
-            let answers = self.askers[index].answers_since(mark).within(from, to);
-            let adverts = wire.look(mark, |timeline| {
-                let adverts = timeline.adverts(one.vrid).filter(|(_, advert)| advert.priority > 0);
-                adverts.map(|(frame, _)| (frame.at, frame.host.to_string())).collect::<Vec<_>>()
-            });
-            let rules = Rules {
-                asked_every: Duration::from_secs(1) / PER_SECOND,
-                advert_int: self.advert_int,
-                master_down: &|number| self.cluster.master_down(one, number),
-                stalled: &|from, to| self.floor.stalled(from, to),
-                routers: 1..=ROUTERS,
-            };
-            let ruling = judge::judge(&answers, &adverts, blows, &rules);
-            requests += answers.requests.len();
-            violations.extend(ruling.violations.iter().map(|text| format!("VRID {}: {text}", one.vrid)));
-            violations.extend(self.foreign_macs(one, mark));
-            let (gap_at, gap) = self.visitors[index].longest_gap(from, to);
-            violations.extend(self.no_pages(one, gap_at, gap));
-            told.push((one.vrid, ruling, gap_at, gap));
-        }
-        self.summary.requests += requests;
-        for (_, ruling, ..) in &told {
-            self.summary.outage = longer(self.summary.outage, ruling.outage);
-            self.summary.overlap = longer(self.summary.overlap, ruling.overlap);
-        }
-        self.print(episode, blows, from, &told, out)?;
-        Ok(violations)
-    }
-
-    /// Pages come later than answers: the address is added by a thread of ordinary priority, and each attempt has its
-    /// time. Whether there was a fault is judged by the answers.
-    fn no_pages(&self, one: &Virtual, at: Stamp, gap: Duration) -> Option<String> {
-        let master_down = (1..=ROUTERS).map(|number| self.cluster.master_down(one, number)).max()?;
-        let stalled = self.floor.stalled(at, at + gap);
-        let limit = master_down + PAGES + stalled;
-        (gap > limit).then(|| {
-            let vrid = one.vrid;
-            format!("VRID {vrid}: no page for {gap:.1?}; {limit:.1?} is the most (machine {stalled:.1?})")
-        })
-    }
-
-    /// Whoever spoke as the virtual address with another MAC than the virtual one.
-    fn foreign_macs(&self, one: &Virtual, mark: Mark) -> Vec<String> {
-        let virtual_mac = Mac::virtual_v4(one.vrid);
-        self.cluster.lab.wire().look(mark, |timeline| {
-            let claims = timeline.arp_claims(one.vip);
-            let foreign = claims.filter(|(frame, arp)| arp.sha != virtual_mac || frame.source != virtual_mac);
-            foreign.map(|(frame, _)| format!("not the virtual MAC: {frame}")).take(3).collect()
-        })
-    }
-
-    /// What the client's kernel has learnt.
-    fn learnt(&self) -> Result<Vec<String>> {
-        let mut violations = Vec::new();
-        for one in VIRTUALS {
-            let mac = self.cluster.lab.client_neighbour(one.vip)?;
-            if mac.is_some_and(|mac| mac != Mac::virtual_v4(one.vrid)) {
-                violations.push(format!("the client has learnt {mac:?} for {}", one.vip));
-            }
-        }
-        Ok(violations)
+        let undone = undone.iter().map(|error| format!("{error:#}")).collect();
+        (blows.into_iter().flatten().collect(), undone)
     }
 
     fn print(
@@ -399,8 +336,4 @@ fn ask(cluster: &Cluster, one: &Virtual) -> Result<Asker> {
         });
         asker.join().map_err(|_| anyhow::anyhow!("the asker's maker died"))?.context("the asker")
     })
-}
-
-fn longer(one: Measured, other: Measured) -> Measured {
-    if other.time > one.time { other } else { one }
 }

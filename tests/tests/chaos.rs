@@ -98,3 +98,42 @@ fn what_is_left_behind_is_condemned() -> Result<()> {
     ensure!(found, "{:?}", summary.violations);
     Ok(())
 }
+
+/// What an operator or another program adds where a router is not told to have it, and what it takes from the maps.
+#[test]
+fn what_a_kernel_or_a_map_has_too_much_or_too_little_is_condemned() -> Result<()> {
+    let mut chaos = Chaos::start(&plan(1, 0)?)?;
+    let condemned = |violations: &[String], what: &str| {
+        ensure!(violations.iter().any(|one| one.contains(what)), "not {what}: {violations:?}");
+        Ok(())
+    };
+    let before = chaos.episode(&quiet(), &mut io::stdout())?;
+    ensure!(before.is_empty(), "before anything is wrong: {before:?}");
+
+    let r2 = chaos.cluster.lab.host("r2")?.namespace.clone();
+    r2.ip("address add 192.0.2.77/32 dev eth0")?;
+    condemned(&chaos.episode(&quiet(), &mut io::stdout())?, "r2: the kernel still has 192.0.2.77/32")?;
+    r2.ip("address del 192.0.2.77/32 dev eth0")?;
+
+    r2.ip("address add 192.0.2.78/28 dev eth0")?;
+    r2.ip("address del 192.0.2.2/24 dev eth0")?;
+    condemned(&chaos.episode(&quiet(), &mut io::stdout())?, "r2: the kernel has not 192.0.2.2/24")?;
+    r2.ip("address add 192.0.2.2/24 dev eth0")?;
+    r2.ip("address del 192.0.2.78/28 dev eth0")?;
+
+    let pin = chaos.cluster.pins()[0].join("vips");
+    let map = |line: &str| {
+        let line = line.replace("PIN", &pin.display().to_string());
+        let status = std::process::Command::new("bpftool").args(line.split(' ')).status()?;
+        ensure!(status.success(), "bpftool {line}: {status}");
+        Ok(())
+    };
+    let key = "0 0 0 0 0 0 0 0 0 0 255 255 192 0 2";
+    map(&format!("map delete pinned PIN key {key} 61"))?;
+    let lost = "r1: the map of virtual addresses has not 192.0.2.61 in slot 51";
+    condemned(&chaos.episode(&quiet(), &mut io::stdout())?, lost)?;
+    map(&format!("map update pinned PIN key {key} 61 value 51 0 0 0"))?;
+    map(&format!("map update pinned PIN key {key} 79 value 51 0 0 0"))?;
+    let stray = "r1: the map of virtual addresses still has 192.0.2.79 in slot 51";
+    condemned(&chaos.episode(&quiet(), &mut io::stdout())?, stray)
+}

@@ -2,18 +2,18 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 use tests::{
     Ask, Lab, Mac,
-    daemons::{Daemon as _, Vrrpd},
+    daemons::{Daemon as _, Router, Vrrpd},
     inject,
     lab::{INTERFACE, router_address},
     scenario::{
-        PATIENCE, PER_SECOND, Pair, VIP, VRID, sole_owner_over, until_adverts, until_master, until_state,
-        until_status,
+        PATIENCE, PER_SECOND, Pair, VIP, VRID, sole_owner_over, start, until_adverts, until_master,
+        until_state, until_status,
     },
-    wait::poll,
+    wait::{Mark, poll},
     wire::{Arp, advert_frame, arp_frame},
 };
 
@@ -173,4 +173,26 @@ fn a_foreign_cluster_on_the_same_vrid_does_not_flood_the_log() -> Result<()> {
         ensure!(more <= 8, "{more} lines for {sent} adverts:\n{}", daemon.log());
     }
     sole_owner_over(&pair.lab, "r1", 3 * pair.second.master_down())
+}
+
+/// The program is detached, and before it is attached again the interface goes and another comes: nothing of the old one's
+/// may be held against the new one.
+#[test]
+fn an_interface_that_goes_while_its_program_is_detached_gets_its_address_when_it_is_back() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    // The daemon looks after its program every half second.
+    let router = Router { advert_int: Duration::from_millis(300), ..Router::default() };
+    let daemon = start(&lab, "r1", &router)?;
+    until_master(&lab, "r1", Mark::default())?;
+    poll("the address is there", PATIENCE, || Ok(has_vip(&lab)?.then_some(())))?;
+    let status = daemon.status()?;
+    let pins = status["interfaces"][0]["pins"].as_str().context("nothing is pinned")?.to_owned();
+    let detach = ["link", "detach", "pinned", &format!("{pins}/xdp_link")];
+    ensure!(std::process::Command::new("bpftool").args(detach).status()?.success(), "bpftool link detach");
+    until_state(&daemon, "FAULT")?;
+    let mark = lab.wire().mark();
+    lab.unplug("r1")?;
+    lab.replug("r1")?;
+    until_master(&lab, "r1", mark)?;
+    poll("the address is back", PATIENCE, || Ok(has_vip(&lab)?.then_some(()))).with_context(|| daemon.log())
 }

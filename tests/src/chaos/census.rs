@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, fs};
 use anyhow::{Context as _, Result};
 use rustix::process::Pid;
 
-use super::cluster::{Cluster, VIRTUALS, names};
-use crate::lab::{INTERFACE, router_address};
+use super::cluster::{Cluster, names};
+use crate::lab::INTERFACE;
 
 /// Allocators keep what they had once; more than this in a run is a leak.
 const MEMORY_KIB: u64 = 3 * 1024;
@@ -24,6 +24,8 @@ pub struct Census {
     pss_kib: u64,
     /// IPv4 addresses of the interface.
     addresses: BTreeSet<String>,
+    /// Those that are its own, and those of all its virtual routers.
+    may_have: BTreeSet<String>,
     /// Lines of `tc` that are filters, and of `ip` that are XDP programs.
     filters: usize,
     /// MACs beside its own that the interface accepts.
@@ -56,7 +58,8 @@ impl Census {
             descriptors: entries("fd")?,
             threads: entries("task")?,
             pss_kib: pss_kib(&process)?,
-            addresses: addresses.split_whitespace().skip(2).map(str::to_owned).collect(),
+            addresses: listed(&addresses),
+            may_have: cluster.told(number(index)).kernel(&[0, 1]),
             filters: xdp + filters,
             macs: macs.lines().count(),
             pins: names(cluster.pins().get(index).context("not settled")?),
@@ -78,11 +81,8 @@ impl Census {
         more("KiB (Pss)", self.pss_kib, start.pss_kib, MEMORY_KIB);
         more("filters and programs", self.filters as u64, start.filters as u64, 0);
         more("accepted MACs", self.macs as u64, start.macs as u64, 0);
-        let own = format!("{}/24", router_address(self.host[1..].parse().unwrap_or(0)));
-        let may: BTreeSet<_> =
-            VIRTUALS.iter().map(|virtual_router| format!("{}/32", virtual_router.vip)).chain([own]).collect();
-        leaks
-            .extend(self.addresses.difference(&may).map(|address| format!("{}: {address} stays", self.host)));
+        let stray = self.addresses.difference(&self.may_have);
+        leaks.extend(stray.map(|address| format!("{}: {address} stays", self.host)));
         leaks.extend(
             self.pins.difference(&start.pins).map(|pin| format!("{}: the pin {pin} is new", self.host)),
         );
@@ -92,7 +92,8 @@ impl Census {
 
 impl std::fmt::Display for Census {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { host, pid, descriptors, threads, pss_kib, addresses, filters, macs, pins } = self;
+        let Self { host, pid, descriptors, threads, pss_kib, addresses, filters, macs, pins, may_have: _ } =
+            self;
         let (addresses, pins) = (addresses.len(), pins.len());
         write!(
             f,
@@ -111,9 +112,14 @@ pub fn remains(cluster: &Cluster) -> Result<Vec<String>> {
     for (index, pins) in cluster.pins().iter().enumerate() {
         let host = format!("r{}", index + 1);
         let namespace = &cluster.lab.host(&host)?.namespace;
-        let shown = namespace.ip(&format!("address show dev {INTERFACE}"))?;
+        let shown = namespace.ip(&format!("link show dev {INTERFACE}"))?;
+        let addresses = listed(&namespace.ip(&format!("-4 -brief address show dev {INTERFACE}"))?);
+        let own = cluster.told(number(index)).kernel(&[]);
+        if addresses != own {
+            remains.push(format!("{host}: after the end there is {addresses:?}, not {own:?}"));
+        }
         let filters = namespace.exec(&format!("tc filter show dev {INTERFACE} egress"))?;
-        if shown.contains("/32") || shown.contains("xdp") || !filters.trim().is_empty() {
+        if shown.contains("xdp") || !filters.trim().is_empty() {
             remains.push(format!("{host}: after the end there is\n{shown}{filters}"));
         }
         if pins.exists() {
@@ -121,6 +127,15 @@ pub fn remains(cluster: &Cluster) -> Result<Vec<String>> {
         }
     }
     Ok(remains)
+}
+
+/// Addresses with prefixes, in what `ip -brief` shows.
+pub(super) fn listed(shown: &str) -> BTreeSet<String> {
+    shown.split_whitespace().skip(2).map(str::to_owned).collect()
+}
+
+fn number(index: usize) -> u8 {
+    u8::try_from(index + 1).unwrap_or(u8::MAX)
 }
 
 fn pss_kib(process: &str) -> Result<u64> {

@@ -2,24 +2,20 @@
 
 use std::{
     collections::BTreeSet,
-    fmt::Write as _,
     fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
-use rustix::process::Signal;
+use anyhow::{Context as _, Result, ensure};
 
-use super::{
-    pin,
-    schedule::{Fault, ROUTERS},
-};
+use super::{layout::Told, pin, schedule::ROUTERS};
 use crate::{
-    Lab,
+    Lab, Mac,
     daemons::{Daemon as _, Router, Vrrpd},
-    lab::{INTERFACE, router_address},
+    lab::{BRIDGE, INTERFACE, SECOND_INTERFACE},
+    netns,
     wait::poll,
 };
 
@@ -40,14 +36,17 @@ pub const VIRTUALS: [Virtual; 2] = [
     Virtual { vrid: 51, vip: Ipv4Addr::new(192, 0, 2, 51), priorities: [200, 150, 100], preempt: true },
     Virtual { vrid: 52, vip: Ipv4Addr::new(192, 0, 2, 52), priorities: [100, 150, 200], preempt: false },
 ];
-/// What a reload adds to the first, and takes away again.
-const ADDED: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
 /// Pins that are no maps.
 const LINKS: [&str; 2] = ["xdp_link", "egress_link"];
 /// For a cluster to be as it shall be: daemons start, and roles settle.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Blocked ports while one flaps.
-const FLAPS: u32 = 4;
+/// The MAC address of a router's second card, by its number.
+pub(super) const fn second_mac(number: u8) -> Mac {
+    Mac([2, 0xc, 0, 0, 0, number])
+}
+
+/// What the name of a second card's port ends with.
+pub(super) const SECOND_CARD: &str = "-c";
 
 impl Virtual {
     /// Its settings on a router, by number.
@@ -68,10 +67,11 @@ impl Virtual {
 #[derive(Debug)]
 pub struct Cluster {
     routers: Vec<Vrrpd>,
+    told: Vec<Told>,
     pins: Vec<PathBuf>,
     /// What was pinned when all began, for one interface.
     pinned: BTreeSet<String>,
-    advert_int: Duration,
+    pub(super) advert_int: Duration,
     /// Goes last.
     pub lab: Lab,
 }
@@ -83,13 +83,16 @@ impl Cluster {
     /// If they do not settle.
     pub fn start(binary: &Path, advert_int: Duration) -> Result<Self> {
         let lab = Lab::with_routers(ROUTERS)?;
-        let start = |number| {
-            let namespace = &lab.host(&format!("r{number}"))?.namespace;
-            Vrrpd::start_with(binary, namespace, &lab.scratch(), &config(number, advert_int, false))
+        let told: Vec<_> = (1..=ROUTERS).map(Told::new).collect();
+        let start = |(number, told): (u8, &Told)| {
+            let host = format!("r{number}");
+            second_card(&lab, &host, second_mac(number))?;
+            let namespace = &lab.host(&host)?.namespace;
+            Vrrpd::start_with(binary, namespace, &lab.scratch(), &told.config(advert_int))
         };
-        let routers = (1..=ROUTERS).map(start).collect::<Result<Vec<_>>>()?;
+        let routers = (1..=ROUTERS).zip(&told).map(start).collect::<Result<Vec<_>>>()?;
         let (pins, pinned) = (Vec::new(), LINKS.map(str::to_owned).into());
-        let mut cluster = Self { routers, pins, pinned, advert_int, lab };
+        let mut cluster = Self { routers, told, pins, pinned, advert_int, lab };
         cluster.settle()?;
         cluster.pinned = names(cluster.pin_dir(1)?);
         Ok(cluster)
@@ -98,6 +101,11 @@ impl Cluster {
     /// The daemons, `r1` first.
     pub fn daemons(&mut self) -> &mut [Vrrpd] {
         &mut self.routers
+    }
+
+    /// The daemons' control sockets.
+    pub(super) fn sockets(&self) -> Vec<PathBuf> {
+        self.routers.iter().map(|daemon| daemon.socket().to_owned()).collect()
     }
 
     /// Where each router's pins are, `r1` first.
@@ -142,11 +150,8 @@ impl Cluster {
 
     fn unsettled(&mut self) -> Result<()> {
         let statuses = self.routers.iter().map(Vrrpd::status).collect::<Result<Vec<_>>>()?;
-        for (index, virtual_router) in VIRTUALS.iter().enumerate() {
-            let states: Vec<_> = statuses
-                .iter()
-                .map(|status| status["routers"][index]["state"].as_str().unwrap_or("?"))
-                .collect();
+        for virtual_router in &VIRTUALS {
+            let states: Vec<_> = statuses.iter().map(|status| state(status, virtual_router.vrid)).collect();
             let masters: Vec<_> =
                 states.iter().enumerate().filter(|(_, state)| **state == "MASTER").collect();
             let ready = states.iter().all(|state| ["MASTER", "BACKUP"].contains(state));
@@ -155,7 +160,9 @@ impl Cluster {
         }
         let mut dirs = Vec::new();
         for (index, status) in statuses.iter().enumerate() {
-            let pins = status["interfaces"][0]["pins"].as_str().context("nothing is pinned")?;
+            let interfaces = status["interfaces"].as_array().into_iter().flatten();
+            let mut home = interfaces.filter(|interface| interface["name"] == INTERFACE);
+            let pins = home.next().and_then(|home| home["pins"].as_str()).context("nothing is pinned")?;
             dirs.push(PathBuf::from(pins));
             self.in_place(&format!("r{}", index + 1), Path::new(pins))?;
         }
@@ -177,130 +184,24 @@ impl Cluster {
         Ok(())
     }
 
-    /// Does what the fault says to a router, by number.
+    /// What a router has been told.
     ///
-    /// # Errors
-    /// If it cannot be done.
-    pub fn strike(&mut self, fault: Fault, number: u8) -> Result<()> {
-        let host = format!("r{number}");
-        match fault {
-            Fault::Kill => self.daemon(number).kill(),
-            Fault::Freeze => self.daemon(number).freeze(),
-            Fault::Terminate => self.daemon(number).terminate(),
-            Fault::Reload => self.reload(number, true),
-            Fault::Upgrade => self.daemon(number).process().signal(Signal::USR2),
-            Fault::Carrier => self.lab.cut(&host),
-            Fault::Down => self.ip(number, "link set eth0 down"),
-            Fault::Delete => self.lab.unplug(&host),
-            Fault::VipRemoved => {
-                for Virtual { vip, .. } in VIRTUALS {
-                    // Only a master has it.
-                    let _absent = self.ip(number, &format!("address del {vip}/32 dev {INTERFACE}"));
-                }
-                Ok(())
-            }
-            Fault::AddressRemoved => {
-                self.ip(number, &format!("address del {}/24 dev {INTERFACE}", router_address(number)))
-            }
-            Fault::XdpOff => self.xdp_off(number),
-            Fault::XdpDetached => self.detach(number, "xdp_link"),
-            Fault::EgressDetached => self.detach(number, "egress_link"),
-            Fault::MapsUnpinned => self.unpin(number, |name| !name.ends_with("_link")),
-            Fault::Unpinned => self.unpin(number, |_name| true),
-            Fault::DirectoryRemoved => {
-                self.unpin(number, |_name| true)?;
-                // The daemon may have pinned something again already.
-                let _in_use = fs::remove_dir(self.pin_dir(number)?);
-                Ok(())
-            }
-            Fault::Isolated => self.lab.isolate(&host),
-            Fault::Flapping => self.flap(&host),
-        }
-        .with_context(|| format!("{fault} of {host}"))
+    /// # Panics
+    /// Never: there is one for each number.
+    pub(super) fn told(&self, number: u8) -> &Told {
+        &self.told[usize::from(number) - 1]
     }
 
-    /// Takes it back, as far as an operator would have to.
-    ///
-    /// # Errors
-    /// If it cannot be done.
-    pub fn heal(&mut self, fault: Fault, number: u8) -> Result<()> {
-        let host = format!("r{number}");
-        match fault {
-            Fault::Kill | Fault::Terminate => self.daemon(number).restart(),
-            Fault::Freeze => self.daemon(number).thaw(),
-            Fault::Reload => self.reload(number, false),
-            Fault::Carrier => self.lab.restore(&host),
-            Fault::Down => self.ip(number, "link set eth0 up"),
-            Fault::Delete => self.lab.replug(&host),
-            Fault::AddressRemoved => {
-                self.ip(number, &format!("address add {}/24 dev {INTERFACE}", router_address(number)))
-            }
-            Fault::Isolated => self.lab.rejoin(&host),
-            // The daemon does it.
-            Fault::Upgrade
-            | Fault::VipRemoved
-            | Fault::XdpOff
-            | Fault::XdpDetached
-            | Fault::EgressDetached
-            | Fault::MapsUnpinned
-            | Fault::Unpinned
-            | Fault::DirectoryRemoved
-            | Fault::Flapping => Ok(()),
-        }
-        .with_context(|| format!("healing {fault} of {host}"))
+    pub(super) fn told_mut(&mut self, number: u8) -> &mut Told {
+        &mut self.told[usize::from(number) - 1]
     }
 
-    fn daemon(&mut self, number: u8) -> &mut Vrrpd {
+    pub(super) fn daemon(&mut self, number: u8) -> &mut Vrrpd {
         &mut self.routers[usize::from(number) - 1]
     }
 
-    fn ip(&self, number: u8, line: &str) -> Result<()> {
-        self.lab.host(&format!("r{number}"))?.namespace.ip(line).map(drop)
-    }
-
-    fn reload(&mut self, number: u8, more: bool) -> Result<()> {
-        let text = config(number, self.advert_int, more);
-        self.daemon(number).reload_with(&text)
-    }
-
-    /// The kernel refuses to take away what a link holds.
-    fn xdp_off(&self, number: u8) -> Result<()> {
-        for mode in ["xdp", "xdpgeneric", "xdpdrv"] {
-            let _refused = self.ip(number, &format!("link set dev {INTERFACE} {mode} off"));
-        }
-        Ok(())
-    }
-
-    fn detach(&self, number: u8, link: &str) -> Result<()> {
-        let pin = self.pin_dir(number)?.join(link);
-        let output =
-            std::process::Command::new("bpftool").args(["link", "detach", "pinned"]).arg(&pin).output()?;
-        if !output.status.success() {
-            bail!("bpftool link detach: {}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(())
-    }
-
-    fn unpin(&self, number: u8, which: impl Fn(&str) -> bool) -> Result<()> {
-        for name in self.pinned.iter().filter(|name| which(name)) {
-            let pin = self.pin_dir(number)?.join(name);
-            fs::remove_file(&pin).with_context(|| format!("removing {}", pin.display()))?;
-        }
-        Ok(())
-    }
-
-    fn pin_dir(&self, number: u8) -> Result<&PathBuf> {
+    pub(super) fn pin_dir(&self, number: u8) -> Result<&PathBuf> {
         self.pins.get(usize::from(number) - 1).context("not settled yet")
-    }
-
-    fn flap(&self, host: &str) -> Result<()> {
-        for _ in 0..FLAPS {
-            self.lab.isolate(host)?;
-            std::thread::sleep(self.advert_int / 2);
-            self.lab.rejoin(host)?;
-            std::thread::sleep(self.advert_int / 2);
-        }
-        Ok(())
     }
 }
 
@@ -311,19 +212,21 @@ pub fn names(dir: &Path) -> BTreeSet<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// The configuration of a router, by number. With an address more, or as it is.
-fn config(number: u8, advert_int: Duration, more: bool) -> String {
-    let mut text = String::new();
-    for virtual_router in VIRTUALS {
-        let mut router = virtual_router.router(number, advert_int);
-        if more && virtual_router.vrid == VIRTUALS[0].vrid {
-            router.addresses.push(format!("{ADDED}/32"));
-        }
-        let section = router.vrrpd(&format!("r{number}"));
-        // What is before the first section belongs to the file, once.
-        let (head, section) = section.split_once("\n\n").unwrap_or(("", &section));
-        let head = if text.is_empty() { head } else { "" };
-        let _ = writeln!(text, "{head}\n\n{section}");
-    }
-    text
+/// What a daemon says that a virtual router is.
+fn state(status: &serde_json::Value, vrid: u8) -> &str {
+    let routers = status["routers"].as_array().into_iter().flatten();
+    let mut these = routers.filter(|router| router["virtual_router_id"] == vrid);
+    these.next().and_then(|router| router["state"].as_str()).unwrap_or("?")
+}
+
+/// Another card of a host in the same LAN, which is not up. It has no address, and its kernel answers for all of the
+/// host's (`arp_ignore` is 0).
+fn second_card(lab: &Lab, host: &str, mac: Mac) -> Result<()> {
+    let (switch, inside) = (lab.switch(), lab.host(host)?.namespace.name());
+    let port = format!("{host}{SECOND_CARD}");
+    netns::ip(&format!(
+        "link add {port} netns {} type veth peer name {SECOND_INTERFACE} address {mac} netns {inside}",
+        switch.name()
+    ))?;
+    switch.ip(&format!("link set {port} master {BRIDGE} up")).map(drop)
 }

@@ -14,13 +14,14 @@ use std::{
 use anyhow::{Result, anyhow};
 use rustix::time::{ClockId, Timespec, clock_gettime, clock_settime};
 
-use super::schedule::Weather;
+use super::{cluster::Cluster, intruder, schedule::Weather};
 use crate::{
-    Mac, Namespace,
+    Mac,
     asker::ASKER_ADDRESS,
-    lab::INTERFACE,
+    inject::{self, Random},
+    lab::{CLIENT, INTERFACE},
     packet::PacketSocket,
-    wire::{Arp, arp_frame},
+    wire::{Arp, advert_frame, arp_frame},
 };
 
 const HOGS_PER_PROCESSOR: usize = 4;
@@ -44,7 +45,8 @@ impl Trouble {
     ///
     /// # Errors
     /// If the client has no socket, or the clock must not be set.
-    pub fn start(weather: Weather, client: &Arc<Namespace>, vips: &[Ipv4Addr]) -> Result<Self> {
+    pub fn start(weather: Weather, cluster: &Cluster, vips: &[Ipv4Addr]) -> Result<Self> {
+        let client = &cluster.lab.host(CLIENT)?.namespace;
         let mut trouble = Self { stop: Arc::new(AtomicBool::new(false)), threads: Vec::new() };
         match weather {
             Weather::Hogs => {
@@ -57,6 +59,16 @@ impl Trouble {
                 let socket = client.run(|| PacketSocket::sender(INTERFACE))?;
                 let vips = vips.to_vec();
                 trouble.spawn(move |stop| flood(&socket, &vips, stop));
+            }
+            Weather::Garbage => {
+                let socket = client.run(|| PacketSocket::sender(INTERFACE))?;
+                let vips = vips.to_vec();
+                trouble.spawn(move |stop| litter(&socket, &vips, stop));
+            }
+            Weather::Intruder => {
+                for socket in cluster.sockets() {
+                    trouble.spawn(move |stop| intruder::pester(&socket, BOUND, stop));
+                }
             }
             Weather::ClockStep(ms) => {
                 let clock = SetClock::by(ms)?;
@@ -107,6 +119,36 @@ fn flood(socket: &PacketSocket, vips: &[Ipv4Addr], stop: &AtomicBool) {
             let _ = socket.send(frame);
         }
         thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Adverts of strangers that no configuration may believe.
+fn litter(socket: &PacketSocket, vips: &[Ipv4Addr], stop: &AtomicBool) {
+    let mut random = Random::new(BOUND.as_secs());
+    let end = Instant::now() + BOUND;
+    while !stop.load(Ordering::Relaxed) && Instant::now() < end {
+        for _ in 0..FLOOD_PER_MS {
+            let _ = socket.send(&garbage(&mut random, vips));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn garbage(random: &mut Random, vips: &[Ipv4Addr]) -> Vec<u8> {
+    let vrid = [51, 52][random.below(2)];
+    let source = Ipv4Addr::new(192, 0, 2, 210 + random.below(40) as u8);
+    let advert = |priority| advert_frame(vrid, priority, Duration::from_millis(10), source, vips);
+    match random.below(5) {
+        0 => inject::with_ip(advert(255), |header| header[8] = 64),
+        1 => inject::with_message(advert(255), |message| message[0] = 0x71),
+        2 => inject::with_message(advert(255), |message| message[0] = 0x32),
+        3 => {
+            let mut frame = advert(255);
+            frame.iter_mut().rev().take(1).for_each(|last| *last ^= 0x5a);
+            frame
+        }
+        // Who has never been followed cannot say farewell.
+        _ => advert(0),
     }
 }
 

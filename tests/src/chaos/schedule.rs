@@ -2,138 +2,11 @@
 
 use std::{fmt, time::Duration};
 
+pub use super::fault::{Effect, Fault, Layout, Own, Pair};
 use crate::inject::Random;
 
 /// How many routers there are, `r1`, `r2`, ….
 pub const ROUTERS: u8 = 3;
-
-/// What befalls one router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// SIGKILL; healed by a start.
-    Kill,
-    /// SIGSTOP; healed by SIGCONT.
-    Freeze,
-    /// SIGTERM; healed by a start.
-    Terminate,
-    /// SIGHUP with an address more; healed by one with an address less.
-    Reload,
-    /// SIGUSR2.
-    Upgrade,
-    /// The switch's port goes down: the carrier is lost.
-    Carrier,
-    /// `ip link set eth0 down`.
-    Down,
-    /// The interface is deleted; healed by another one with its name.
-    Delete,
-    /// The virtual addresses are removed by hand.
-    VipRemoved,
-    /// The interface's own address is removed by hand.
-    AddressRemoved,
-    /// `ip link set eth0 xdp off`.
-    XdpOff,
-    /// `bpftool link detach` of the XDP program.
-    XdpDetached,
-    /// `bpftool link detach` of the egress program.
-    EgressDetached,
-    /// The pins of the maps are removed.
-    MapsUnpinned,
-    /// All pins are removed.
-    Unpinned,
-    /// The directory of the pins is removed.
-    DirectoryRemoved,
-    /// The switch's port is blocked: the carrier stays.
-    Isolated,
-    /// The switch's port is blocked and opened several times.
-    Flapping,
-}
-
-/// How an outage of the virtual address after a fault of its master is judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// None: the virtual address is answered throughout.
-    None,
-    /// The router falls silent at once or when its lease is over, and its successor waits for that.
-    Silence,
-    /// The router says that it leaves.
-    Leaves,
-    /// The router goes on in a part of the network of its own.
-    Partition,
-}
-
-impl Fault {
-    /// Each with how often it comes, relative to the others.
-    pub const ALL: [(Self, usize); 18] = [
-        (Self::Kill, 4),
-        (Self::Freeze, 4),
-        (Self::Terminate, 2),
-        (Self::Reload, 2),
-        (Self::Upgrade, 2),
-        (Self::Carrier, 3),
-        (Self::Down, 2),
-        (Self::Delete, 3),
-        (Self::VipRemoved, 2),
-        (Self::AddressRemoved, 2),
-        (Self::XdpOff, 1),
-        (Self::XdpDetached, 3),
-        (Self::EgressDetached, 1),
-        (Self::MapsUnpinned, 1),
-        (Self::Unpinned, 2),
-        (Self::DirectoryRemoved, 1),
-        (Self::Isolated, 3),
-        (Self::Flapping, 2),
-    ];
-
-    /// What the wire may show of it.
-    #[must_use]
-    pub const fn effect(self) -> Effect {
-        match self {
-            Self::Reload
-            | Self::VipRemoved
-            | Self::XdpOff
-            | Self::MapsUnpinned
-            | Self::Unpinned
-            | Self::DirectoryRemoved => Effect::None,
-            // The lease of the program before it runs on while the new one starts.
-            Self::Kill | Self::Freeze | Self::Upgrade | Self::Carrier | Self::Down | Self::Delete => {
-                Effect::Silence
-            }
-            Self::Terminate | Self::AddressRemoved | Self::XdpDetached | Self::EgressDetached => {
-                Effect::Leaves
-            }
-            Self::Isolated | Self::Flapping => Effect::Partition,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "SIGKILL",
-            Self::Freeze => "SIGSTOP",
-            Self::Terminate => "SIGTERM",
-            Self::Reload => "SIGHUP",
-            Self::Upgrade => "SIGUSR2",
-            Self::Carrier => "carrier lost",
-            Self::Down => "interface down",
-            Self::Delete => "interface deleted",
-            Self::VipRemoved => "virtual addresses removed",
-            Self::AddressRemoved => "own address removed",
-            Self::XdpOff => "xdp off",
-            Self::XdpDetached => "XDP detached",
-            Self::EgressDetached => "egress detached",
-            Self::MapsUnpinned => "maps unpinned",
-            Self::Unpinned => "all unpinned",
-            Self::DirectoryRemoved => "pins' directory removed",
-            Self::Isolated => "port blocked",
-            Self::Flapping => "port flaps",
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// What befalls all of them for an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +15,10 @@ pub enum Weather {
     Hogs,
     /// ARP requests for the virtual addresses, thousands a second, besides the client's.
     Flood,
+    /// Adverts that no router may believe, from strangers, thousands a second.
+    Garbage,
+    /// A local user without privileges at every router's control socket.
+    Intruder,
     /// `CLOCK_REALTIME` is set off by so many milliseconds, and back after a moment.
     ClockStep(i64),
 }
@@ -151,6 +28,8 @@ impl fmt::Display for Weather {
         match self {
             Self::Hogs => f.write_str("CPU hogs"),
             Self::Flood => f.write_str("ARP flood"),
+            Self::Garbage => f.write_str("garbage"),
+            Self::Intruder => f.write_str("an intruder"),
             Self::ClockStep(ms) => write!(f, "clock {ms:+} ms"),
         }
     }
@@ -167,6 +46,14 @@ pub struct Strike {
     pub after: Duration,
     /// How long until it is healed.
     pub hold: Duration,
+}
+
+impl Strike {
+    /// From the first signal of a pair to the second: some milliseconds.
+    #[must_use]
+    pub fn gap(&self) -> Duration {
+        Duration::from_micros(self.hold.as_micros() as u64 % 8_000)
+    }
 }
 
 impl fmt::Display for Strike {
@@ -234,9 +121,11 @@ impl Schedule {
     }
 
     fn weather(&mut self) -> Option<Weather> {
-        match self.random.below(8) {
+        match self.random.below(10) {
             0 => Some(Weather::Hogs),
             1 => Some(Weather::Flood),
+            3 => Some(Weather::Garbage),
+            4 => Some(Weather::Intruder),
             2 => {
                 let ms = 500 + self.random.below(1_500).cast_signed() as i64;
                 Some(Weather::ClockStep(if self.random.below(2) == 0 { ms } else { -ms }))
@@ -288,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_fault_comes_and_one_router_is_always_left_alone() {
-        let episodes: Vec<_> = Schedule::new(1, UNIT).take(500).collect();
+        let episodes: Vec<_> = Schedule::new(1, UNIT).take(1_000).collect();
         for (fault, _) in Fault::ALL {
             let strikes = || episodes.iter().flat_map(|episode| &episode.strikes);
             assert!(strikes().any(|strike| strike.fault == fault), "{fault} never comes");

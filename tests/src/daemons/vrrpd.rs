@@ -125,6 +125,12 @@ impl Vrrpd {
         serde_json::from_slice(&output.stdout).context("vrrpd status --json")
     }
 
+    /// Its control socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.files.socket
+    }
+
     /// The process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

@@ -61,6 +61,8 @@ impl Supervisor {
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
         self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
+        // What was detached before it was another's, whose interface may have gone in the meantime.
+        self.deaf.remove(name);
         self.inherit(name, &inherited);
         self.note_all(name);
         let inherited = inherited.addresses;
