@@ -5,6 +5,7 @@ use std::{
     error::Error,
     fs, io,
     os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    thread,
 };
 
 use aya::programs::{
@@ -122,7 +123,13 @@ fn detach_filter(id: u32, entrance: &Entrance) -> Result<(), Failed> {
     Ok(())
 }
 
+/// On a thread of its own: the caller's may have a runtime already, and there is one on each.
 fn filters(index: u32) -> io::Result<Vec<u32>> {
+    let panicked = |_payload| Err(io::Error::other("listing the filters has panicked"));
+    thread::scope(|scope| scope.spawn(|| list_filters(index)).join().unwrap_or_else(panicked))
+}
+
+fn list_filters(index: u32) -> io::Result<Vec<u32>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let (connection, handle, _messages) = rtnetlink::new_connection()?;
@@ -222,7 +229,9 @@ mod tests {
         let index = run("ip -o link show va").split(':').next().unwrap().parse().unwrap();
         let entrance = Entrance { index, name: "va".into() };
         let shown = || run("tc filter show dev va ingress").matches("direct-action").count();
-        let attached = || Way::Filter.attached(index).unwrap();
+        // As the supervisor asks, from within its runtime.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let attached = || runtime.block_on(async { Way::Filter.attached(index).unwrap() });
         assert!(attached().is_empty());
         let mut ids = Vec::new();
         let mut programs = Vec::new();
