@@ -52,6 +52,12 @@ impl Backup {
         Some(Expect::Nothing)
     }
 
+    /// This one does not count. Where it is the master that was followed last, its priority is what it says now.
+    pub(super) fn contend_with(&mut self, advert: Advert) {
+        self.rival = Some(advert);
+        self.master = self.master.map(|master| if master.source == advert.source { advert } else { master });
+    }
+
     /// Until when others are waited for before a farewell of `source` counts; `None`: it never does. A master that is about to
     /// be preempted is believed too, unless a better one is followed.
     fn awaited_before(&self, settings: &Settings, source: IpAddr) -> Option<Time> {

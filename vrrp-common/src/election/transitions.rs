@@ -73,7 +73,7 @@ impl Election {
             backup.follow(settings, advert, at);
             Some(Expect::This)
         } else {
-            backup.rival = Some(advert);
+            backup.contend_with(advert);
             None
         };
         self.state = State::Backup(backup);

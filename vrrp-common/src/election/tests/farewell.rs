@@ -61,6 +61,12 @@ fn a_master_that_is_about_to_be_preempted_is_believed_wherever_it_sends_from() {
     assert_eq!(election.hear(ms(2_200), farewell(9)).expect, None, "a stranger is not");
     election.hear(ms(2_200), farewell(7));
     assert_eq!(election.deadline(), ms(2_200) + SKEW);
+    // It was better, and is not any more.
+    let mut election = follower(SETTINGS);
+    election.hear(ms(1_000), advert(2, 70));
+    election.hear(ms(1_100), advert(7, 70));
+    election.hear(ms(1_200), farewell(7));
+    assert_eq!(election.deadline(), ms(1_200) + SKEW);
     // Where a better one is followed, nobody is to be preempted.
     let mut election = follower(SETTINGS);
     election.hear(ms(100), advert(7, 50));
