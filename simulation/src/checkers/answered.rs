@@ -11,6 +11,8 @@ use crate::trace::Moment;
 pub(super) struct Answered {
     /// Since when nobody has answered, and nothing else has gone wrong.
     since: Option<Moment>,
+    /// What a takeover takes, by the slowest interval that anybody has gone by meanwhile.
+    bound: u64,
 }
 
 /// Three intervals and the skew, which is less than one, of the slowest: of what it has configured, or of the master that it
@@ -53,7 +55,8 @@ impl Checker for Answered {
             Some(since) if dead && !disturbed => Some(since),
             _ => dead.then_some(view.now),
         };
+        self.bound = if dead && !disturbed { self.bound.max(takeover(view)) } else { takeover(view) };
         let dead_for = self.since.map_or(0, |since| view.now - since);
-        ensure(dead_for <= takeover(view), || format!("nobody has answered for {dead_for} ns"))
+        ensure(dead_for <= self.bound, || format!("nobody has answered for {dead_for} ns"))
     }
 }

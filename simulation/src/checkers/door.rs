@@ -216,7 +216,7 @@ pub(super) struct Handover {
     running: Option<Leave>,
     /// Who advertised last as master, and who before.
     spoke: [Option<(usize, Moment)>; 2],
-    /// From where each has advertised, and when last.
+    /// From where each has advertised, and until when it may be taken for alive there.
     known: HashMap<IpAddr, (usize, Moment)>,
 }
 
@@ -237,8 +237,8 @@ impl Handover {
         }
         // Its own former address may be taken for another master's that outranks it.
         let Settings { address, interval, .. } = view.hosts[host].settings;
-        let lately = view.now.saturating_sub(ns(interval.span()) * 5 / 4);
-        if self.known.iter().any(|(other, (by, at))| *by == host && *other > address && *at > lately) {
+        if self.known.iter().any(|(other, (by, until))| *by == host && *other > address && *until > view.now)
+        {
             return None;
         }
         let skews = view.hosts.iter().filter(|other| other.runs()).filter_map(|other| {
@@ -272,12 +272,14 @@ impl Checker for Handover {
         if let Seen::Advertised { by, advert, .. } = *seen
             && advert.priority != Priority::RELEASE
         {
-            self.known.insert(advert.source, (by, view.now));
+            self.known.insert(advert.source, (by, view.now + ns(advert.interval.span()) * 5 / 4));
             let before = self.spoke.into_iter().flatten().find(|(other, _)| *other != by);
             self.spoke = [Some((by, view.now)), before];
         }
         if let Seen::Changed { by, transition, was_open: true, .. } = *seen
             && transition.to == StateName::Leaving
+            // And nothing has become of it in the same turn.
+            && view.hosts[by].state() == Some(StateName::Leaving)
             && view.scenario.is_calm()
         {
             self.running = self.begin(view, by);
