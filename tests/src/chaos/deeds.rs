@@ -212,8 +212,9 @@ impl Cluster {
         std::iter::once(format!("r{number}")).chain(second).collect()
     }
 
+    /// The second card first, and back last: it alone would answer for a router that nobody hears.
     fn isolate(&self, number: u8) -> Result<()> {
-        self.ports(number).iter().try_for_each(|port| self.lab.isolate(port))
+        self.ports(number).iter().rev().try_for_each(|port| self.lab.isolate(port))
     }
 
     fn rejoin(&self, number: u8) -> Result<()> {

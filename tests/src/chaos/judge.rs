@@ -50,6 +50,8 @@ pub struct Rules<'a> {
     pub asked_every: Duration,
     /// Numbers of all routers.
     pub routers: std::ops::RangeInclusive<u8>,
+    /// Whether strangers say farewell. A router that has just started, and has followed nobody yet, believes them.
+    pub farewells: bool,
 }
 
 impl fmt::Debug for Rules<'_> {
@@ -185,6 +187,9 @@ fn outage(run: &Run, adverts: &[(Stamp, String)], blows: &[Blow], rules: &Rules<
     let last = last.max().filter(|_| blow.fault.effect() == Effect::Silence);
     let (silent, after) =
         (run.to - run.from.max(blow.begin), run.to - last.map_or(blow.end, |at| at.max(blow.end)));
+    // One whose programs are detached answers on until it looks, and then leaves.
+    let detached = matches!(blow.fault, Fault::XdpDetached | Fault::EgressDetached);
+    let after = if detached { after.saturating_sub(look(rules)) } else { after };
     ruling.outage = longer(ruling.outage, Measured { time: silent.max(after), limit, stalled });
     if silent > limit || after > limit {
         ruling.violations.push(format!(
@@ -216,8 +221,7 @@ fn overlap_limit(run: &Run, blows: &[Blow], rules: &Rules<'_>, stalled: Duration
     // One whose program is detached does not hear that it is being preempted, until it looks.
     let deaf = before.iter().any(|blow| blow.fault == Fault::XdpDetached);
     if deaf && before.len() > 1 {
-        let look = (3 * rules.advert_int).clamp(LOOK.0, LOOK.1);
-        return look + LOOK_LATE + stalled;
+        return look(rules) + stalled;
     }
     // One may be struck at the moment at which it is being preempted, or adverts that should be heard are lost.
     if before.len() > 1 || partition {
@@ -226,7 +230,17 @@ fn overlap_limit(run: &Run, blows: &[Blow], rules: &Rules<'_>, stalled: Duration
     let healed = before.iter().any(|blow| blow.healed.is_some_and(|healed| healed <= run.to));
     let silence = before.iter().any(|blow| blow.fault.effect() == Effect::Silence);
     // A backup that takes over because the master is silent never finds it speaking, whatever the machine does.
-    if silence && !healed { Duration::ZERO } else { CROSSING + stalled }
+    if silence && !healed {
+        return Duration::ZERO;
+    }
+    // Whoever was led to believe that the master has left hears it within one interval.
+    let misled = if rules.farewells && !before.is_empty() { rules.advert_int } else { Duration::ZERO };
+    misled + CROSSING + stalled
+}
+
+/// The most until a router has looked after its programs.
+fn look(rules: &Rules<'_>) -> Duration {
+    (3 * rules.advert_int).clamp(LOOK.0, LOOK.1) + LOOK_LATE
 }
 
 fn longer(one: Measured, other: Measured) -> Measured {
@@ -262,7 +276,12 @@ mod tests {
     }
 
     fn ruling(answers: &Answers, blows: &[Blow], stalled: Duration) -> Ruling {
+        judged(answers, blows, stalled, false)
+    }
+
+    fn judged(answers: &Answers, blows: &[Blow], stalled: Duration, farewells: bool) -> Ruling {
         let rules = Rules {
+            farewells,
             asked_every: Duration::ZERO,
             advert_int: 10 * MS,
             master_down: &|number| (30 + u32::from(number)) * MS,
@@ -283,6 +302,18 @@ mod tests {
         let late = ruling(&took(33), &kill, MS);
         assert!(late.violations.is_empty());
         assert_eq!(late.outage.stalled, MS);
+    }
+
+    #[test]
+    fn a_router_whose_program_is_detached_may_answer_until_it_has_looked_and_its_successor_is_no_later_for_it()
+     {
+        let detached = [blow(Fault::XdpDetached, 1, 50, None)];
+        let took =
+            |answered: usize, silent| answers(&[(50 + answered, &["r1"]), (silent, &[]), (20, &["r2"])]);
+        // It looks after 100 ms, may be 100 ms late, and r2 has 37 ms.
+        assert!(ruling(&took(200, 37), &detached, Duration::ZERO).violations.is_empty());
+        assert_eq!(ruling(&took(200, 38), &detached, Duration::ZERO).violations.len(), 1);
+        assert_eq!(ruling(&took(20, 38), &detached, Duration::ZERO).violations.len(), 1);
     }
 
     #[test]
@@ -314,6 +345,10 @@ mod tests {
         let two = |count| answers(&[(50, &["r1"]), (count, &["r1", "r2"]), (50, &["r2"])]);
         assert!(ruling(&two(3), &[], Duration::ZERO).violations.is_empty());
         assert_eq!(ruling(&two(4), &[], Duration::ZERO).violations.len(), 1);
+        // A stranger's farewell misleads only who has just started, and for one interval.
+        let back = [blow(Fault::RouterRemoved(0), 2, 10, Some(45))];
+        let under = |count, blows: &[Blow]| judged(&two(count), blows, Duration::ZERO, true).violations.len();
+        assert_eq!([under(13, &back), under(14, &back), under(4, &[])], [0, 1, 1]);
         let cut = [blow(Fault::Isolated, 1, 10, Some(45))];
         assert!(ruling(&two(30), &cut, Duration::ZERO).violations.is_empty());
         assert_eq!(ruling(&two(31), &cut, Duration::ZERO).violations.len(), 1);
