@@ -99,8 +99,9 @@ fn same_network(one: &Spot, other: &Spot) -> bool {
         }
         IpAddr::V6(_) => None,
     };
-    one.interface == other.interface
-        && one.prefix_len == other.prefix_len
+    // Numbers first: there may be thousands of each.
+    one.prefix_len == other.prefix_len
         && network(one).is_some()
         && network(one) == network(other)
+        && one.interface == other.interface
 }
