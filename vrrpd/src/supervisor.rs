@@ -3,6 +3,7 @@
 //! Runs on the main thread, without real-time priority. It decides nothing about roles; it tells the protocol thread
 //! what the machine is like, and does what that asks for.
 
+mod clients;
 mod guarding;
 mod integrity;
 mod notes;
@@ -17,24 +18,20 @@ mod upgrade;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
-    io,
     net::IpAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use futures_util::{FutureExt, StreamExt};
 use sd_notify::NotifyState;
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
-
+use tokio::{sync::mpsc, time::Instant};
 use vrrp_common::types::Priority;
 
 pub use self::upgrade::own_program;
 use self::{
+    clients::take_socket,
     guarding::Guarding,
     notes::NONLOCAL_BIND,
     operators::Operators,
@@ -48,8 +45,8 @@ use crate::{
     belongings::Belongings,
     checks::{Checks, STANDINGS},
     config::{Config, XdpMode},
-    control::{self, Client, Listener},
-    dataplane::{self, DataPlane},
+    control::Listener,
+    dataplane::DataPlane,
     descriptors,
     failure::Failure,
     heirloom::Heirloom,
@@ -65,9 +62,6 @@ use crate::{
 
 /// How often an interface is tried again whose data plane could not be attached.
 const RETRY: Duration = Duration::from_secs(2);
-
-/// How long the protocol thread is given for an answer to `vrrpd status`.
-const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where the configuration is read again from on SIGHUP, and which control socket is taken.
 #[derive(Clone, Debug)]
@@ -150,19 +144,6 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         drop(supervisor.launcher.kill_all());
         ended
     })
-}
-
-/// Takes the control socket. A program that has taken another's place goes on without it rather than not at all.
-fn take_socket(named: Option<&Path>) -> Result<Listener, Failure> {
-    let path = control::path(named, dataplane::namespace().as_deref());
-    match Listener::at(&path) {
-        Ok(listener) => Ok(listener),
-        Err(error) if std::env::var_os(STANDINGS).is_some() => {
-            tracing::error!(%error, "there is no control socket until the next start");
-            Ok(Listener::nowhere())
-        }
-        Err(error) => Err(Failure::Other(error.into())),
-    }
 }
 
 /// The interfaces of the configuration, and how the data plane is to be attached to each. One that only carries
@@ -299,34 +280,6 @@ impl Supervisor {
         tracing::info!(at_once, "stopping");
         self.tracker.lock().await.stop();
         self.send(Command::Stop { at_once }).await;
-    }
-
-    fn serve_client(&self, client: Client) {
-        let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
-        let hooks = self.notifier.status();
-        let guard = self.guarding.status();
-        tokio::spawn(async move {
-            // As a whole, with its seat.
-            let mut client = client;
-            let stream = &mut client.stream;
-            let answered = async {
-                let question = control::question(stream).await?;
-                if question != control::STATUS {
-                    return control::answer(stream, "{\"error\":\"ask for status\"}").await;
-                }
-                let (answer, status) = oneshot::channel();
-                commands.send(Command::Status(answer)).await.map_err(|_ended| io::ErrorKind::BrokenPipe)?;
-                let mut status =
-                    tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
-                status.checks = tracker.lock().await.status();
-                status.hooks = hooks;
-                status.guard = guard;
-                control::answer(stream, &serde_json::to_string(&status)?).await
-            };
-            if let Err(error) = answered.await {
-                tracing::debug!(%error, "a client of the control socket was not answered");
-            }
-        });
     }
 
     /// Whether what has changed may be ours. A table that a routing daemon fills is not.
