@@ -32,7 +32,7 @@ impl Checker for Lease {
     }
 
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
-        if let Seen::Trouble { host } = *seen {
+        if let Seen::Trouble { host } | Seen::Started { by: host } = *seen {
             self.trouble[host] = view.now;
         }
         if let Seen::Advertised { by, advert, .. } = *seen {
