@@ -50,8 +50,6 @@ pub struct Rules<'a> {
     pub asked_every: Duration,
     /// Numbers of all routers.
     pub routers: std::ops::RangeInclusive<u8>,
-    /// Whether strangers say farewell. A router that has just started, and has followed nobody yet, believes them.
-    pub farewells: bool,
 }
 
 impl fmt::Debug for Rules<'_> {
@@ -233,9 +231,7 @@ fn overlap_limit(run: &Run, blows: &[Blow], rules: &Rules<'_>, stalled: Duration
     if silence && !healed {
         return Duration::ZERO;
     }
-    // Whoever was led to believe that the master has left hears it within one interval.
-    let misled = if rules.farewells && !before.is_empty() { rules.advert_int } else { Duration::ZERO };
-    misled + CROSSING + stalled
+    CROSSING + stalled
 }
 
 /// The most until a router has looked after its programs.
@@ -276,12 +272,7 @@ mod tests {
     }
 
     fn ruling(answers: &Answers, blows: &[Blow], stalled: Duration) -> Ruling {
-        judged(answers, blows, stalled, false)
-    }
-
-    fn judged(answers: &Answers, blows: &[Blow], stalled: Duration, farewells: bool) -> Ruling {
         let rules = Rules {
-            farewells,
             asked_every: Duration::ZERO,
             advert_int: 10 * MS,
             master_down: &|number| (30 + u32::from(number)) * MS,
@@ -345,10 +336,6 @@ mod tests {
         let two = |count| answers(&[(50, &["r1"]), (count, &["r1", "r2"]), (50, &["r2"])]);
         assert!(ruling(&two(3), &[], Duration::ZERO).violations.is_empty());
         assert_eq!(ruling(&two(4), &[], Duration::ZERO).violations.len(), 1);
-        // A stranger's farewell misleads only who has just started, and for one interval.
-        let back = [blow(Fault::RouterRemoved(0), 2, 10, Some(45))];
-        let under = |count, blows: &[Blow]| judged(&two(count), blows, Duration::ZERO, true).violations.len();
-        assert_eq!([under(13, &back), under(14, &back), under(4, &[])], [0, 1, 1]);
         let cut = [blow(Fault::Isolated, 1, 10, Some(45))];
         assert!(ruling(&two(30), &cut, Duration::ZERO).violations.is_empty());
         assert_eq!(ruling(&two(31), &cut, Duration::ZERO).violations.len(), 1);

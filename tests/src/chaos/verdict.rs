@@ -8,7 +8,7 @@ use super::{
     Chaos, PAGES, PER_SECOND,
     cluster::{SECOND_CARD, VIRTUALS, Virtual, second_mac},
     judge::{self, Blow, Measured, Rules},
-    schedule::{Episode, ROUTERS, Weather},
+    schedule::{Episode, ROUTERS},
 };
 use crate::{Answers, Mac, Stamp, wait::Mark};
 
@@ -39,7 +39,6 @@ impl Chaos {
                 master_down: &|number| self.cluster.master_down(one, number),
                 stalled: &|from, to| self.floor.stalled(from, to),
                 routers: 1..=ROUTERS,
-                farewells: episode.weather == Some(Weather::Garbage),
             };
             let ruling = judge::judge(&answers, &adverts, blows, &rules);
             requests += answers.requests.len();

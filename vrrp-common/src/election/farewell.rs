@@ -2,13 +2,17 @@
 //!
 //! The RFC has a backup believe all of them. A stranger with ten lines of code could so take the role away from a master
 //! that lives, or keep the address dead. So a farewell counts from the master that was followed last, or is about to be preempted,
-//! and from anybody where nobody has been followed since the start. Where another master that outranks the leaving one was heard before it, that one's next
-//! advert is waited for first. Who forges the master's own address is stopped by authentication only.
+//! and from anybody where nobody has been followed since the start, once a master that lives would have been heard since. Where
+//! another master that outranks the leaving one was heard before it, that one's next advert is waited for first. Who forges the master's own address is stopped by authentication only.
 
 use core::net::IpAddr;
 
 use super::{Backup, Effects, Election, Expect, Settings, State, Superior};
-use crate::{receive::Advert, time::Time, types::Priority};
+use crate::{
+    receive::Advert,
+    time::Time,
+    types::{AdvertInterval, Priority},
+};
 
 impl Election {
     /// What a master says when it goes: an advert first, where peers may know it otherwise than it is now. One that was silent
@@ -61,7 +65,8 @@ impl Backup {
     /// Until when others are waited for before a farewell of `source` counts; `None`: it never does. A master that is about to
     /// be preempted is believed too, unless a better one is followed.
     fn awaited_before(&self, settings: &Settings, source: IpAddr) -> Option<Time> {
-        let Some(master) = self.master else { return Some(Time::BOOT) };
+        // A master that lives is heard within its interval.
+        let Some(master) = self.master else { return Some(next_advert(self.heard_at, self.interval)) };
         if master.source == source {
             return Some(self.superior.map_or(Time::BOOT, Superior::due));
         }
@@ -91,7 +96,11 @@ impl Superior {
     /// When its next advert is there, if it is alive and not late by more than a sixteenth of its interval. It may be the one
     /// that is followed, under its former address.
     fn due(self) -> Time {
-        let interval = self.advert.interval.span();
-        self.heard_at + interval + interval / 16
+        next_advert(self.heard_at, self.advert.interval)
     }
+}
+
+/// When a master's next advert is there, if its last one was before `last` and it is not late by more than a sixteenth.
+fn next_advert(last: Time, interval: AdvertInterval) -> Time {
+    last + interval.span() + interval.span() / 16
 }

@@ -48,7 +48,12 @@ fn where_nobody_was_followed_a_farewell_of_anybody_counts() {
     let mut silent = master(SETTINGS);
     silent.wake(ms(10_000));
     silent.hear(ms(10_100), farewell(4));
-    assert_eq!(silent.deadline(), ms(10_100) + SKEW, "it listens as at the start");
+    assert_eq!(silent.deadline(), ms(10_000) + span(1_000) * 17 / 16, "it listens as at the start");
+    silent.hear(ms(10_900), advert(5, 200));
+    assert_eq!(silent.deadline(), ms(10_900) + span(3_000) + SKEW, "a master that lives is heard in time");
+    let mut later = backup(SETTINGS);
+    later.hear(ms(1_500), farewell(4));
+    assert_eq!(later.deadline(), ms(1_500) + SKEW);
 }
 
 /// It was followed during `preempt_delay`, and sends from another address since.
