@@ -25,6 +25,7 @@ use aya::{
         tc::TcAttachOptions,
     },
 };
+use rustix::fs::FlockOperation;
 use vrrp_common::{
     abi::{self, Verdict, name, role},
     election::{Cause, Election, Input, Settings, StateName},
@@ -67,9 +68,28 @@ fn has_tcx() -> bool {
     (numbers.next().unwrap(), numbers.next().unwrap()) >= (6, 6)
 }
 
-/// Loads, attaches and pins as 0.1.0 did. What is returned is all that would go with the process.
-fn start(dir: &Path) -> Ebpf {
-    fs::create_dir_all(dir).unwrap();
+/// A daemon of 0.1.0: all that would go with the process.
+struct Former {
+    ebpf: Ebpf,
+    /// Without it another daemon that starts at this moment takes the directory for one that was left.
+    _lock: fs::File,
+}
+
+/// Makes the directory and locks it, which another daemon may sweep away in between.
+fn lock(dir: &Path) -> fs::File {
+    loop {
+        fs::create_dir_all(dir).unwrap();
+        let Ok(lock) = fs::File::open(dir) else { continue };
+        let free = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if free && dir.exists() {
+            return lock;
+        }
+    }
+}
+
+/// Loads, attaches and pins as 0.1.0 did.
+fn start(dir: &Path) -> Former {
+    let lock = lock(dir);
     let mut loader = EbpfLoader::new();
     for map in MAPS {
         loader.map_pin_path(map, dir.join(map.to_lowercase()));
@@ -88,7 +108,7 @@ fn start(dir: &Path) -> Ebpf {
         let link: FdLink = egress.take_link(id).unwrap().try_into().unwrap();
         link.pin(dir.join("egress_link")).unwrap();
     }
-    ebpf
+    Former { ebpf, _lock: lock }
 }
 
 fn array<const WORDS: usize>(ebpf: &mut Ebpf, name: &str) -> Array<aya::maps::MapData, [u64; WORDS]> {
@@ -171,12 +191,12 @@ fn an_upgrade_from_0_1_keeps_link_role_lease_and_counts_and_misses_no_question()
     let mut former = start(&dir);
     // Of an interval of ten seconds, which it did not write down.
     let lease = now() + Duration::from_secs(25);
-    write_master(&mut former, lease);
+    write_master(&mut former.ebpf, lease);
     let link = link_id(&dir);
     let stop = Arc::new(AtomicBool::new(false));
     let asking = ask_until(Arc::clone(&stop));
     thread::sleep(Duration::from_millis(50));
-    let cpus = write_counts(&mut former);
+    let cpus = write_counts(&mut former.ebpf);
     // Killed.
     drop(former);
 
@@ -222,7 +242,7 @@ fn an_upgrade_from_0_1_with_another_interval_hears_better_masters_at_once() {
     let dir = pin_dir();
     let mut former = start(&dir);
     let lease = now() + Duration::from_secs(25);
-    write_master(&mut former, lease);
+    write_master(&mut former.ebpf, lease);
     drop(former);
     let mut upgraded = attach().unwrap();
     assert!(upgraded.tables.configure(v4_slot(VRID), &entry(VRID, true, true), now()));
