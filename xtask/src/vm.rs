@@ -203,6 +203,7 @@ mod tests {
             "failures:",
             "    egress::b",
             "",
+            "verified instructions of the guard: Some(1107)",
             "verified instructions: ingress 7106 of 20000, egress 301 of 2000",
             "test result: FAILED. 33 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 9.00s",
             "VM: failover ok 3710",

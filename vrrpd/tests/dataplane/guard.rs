@@ -430,7 +430,7 @@ fn nanoseconds_for_each_frame_at_the_guard() {
     measure(&daemon, "IPv4 to the address, dropped", &packet(VIP));
     measure(&daemon, "ARP for another address", &Arp::request(CLIENT, CLIENT_IP, "192.0.2.7").bytes());
     let info = daemon.program().info().unwrap();
-    println!("verified instructions: {:?}", info.verified_instruction_count());
+    println!("verified instructions of the guard: {:?}", info.verified_instruction_count());
     assert!(info.verified_instruction_count().unwrap() < 4_000);
     daemon.stop();
 }
