@@ -241,7 +241,7 @@ impl Supervisor {
                     }
                 }
                 () = retry => self.refresh(false).await?,
-                () = look => self.reconcile().await,
+                () = look => drop(self.reconcile().await),
                 () = tokio::time::sleep_until(next_inspection) => {
                     self.inspect().await?;
                     next_inspection = Instant::now() + self.inspected;
@@ -413,8 +413,8 @@ impl Supervisor {
         self.tracker.lock().await.stop();
         self.bind_nonlocal(false);
         self.holdings.clear();
-        self.reconcile().await;
-        if !self.left.is_empty() {
+        // What cannot be seen may still be there: the data plane stays, and keeps the host silent.
+        if !self.reconcile().await {
             return;
         }
         self.leave_guard().await;

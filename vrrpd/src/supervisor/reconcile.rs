@@ -59,17 +59,21 @@ impl Supervisor {
             next = requests.try_recv().ok();
         }
         if look {
-            self.reconcile().await;
+            let _tried_again = self.reconcile().await;
         }
     }
 
-    /// Looks, and makes equal what is not.
-    pub(super) async fn reconcile(&mut self) {
+    /// Looks, and makes equal what is not. Whether nothing of ours is known to be left that nobody holds.
+    pub(super) async fn reconcile(&mut self) -> bool {
         match self.observe().await {
-            Ok(observed) => self.reconcile_with(observed).await,
+            Ok(observed) => {
+                self.reconcile_with(observed).await;
+                self.left.is_empty()
+            }
             Err(error) => {
                 tracing::error!(%error, "the kernel's addresses cannot be listed; tried again");
                 self.next_look = Some(Instant::now() + RETRY);
+                false
             }
         }
     }
