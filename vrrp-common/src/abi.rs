@@ -84,6 +84,9 @@ pub mod role {
     pub const MASTER: u32 = 2;
 }
 
+/// The mark of a frame by which the daemon says that an address is at another host now, although the door is closed.
+pub const ELSEWHERE_MARK: u32 = 0x7672_7270;
+
 /// One virtual router, at its [`slot`]. Two cache lines: one for each writer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
@@ -117,8 +120,10 @@ pub struct Router {
     pub told_centiseconds: u16,
     /// This host's own effective priority: adverts with as much or more have a budget of their own. 0: not known, and all have.
     pub priority: u8,
+    /// 1: this host has asked who has the addresses: replies to it are reported as [`event::CONFLICT`] whatever the role.
+    pub asking: u8,
     /// Zero.
-    pub reserved: [u8; 11],
+    pub reserved: [u8; 10],
 
     /// Written by XDP: when the expected advert was last heard, `CLOCK_BOOTTIME` in ns.
     pub last_heard_ns: u64,
@@ -343,7 +348,7 @@ pub const EVENT_FRAME_BYTES: usize = 1512;
 pub mod event {
     /// An advert that is not the expected one.
     pub const ADVERT: u32 = 1;
-    /// Somebody else claims a virtual address by ARP while this host is master.
+    /// Somebody else claims a virtual address by ARP while this host is master, or replies to this host's question.
     pub const CONFLICT: u32 = 2;
 }
 

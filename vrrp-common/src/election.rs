@@ -20,15 +20,21 @@ use crate::{
     lease::Lease,
     receive::Advert,
     time::Time,
-    types::{AdvertInterval, Priority, Version},
+    types::{AdvertInterval, Mac, Priority, Version},
 };
 
+mod clash;
+mod deaf;
 mod farewell;
 mod outgoing;
+mod probe;
 mod transitions;
 mod unsuitable;
 
+pub use clash::Clash;
+pub use deaf::Deaf;
 pub use outgoing::Outgoing;
+pub use probe::Probe;
 
 #[cfg(test)]
 mod tests;
@@ -65,6 +71,8 @@ pub struct Settings {
     pub preempt_delay: Duration,
     /// Whether it takes the role only together with others, when it is told to ([`Input::Promote`]).
     pub grouped: bool,
+    /// For how many intervals a master that is silent and still answers ARP is left alone; 0: nobody is asked.
+    pub probe_limit: u8,
 }
 
 impl Settings {
@@ -114,6 +122,8 @@ pub struct Backup {
     pub released: bool,
     /// In a group: the master counts as dead, and the others are waited for. Over with the next advert that counts.
     pub held: bool,
+    /// How it stands with the question whether the silent master still answers.
+    pub probe: Probe,
 }
 
 /// A master that is heard beside the one that is followed, and outranks it.
@@ -152,6 +162,8 @@ pub struct Master {
     /// Peers may know this master by another source address or interval than an advert would tell them now, because none
     /// has left since these have changed.
     pub changed: bool,
+    /// Another master that goes on and, by all that it sends, cannot hear this one.
+    pub deaf: Option<Deaf>,
 }
 
 /// Why a router cannot take part.
@@ -223,6 +235,13 @@ pub enum Input {
         /// When that reached the host.
         at: Time,
     },
+    /// The same, in answer to a question of ours ([`Effects::ask`]).
+    Answered {
+        /// When that reached the host.
+        at: Time,
+        /// Where it says that the address is.
+        mac: Mac,
+    },
     /// The router cannot take part any more.
     Fault(Fault),
     /// Leave, handing over if master.
@@ -250,6 +269,23 @@ pub struct Effects {
     pub expect: Option<Expect>,
     /// The state has changed.
     pub transition: Option<Transition>,
+    /// To ask by ARP who has the addresses that are in both lists: this station, or all.
+    pub ask: Option<Mac>,
+    /// To tell by ARP, once, that those addresses are at this MAC: the role was given up to one that cannot be told by an advert.
+    pub moved_to: Option<Mac>,
+    /// What an operator is to be told.
+    pub remark: Option<Remark>,
+}
+
+/// What is no change of state, and an operator is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// The advert was of another cluster with the same VRID, and did not count.
+    Clash,
+    /// The master that is followed has lowered its priority, to hand over, and does not hear that this router would take over.
+    HandsOverInVain,
+    /// The master is silent, and answers ARP: adverts are lost on their way. It is left alone.
+    SilentMasterAnswers,
 }
 
 /// Whether the data plane answers.
@@ -344,6 +380,10 @@ pub enum Cause {
     NoSuccessor,
     /// Another member of its sync group has lost the role.
     Group,
+    /// A master that cannot hear this one goes on, and answers.
+    Unheard(Advert),
+    /// The master was silent for as many intervals as [`Settings::probe_limit`] allows, although it answers ARP.
+    ProbeLimit,
     /// See there.
     Fault(Fault),
 }
@@ -362,6 +402,16 @@ impl fmt::Display for Cause {
             Self::Succeeded(by) => write!(f, "{} has taken over", by.source),
             Self::Group => f.write_str("another member of its sync group has lost the role"),
             Self::NoSuccessor => f.write_str("no successor heard within one interval"),
+            Self::Unheard(by) => {
+                let Advert { source, priority, .. } = by;
+                write!(
+                    f,
+                    "{source} is master with priority {priority}, answers, and discards the adverts of this router"
+                )
+            }
+            Self::ProbeLimit => {
+                f.write_str("master not heard for probe_limit intervals, although it answers ARP")
+            }
             Self::Fault(fault) => fault.fmt(f),
         }
     }
@@ -375,13 +425,24 @@ pub struct Election {
     lease: Lease,
     /// Since when this router takes part. What came before was meant for an earlier daemon.
     since: Time,
+    /// Those whose lists had an address of ours.
+    acquaintances: clash::Acquaintances,
+    /// Another cluster with the same VRID.
+    clash: Option<Clash>,
 }
 
 impl Election {
     /// A router that waits for [`Input::Start`].
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Initialize(None), lease: Lease::NONE, since: Time::BOOT }
+        Self {
+            settings,
+            state: State::Initialize(None),
+            lease: Lease::NONE,
+            since: Time::BOOT,
+            acquaintances: clash::Acquaintances::NONE,
+            clash: None,
+        }
     }
 
     /// What it goes by.
@@ -427,10 +488,13 @@ impl Election {
         match self.state {
             State::Initialize(_) | State::Stopped => Time::NEVER,
             State::Backup(backup) if backup.held => Time::NEVER,
-            State::Backup(backup) => match backup.preemption {
-                Preemption::Waiting { until } => until.min(backup.master_down_at),
-                Preemption::Idle | Preemption::Due => backup.master_down_at,
-            },
+            State::Backup(backup) => {
+                let due = backup.master_down_at.min(backup.ask_at(&self.settings));
+                match backup.preemption {
+                    Preemption::Waiting { until } => until.min(due),
+                    Preemption::Idle | Preemption::Due => due,
+                }
+            }
             State::Master(master) => master.advert_at,
             State::Leaving { until, .. } => until,
         }
@@ -448,6 +512,7 @@ impl Election {
             Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),
             Input::Sent { at } => self.sent(at.min(now)),
             Input::Claimed { at } => self.claimed(at.min(now)),
+            Input::Answered { at, mac } => self.answered(now, at.min(now), mac),
             Input::Fault(fault) => self.fault(now, fault),
             Input::Stop => self.stop(now),
             Input::Halt => self.halt(now),

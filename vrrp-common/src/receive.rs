@@ -23,8 +23,26 @@ pub struct Advert {
     pub priority: Priority,
     /// Its sender's interval.
     pub interval: AdvertInterval,
+    /// The MAC address that it came from.
+    pub mac: Mac,
     /// It came from the virtual router's own MAC address (RFC 9568 §7.2), so that its sender answers with that too.
     pub from_virtual_mac: bool,
+    /// By the RFC and by keepalived its sender discards what this router advertises: it has another version configured, or in
+    /// version 2 another interval or other addresses.
+    pub deaf: bool,
+    /// How its addresses are to those configured here.
+    pub lists: Lists,
+}
+
+/// How the addresses of an advert are to those configured here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lists {
+    /// The same, in whatever order.
+    Same,
+    /// Some are in both.
+    Overlap,
+    /// None is in both: another cluster has the same VRID, unless its sender is known.
+    Apart,
 }
 
 /// An accepted advert, with its bytes and what an operator should hear about it.
@@ -36,10 +54,9 @@ pub struct Received<'a> {
     pub message: &'a [u8],
     /// How its checksum was taken.
     pub checksum: ChecksumForm,
-    /// Its addresses are not those configured here. Version 3 accepts it (RFC 9568 §7.1), version 2 only from the
-    /// owner (RFC 3768 §7.1).
-    pub address_list_differs: bool,
-    /// Its interval is not the one configured here. Version 3 learns it; version 2 never gets here.
+    /// The version of its message.
+    pub version: Version,
+    /// Its interval is not the one configured here: a backup waits by its master's in version 3, by the longer one in version 2.
     pub interval_differs: bool,
 }
 
@@ -60,6 +77,11 @@ pub struct Local<'a> {
     pub addresses: &'a [IpAddr],
     /// The only hosts that adverts are taken from, which send them to `address`; `None`: any host, to the group.
     pub peers: Option<&'a [Peer]>,
+    /// This router owns the addresses: its adverts are taken whatever they list (RFC 3768 §7.1).
+    pub owner: bool,
+    /// Adverts that differ are discarded where the RFC has it so, although two masters may come of it: another version, in version
+    /// 2 another interval, or other addresses that are not from the owner.
+    pub rfc_discards: bool,
 }
 
 /// A host that sends its adverts to this one alone.
@@ -111,7 +133,7 @@ discards! {
     UnknownPeer unknown_peer,
     /// RFC 9568 §7.1: the TTL is not 255; the packet has crossed a router. A peer may have bounds of its own.
     Ttl ip_ttl_errors,
-    /// RFC 9568 §7.1: another version than configured.
+    /// RFC 9568 §7.1: another version than configured, where that one has a password or `rfc_discards`; any but 2 and 3.
     Version version_errors,
     /// RFC 9568 §7.1: the type is not 1.
     Type invalid_type_packets_received,
@@ -129,9 +151,9 @@ discards! {
     AuthType authentication_type_mismatch,
     /// RFC 2338 §7.1: another password than configured.
     AuthPassword authentication_failure,
-    /// Version 2: another interval than configured (RFC 3768 §7.1); version 3: 0 (erratum 8301).
+    /// 0 (erratum 8301); with `rfc_discards` in version 2 another interval than configured (RFC 3768 §7.1).
     Interval advertisement_interval_errors,
-    /// Version 2: other addresses than configured, and not from the owner (RFC 3768 §7.1).
+    /// With `rfc_discards` in version 2: other addresses than configured, and not from the owner (RFC 3768 §7.1).
     AddressList address_list_errors,
 }
 
@@ -149,47 +171,77 @@ impl fmt::Display for Discard {
 pub fn receive<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> Result<Received<'a>, Discard> {
     let packet = ip_packet(frame, frame_length, local)?;
     let (source, message) = (packet.source, packet.payload);
-    let (header, message_len, checksum) = vrrp_message(&packet, local.version)?;
+    let (header, version, message_len, checksum) = vrrp_message(&packet, local)?;
     if header.vrid != local.vrid.as_u8() {
         return Err(Discard::Vrid);
     }
     if IpAddr::V4(source) == local.address {
         return Err(Discard::OwnAdvert);
     }
-    if header.count == 0 {
+    if header.count == 0 && !local.addresses.is_empty() {
         return Err(Discard::NoAddress);
     }
-    authenticate(&header, message, message_len, local)?;
-    let interval = header.interval(local.version).ok_or(Discard::Interval)?;
-    let interval_differs = interval != local.interval;
-    let address_list_differs = !same_addresses(message, header.count, local.addresses);
-    if local.version == Version::V2 {
-        if interval_differs {
-            return Err(Discard::Interval);
-        }
-        if address_list_differs && header.priority != Priority::OWNER.as_u8() {
-            return Err(Discard::AddressList);
-        }
+    authenticate(&header, version, message, message_len, local)?;
+    let interval = header.interval(version).ok_or(Discard::Interval)?;
+    let priority = Priority::new(header.priority);
+    let lists = compare(message, header.count, local.addresses);
+    let found = Differences { version, interval: interval != local.interval, lists };
+    if local.rfc_discards {
+        found.discards(priority)?;
     }
+    let mac = frame.get(6..12).and_then(|bytes| bytes.try_into().ok()).map(Mac).unwrap_or_default();
     Ok(Received {
         advert: Advert {
             source: source.into(),
-            priority: Priority::new(header.priority),
+            priority,
             interval,
-            from_virtual_mac: frame.get(6..12) == Some(&Mac::virtual_router(Family::V4, local.vrid).0),
+            mac,
+            from_virtual_mac: mac == Mac::virtual_router(Family::V4, local.vrid),
+            deaf: found.make_deaf(local),
+            lists: if local.rfc_discards { lists.and_accepted() } else { lists },
         },
         message,
         checksum,
-        address_list_differs,
-        interval_differs,
+        version,
+        interval_differs: found.interval,
     })
 }
 
-/// What a frame that [`receive`] found at fault with [`Discard::Interval`] advertises, if it is an interval at all.
-#[must_use]
-pub fn advertised_interval(frame: &[u8], version: Version) -> Option<AdvertInterval> {
-    let (_, packet) = ethernet::payload(frame)?;
-    Header::parse(ipv4::parse(packet).ok()?.payload)?.interval(version)
+/// What an advert differs in from what is configured here.
+struct Differences {
+    version: Version,
+    interval: bool,
+    lists: Lists,
+}
+
+impl Differences {
+    /// What RFC 3768 §7.1 discards. Version 3 accepts both (RFC 9568 §7.1).
+    fn discards(&self, priority: Priority) -> Result<(), Discard> {
+        match self.version {
+            Version::V3 => Ok(()),
+            Version::V2 if self.interval => Err(Discard::Interval),
+            Version::V2 if self.lists != Lists::Same && priority != Priority::OWNER => {
+                Err(Discard::AddressList)
+            }
+            Version::V2 => Ok(()),
+        }
+    }
+
+    /// Whether its sender discards what this router advertises, by the same rules.
+    fn make_deaf(&self, local: &Local<'_>) -> bool {
+        let list = self.lists != Lists::Same && !local.owner;
+        self.version != local.version || (self.version == Version::V2 && (self.interval || list))
+    }
+}
+
+impl Lists {
+    /// What the RFC accepts has nothing apart.
+    const fn and_accepted(self) -> Self {
+        match self {
+            Self::Same => Self::Same,
+            Self::Overlap | Self::Apart => Self::Overlap,
+        }
+    }
 }
 
 /// From the Ethernet header to the IP packet, with everything that the IP stack checks, where it comes from, and the
@@ -230,13 +282,11 @@ fn ip_packet<'a>(
 /// Version, type, length and checksum.
 fn vrrp_message(
     packet: &ipv4::Packet<'_>,
-    version: Version,
-) -> Result<(Header, usize, ChecksumForm), Discard> {
+    local: &Local<'_>,
+) -> Result<(Header, Version, usize, ChecksumForm), Discard> {
     let message = packet.payload;
     let first = *message.first().ok_or(Discard::Length)?;
-    if first >> 4 != version.as_u8() {
-        return Err(Discard::Version);
-    }
+    let version = Version::new(first >> 4).filter(|version| local.hears(*version)).ok_or(Discard::Version)?;
     if first & 0x0f != ADVERTISEMENT {
         return Err(Discard::Type);
     }
@@ -247,7 +297,15 @@ fn vrrp_message(
     let checksum = checksum_form(exact, packet, version)
         .or_else(|| checksum_form(message, packet, version))
         .ok_or(Discard::Checksum)?;
-    Ok((header, message_len, checksum))
+    Ok((header, version, message_len, checksum))
+}
+
+impl Local<'_> {
+    /// Whether adverts of this version are for it: its own, and the other one too (RFC 9568 §8.4), except where that would be a
+    /// way past a password.
+    fn hears(&self, version: Version) -> bool {
+        version == self.version || (self.auth.is_none() && !self.rfc_discards)
+    }
 }
 
 fn checksum_form(message: &[u8], packet: &ipv4::Packet<'_>, version: Version) -> Option<ChecksumForm> {
@@ -264,11 +322,12 @@ fn checksum_form(message: &[u8], packet: &ipv4::Packet<'_>, version: Version) ->
 /// (RFC 3768 §5.3.10).
 fn authenticate(
     header: &Header,
+    version: Version,
     message: &[u8],
     message_len: usize,
     local: &Local<'_>,
 ) -> Result<(), Discard> {
-    if local.version == Version::V3 {
+    if version == Version::V3 {
         return Ok(());
     }
     let [auth_type, _] = header.timing;
@@ -282,14 +341,29 @@ fn authenticate(
     }
 }
 
-/// Whether the message lists exactly the configured addresses, in any order. 255 against 255 at worst.
-fn same_addresses(message: &[u8], count: u8, configured: &[IpAddr]) -> bool {
+/// How the addresses of the message are to the configured ones. 255 against 255 at worst. Every router has a link-local
+/// address of its own choice, so that those count only where neither list has any other.
+fn compare(message: &[u8], count: u8, configured: &[IpAddr]) -> Lists {
     debug_assert!(message.len() >= HEADER_LEN, "checked by the length rung");
-    usize::from(count) == configured.len()
-        && vrrp::addresses(message, Family::V4, count).all(|address| configured.contains(&address))
-        && configured
-            .iter()
-            .all(|own| vrrp::addresses(message, Family::V4, count).any(|address| address == *own))
+    let listed = || vrrp::addresses(message, Family::V4, count);
+    let same = usize::from(count) == configured.len()
+        && listed().all(|address| configured.contains(&address))
+        && configured.iter().all(|own| listed().any(|address| address == *own));
+    if same {
+        return Lists::Same;
+    }
+    let only_link_local = listed().chain(configured.iter().copied()).all(is_link_local);
+    let overlap = listed()
+        .filter(|address| only_link_local || !is_link_local(*address))
+        .any(|address| configured.contains(&address));
+    if overlap { Lists::Overlap } else { Lists::Apart }
+}
+
+const fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }
 
 #[cfg(test)]

@@ -67,6 +67,16 @@ pub enum Version {
 }
 
 impl Version {
+    /// The version of this number, if it is one that is spoken here.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        match number {
+            2 => Some(Self::V2),
+            3 => Some(Self::V3),
+            _ => None,
+        }
+    }
+
     /// The number in the first half byte of an advert.
     #[must_use]
     pub const fn as_u8(self) -> u8 {

@@ -36,8 +36,15 @@ pub(crate) fn judge(frame: &mut Frame, cpu: Cpu) -> Verdict {
 
     let announces = u32::from_ne_bytes(arp.sender) == u32::from_ne_bytes(arp.target);
     if let Some((slot, router)) = sender {
-        match Door::of(router, cpu) {
-            Door::Open => return claim(frame, sender_mac, slot, router),
+        let door = Door::of(router, cpu);
+        let claims = matches!(door, Door::Open) && sender_mac != router.mac();
+        // What this host has asked for is wanted whatever its role.
+        let answers = operation == REPLY && router.is_asking();
+        let told = (claims || answers) && report(frame, slot, router);
+        match door {
+            Door::Open if !claims => return Verdict::ArpOwnClaim,
+            Door::Open if told => return Verdict::ArpConflict,
+            Door::Open => return Verdict::ArpConflictLimited,
             Door::NotMaster if announces || target.is_none() => return Verdict::ArpMasterClaim,
             Door::Lapsed if announces || target.is_none() => return Verdict::ArpLeaseLapsed,
             // One virtual address speaks to another: what it wants decides.
@@ -70,18 +77,11 @@ fn owner(arp: &Arp, address: [u8; 4]) -> Option<(u32, Router)> {
     maps::is_here(Mac::from_bytes(arp.destination), router).then_some((slot, router))
 }
 
-/// Somebody speaks as a virtual address whose master is this host.
+/// Somebody speaks as a virtual address of this router. Whether the daemon will hear of it.
 #[inline(always)]
-fn claim(frame: &Frame, sender_mac: Mac, slot: u32, router: Router) -> Verdict {
-    if sender_mac == router.mac() {
-        return Verdict::ArpOwnClaim;
-    }
+fn report(frame: &Frame, slot: u32, router: Router) -> bool {
     let now = now();
-    if router.may_report_conflict(now) && advert::report(frame, event::CONFLICT, slot, now) {
-        Verdict::ArpConflict
-    } else {
-        Verdict::ArpConflictLimited
-    }
+    router.may_report_conflict(now) && advert::report(frame, event::CONFLICT, slot, now)
 }
 
 /// Turns the question round (RFC 826): who asked is told that the address is at `mac` (RFC 9568 §8.1.2).

@@ -6,7 +6,7 @@
 use core::mem::offset_of;
 
 use aya_ebpf::{bindings::__sk_buff, helpers::generated::bpf_skb_store_bytes};
-use vrrp_common::abi::Verdict;
+use vrrp_common::abi::{ELSEWHERE_MARK, Verdict};
 
 use crate::{
     arp,
@@ -19,8 +19,8 @@ use crate::{
 #[inline(always)]
 pub(crate) fn judge(skb: *mut __sk_buff) -> Option<Verdict> {
     // SAFETY: the kernel's context. With a tag in the buffer the frame belongs to a VLAN.
-    let (protocol, tagged) = unsafe { ((*skb).protocol, (*skb).vlan_present) };
-    if protocol != u32::from(ETHER_ARP) || tagged != 0 {
+    let (protocol, tagged, mark) = unsafe { ((*skb).protocol, (*skb).vlan_present, (*skb).mark) };
+    if protocol != u32::from(ETHER_ARP) || tagged != 0 || mark == ELSEWHERE_MARK {
         return None;
     }
     let arp = packet::leaving_arp(skb)?;

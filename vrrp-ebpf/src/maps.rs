@@ -221,6 +221,13 @@ impl Router {
         unsafe { (*self.entry).unicast != 0 }
     }
 
+    /// Whether this host has asked who has the addresses.
+    #[inline(always)]
+    pub(crate) fn is_asking(self) -> bool {
+        // SAFETY: as in `role`, and a byte.
+        unsafe { ptr::read_volatile(&raw const (*self.entry).asking) != 0 }
+    }
+
     /// The expected advert was heard.
     #[inline(always)]
     pub(crate) fn stamp(self, now: u64) {

@@ -11,7 +11,7 @@ use std::{
     ptr,
 };
 
-use vrrp_common::types::Mac;
+use vrrp_common::{abi, types::Mac};
 
 /// Frames handed to the kernel in one call.
 pub(crate) const BATCH: usize = 32;
@@ -90,6 +90,31 @@ impl PacketSocket {
             )
         })?;
         Ok(())
+    }
+
+    /// Sends frames that the data plane lets go although they speak for addresses whose door is closed.
+    ///
+    /// # Errors
+    /// The mark could not be set, or the first frame not be sent.
+    pub(crate) fn send_past_the_door<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<usize> {
+        self.mark(abi::ELSEWHERE_MARK)?;
+        let sent = self.send(frames);
+        self.mark(0)?;
+        sent
+    }
+
+    fn mark(&self, mark: u32) -> io::Result<()> {
+        // SAFETY: the pointer is to a u32, and the length is its own.
+        let result = unsafe {
+            libc::setsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_MARK,
+                ptr::from_ref(&mark).cast(),
+                size_of::<u32>() as u32,
+            )
+        };
+        check(result).map(drop)
     }
 
     /// Sends up to [`BATCH`] frames in one call and returns how many left; those beyond that are to be sent again.

@@ -58,8 +58,15 @@ pub struct RouterStatus {
     pub master_address: Option<IpAddr>,
     /// The present master's priority.
     pub master_priority: Option<u8>,
-    /// Another box that advertises at another interval than this one is set to, if there is one.
-    pub interval_mismatch: Option<IntervalMismatch>,
+    /// Another box that is configured otherwise than this one, if there is one.
+    #[serde(default)]
+    pub mismatch: Option<Mismatch>,
+    /// Another cluster with the same VRID on this interface, if there is one.
+    #[serde(default)]
+    pub clash: Option<Clash>,
+    /// For how many intervals the master has been silent and has answered ARP all the same (`probe_before_takeover`).
+    #[serde(default)]
+    pub silent_master_answers: Option<u8>,
     /// Peers by unicast that were never heard: backups are silent, but so is one whose adverts do not arrive.
     #[serde(default)]
     pub unheard_peers: Vec<IpAddr>,
@@ -88,17 +95,94 @@ pub struct TrackStatus {
     pub effect: Option<String>,
 }
 
-/// Different `advert_int` on two boxes.
+/// Two boxes of a cluster that are configured differently.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct IntervalMismatch {
+pub struct Mismatch {
     /// The other box.
     pub source: IpAddr,
-    /// Its interval, with the unit.
+    /// `version`, if that differs.
+    pub version: Option<Difference>,
+    /// `advert_int`, with the unit, if that differs.
+    pub advert_int: Option<Difference>,
+    /// The virtual addresses, if those differ.
+    pub addresses: Option<AddressDifference>,
+    /// Whether it discards what this router advertises, by the RFC and by keepalived. vrrpd does not, unless it is told to.
+    pub is_deaf: bool,
+}
+
+/// One setting on two boxes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// The other box's.
     pub theirs: String,
     /// This one's.
     pub ours: String,
-    /// Whether its adverts are discarded for that: version 2. Then both become master.
-    pub is_discarded: bool,
+}
+
+/// Virtual addresses that only one of two boxes has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddressDifference {
+    /// Those of the other box.
+    pub only_theirs: Vec<IpAddr>,
+    /// Those of this one.
+    pub only_ours: Vec<IpAddr>,
+}
+
+/// Another cluster with the same VRID, and none of these addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clash {
+    /// Who speaks for it.
+    pub source: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+    /// Where its adverts come from.
+    pub mac: String,
+    /// Whether that is the virtual MAC, which this router does not go by then.
+    pub is_from_virtual_mac: bool,
+}
+
+impl Difference {
+    /// Both in words.
+    pub(crate) fn new(theirs: impl ToString, ours: impl ToString) -> Self {
+        Self { theirs: theirs.to_string(), ours: ours.to_string() }
+    }
+}
+
+impl Mismatch {
+    /// What differs, each in words.
+    #[must_use]
+    pub fn differences(&self) -> Vec<String> {
+        let setting = |name: &str, difference: &Option<Difference>| {
+            difference
+                .as_ref()
+                .map(|Difference { theirs, ours }| format!("{name} {theirs} there, {ours} here"))
+        };
+        let listed = |list: &[IpAddr], where_not: &str| {
+            let listed: Vec<_> = list.iter().map(ToString::to_string).collect();
+            (!list.is_empty()).then(|| format!("{} not {where_not}", listed.join(", ")))
+        };
+        let addresses = self.addresses.iter().flat_map(|addresses| {
+            let AddressDifference { only_theirs, only_ours } = addresses;
+            let same_set = only_theirs.is_empty() && only_ours.is_empty();
+            let twice = same_set.then(|| "an address listed twice there".to_owned());
+            [listed(only_theirs, "here"), listed(only_ours, "there"), twice]
+        });
+        [setting("version", &self.version), setting("advert_int", &self.advert_int)]
+            .into_iter()
+            .chain(addresses)
+            .flatten()
+            .collect()
+    }
+
+    /// What comes of it.
+    #[must_use]
+    pub const fn consequence(&self) -> &'static str {
+        if self.is_deaf {
+            "it discards the adverts of this router, unless it is a vrrpd: as long as it is master it is not preempted"
+        } else {
+            "a backup follows its master all the same"
+        }
+    }
 }
 
 /// Times of a router, in microseconds.
@@ -260,7 +344,14 @@ impl fmt::Display for RouterStatus {
         if let (Some(address), Some(priority)) = (self.master_address, self.master_priority) {
             writeln!(f, "  master      {address}, priority {priority}")?;
         }
-        self.interval_mismatch.iter().try_for_each(|mismatch| mismatch.fmt(f))?;
+        self.mismatch.iter().try_for_each(|mismatch| mismatch.fmt(f))?;
+        self.clash.iter().try_for_each(|clash| clash.fmt(f))?;
+        if let Some(rounds) = self.silent_master_answers {
+            writeln!(
+                f,
+                "  SPLIT       the master has been silent for {rounds} intervals more, and answers ARP: its adverts are lost"
+            )?;
+        }
         if !self.unheard_peers.is_empty() {
             let peers: Vec<_> = self.unheard_peers.iter().map(ToString::to_string).collect();
             writeln!(f, "  never heard {}", peers.join(", "))?;
@@ -288,15 +379,21 @@ impl fmt::Display for TrackStatus {
     }
 }
 
-impl fmt::Display for IntervalMismatch {
+impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, theirs, ours, is_discarded } = self;
-        let then = if *is_discarded {
-            "its adverts are discarded, and both are master"
-        } else {
-            "a backup follows its master"
-        };
-        writeln!(f, "  MISMATCH    {source} advertises every {theirs}, advert_int is {ours} here: {then}")
+        let (differences, then) = (self.differences().join("; "), self.consequence());
+        writeln!(f, "  MISMATCH    {}: {differences}: {then}", self.source)
+    }
+}
+
+impl fmt::Display for Clash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, priority, mac, is_from_virtual_mac } = self;
+        write!(
+            f,
+            "  CLASH       {source} ({mac}, priority {priority}) has this VRID and none of these addresses"
+        )?;
+        writeln!(f, "{}", if *is_from_virtual_mac { ", and the virtual MAC" } else { "" })
     }
 }
 

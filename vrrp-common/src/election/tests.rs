@@ -6,13 +6,17 @@ use core::{
 };
 
 use super::*;
+use crate::receive::Lists;
 
 mod backup;
+mod clash;
 mod configure;
+mod deaf;
 mod farewell;
 mod grouped;
 mod leaving;
 mod master;
+mod probe;
 mod properties;
 mod start;
 
@@ -25,6 +29,7 @@ const SETTINGS: Settings = Settings {
     preempt: true,
     preempt_delay: Duration::ZERO,
     grouped: false,
+    probe_limit: 0,
 };
 const PATIENT: Settings = Settings { preempt: false, ..SETTINGS };
 const OWNER: Settings = Settings { priority: Priority::OWNER, ..SETTINGS };
@@ -49,7 +54,10 @@ const fn advert(last: u8, priority: u8) -> Advert {
         source: host(last),
         priority: Priority::new(priority),
         interval: AdvertInterval::DEFAULT,
+        mac: Mac([2, 0, 0, 0, 0, last]),
         from_virtual_mac: true,
+        deaf: false,
+        lists: Lists::Same,
     }
 }
 

@@ -1,14 +1,14 @@
 //! One function for each input, one match arm for each state that it matters in.
 
 use super::{
-    ANNOUNCEMENT_GRACE, Backup, Cause, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master,
-    Preemption, READVERTS_PER_INTERVAL, Settings, State, Transition,
+    ANNOUNCEMENT_GRACE, Backup, Cause, Deaf, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master,
+    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Transition,
 };
 use crate::{
     lease::Lease,
     receive::Advert,
     time::Time,
-    types::{Priority, Version},
+    types::{AdvertInterval, Priority, Version},
 };
 
 impl Election {
@@ -41,15 +41,22 @@ impl Election {
         self.since = lease.granted_at();
         let advert_at = now + self.settings.interval.span();
         self.state =
-            State::Master(Master { advert_at, silent_at: lease.silent_at(), readverts: 0, changed: true });
+            State::Master(Master { silent_at: lease.silent_at(), changed: true, ..Master::until(advert_at) });
         effects
     }
 
     pub(super) fn advert(&mut self, now: Time, advert: Advert, at: Time, last_heard: Time) -> Effects {
         match self.state {
+            State::Initialize(_) | State::Stopped => return Effects::default(),
             State::Backup(_) | State::Master(_) | State::Leaving { .. } if at < self.since => {
-                Effects::default()
+                return Effects::default();
             }
+            State::Backup(_) | State::Master(_) | State::Leaving { .. } => {}
+        }
+        if self.is_of_another_cluster(advert, at, last_heard) {
+            return Effects { remark: Some(Remark::Clash), ..Effects::default() };
+        }
+        match self.state {
             State::Backup(backup) => self.advert_as_backup(backup, advert, at, last_heard),
             State::Master(master) => self.advert_as_master(now, master, advert, at),
             State::Leaving { until, .. } => self.advert_as_leaving(until, advert, at),
@@ -67,6 +74,7 @@ impl Election {
     ) -> Effects {
         let settings = &self.settings;
         backup.take_stamp(settings, last_heard);
+        let remark = backup.hands_over_in_vain(advert).then_some(Remark::HandsOverInVain);
         let expect = if advert.priority == Priority::RELEASE {
             backup.take_farewell(settings, advert.source, at)
         } else if backup.yields_to(settings, advert, at) {
@@ -77,7 +85,7 @@ impl Election {
             None
         };
         self.state = State::Backup(backup);
-        Effects { expect, ..Effects::default() }
+        Effects { expect, remark, ..Effects::default() }
     }
 
     /// RFC 9568 §6.4.3.
@@ -95,15 +103,17 @@ impl Election {
             let expect = self.advert(now, advert, at, Time::BOOT).expect.or(effects.expect);
             return Effects { expect, ..effects };
         }
-        if master.readverts >= READVERTS_PER_INTERVAL {
-            return Effects::default();
-        }
-        master.readverts += 1;
-        if advert.priority == Priority::RELEASE {
-            master.advert_at = now + self.settings.interval.span();
+        let ask = master.weigh(&self.settings, advert, at);
+        let answered = master.readverts >= READVERTS_PER_INTERVAL;
+        if !answered {
+            master.readverts += 1;
+            if advert.priority == Priority::RELEASE {
+                master.advert_at = now + self.settings.interval.span();
+            }
         }
         self.state = State::Master(master);
-        Effects { send: Some(self.settings.priority), ..Effects::default() }
+        let send = (!answered).then_some(self.settings.priority);
+        Effects { send, ask, ..Effects::default() }
     }
 
     fn advert_as_leaving(&mut self, until: Time, advert: Advert, at: Time) -> Effects {
@@ -147,6 +157,10 @@ impl Election {
     /// reached it late still shows that the master lives.
     fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Time) -> Effects {
         backup.take_stamp(&self.settings, last_heard);
+        if let Some(effects) = backup.probe(&self.settings, now) {
+            self.state = State::Backup(backup);
+            return effects;
+        }
         if now >= backup.master_down_at && self.settings.grouped {
             // From now on every advert is to be judged: one that counts ends it.
             let expect = (!backup.held).then_some(Expect::Nothing);
@@ -156,8 +170,7 @@ impl Election {
         }
         backup.held = false;
         if now >= backup.master_down_at {
-            let cause = if backup.released { Cause::MasterReleased } else { Cause::MasterDown };
-            return self.become_master(now, cause);
+            return self.become_master(now, backup.why_down(&self.settings));
         }
         let due = matches!(backup.preemption, Preemption::Waiting { until } if now >= until);
         if due {
@@ -171,8 +184,7 @@ impl Election {
     pub(super) fn promote(&mut self, now: Time) -> Effects {
         match self.state {
             State::Backup(backup) if backup.held && now >= backup.master_down_at => {
-                let cause = if backup.released { Cause::MasterReleased } else { Cause::MasterDown };
-                self.become_master(now, cause)
+                self.become_master(now, backup.why_down(&self.settings))
             }
             State::Initialize(_)
             | State::Backup(_)
@@ -215,6 +227,7 @@ impl Election {
                 let lease = Lease::granted(at, self.settings.interval);
                 master.silent_at = lease.silent_at();
                 master.changed = false;
+                master.deaf = master.deaf.map(Deaf::outranked);
                 lease
             }
             // Who hears the farewell waits for its skew, which is less than an interval.
@@ -284,9 +297,12 @@ impl Election {
                 Effects { send: Some(settings.priority), ..Effects::default() }
             }
             State::Backup(backup) => {
-                if settings.version == Version::V2 || backup.master.is_none() {
-                    backup.interval = settings.interval;
-                }
+                let own = backup.patience(&settings, None);
+                backup.interval = match (settings.version, backup.master) {
+                    (Version::V2, master) => backup.patience(&settings, master.map(|master| master.interval)),
+                    (Version::V3, None) => own,
+                    (Version::V3, Some(_)) => backup.interval,
+                };
                 if !backup.released {
                     backup.master_down_at = backup.silent_until(&settings);
                 }
@@ -295,6 +311,7 @@ impl Election {
                     backup.preemption = Preemption::Idle;
                 }
                 backup.held = false;
+                backup.probe = Probe::default();
                 Effects { expect: Some(Expect::Nothing), ..Effects::default() }
             }
             State::Initialize(_) | State::Leaving { .. } | State::Stopped => Effects::default(),
@@ -308,7 +325,7 @@ impl Election {
     }
 
     /// A backup that has heard nobody since `at`.
-    fn silent_backup(&self, at: Time) -> Backup {
+    pub(super) fn silent_backup(&self, at: Time) -> Backup {
         let Settings { version, priority, interval, .. } = self.settings;
         Backup {
             master_down_at: at + interval.master_down(version, priority),
@@ -320,10 +337,11 @@ impl Election {
             preemption: Preemption::Idle,
             released: false,
             held: false,
+            probe: Probe::default(),
         }
     }
 
-    fn become_backup(&mut self, backup: Backup, cause: Cause) -> Effects {
+    pub(super) fn become_backup(&mut self, backup: Backup, cause: Cause) -> Effects {
         self.leave(State::Backup(backup), cause)
     }
 
@@ -332,7 +350,7 @@ impl Election {
         let from = self.name();
         let interval = self.settings.interval.span();
         let (advert_at, silent_at) = (now + interval, now + interval * 3);
-        self.state = State::Master(Master { advert_at, silent_at, readverts: 0, changed: false });
+        self.state = State::Master(Master { silent_at, ..Master::until(advert_at) });
         Effects {
             send: Some(self.settings.priority),
             expect: Some(Expect::Nothing),
@@ -357,6 +375,11 @@ impl Election {
 }
 
 impl Master {
+    /// One whose next advert is due then, and of whom nothing else is known.
+    const fn until(advert_at: Time) -> Self {
+        Self { advert_at, silent_at: advert_at, readverts: 0, changed: false, deaf: None }
+    }
+
     /// Whether so much time has passed since the last advert that a peer may have taken over (I6).
     pub(super) fn was_silent(&self, now: Time) -> bool {
         now >= self.silent_at
@@ -366,7 +389,8 @@ impl Master {
 impl Backup {
     /// Whether this advert keeps the router a backup.
     fn yields_to(&mut self, settings: &Settings, advert: Advert, at: Time) -> bool {
-        if advert.priority >= settings.priority {
+        // Who discards our adverts would go on as master beside us (I11).
+        if advert.priority >= settings.priority || advert.deaf {
             self.preemption = Preemption::Idle;
             return true;
         }
@@ -381,15 +405,14 @@ impl Backup {
         matches!(self.preemption, Preemption::Waiting { until } if at < until)
     }
 
-    /// Learns from the master: version 3 its interval, and both that it lives.
-    fn follow(&mut self, settings: &Settings, advert: Advert, at: Time) {
+    /// Learns from the master: its interval, and that it lives.
+    pub(super) fn follow(&mut self, settings: &Settings, advert: Advert, at: Time) {
         self.remember_superior(advert);
-        if settings.version == Version::V3 {
-            self.interval = advert.interval;
-        }
+        self.interval = self.patience(settings, Some(advert.interval));
         self.master = Some(advert);
         self.released = false;
         self.held = false;
+        self.probe = Probe::default();
         self.heard_at = at.max(self.heard_at);
         self.master_down_at = self.silent_until(settings);
     }
@@ -400,8 +423,26 @@ impl Backup {
             self.heard_at = last_heard;
             self.released = false;
             self.held = false;
+            self.probe = Probe::default();
             self.master_down_at = self.silent_until(settings);
         }
+    }
+
+    /// By which interval a silent master is waited for: its own in version 3, which says it for that; the longer one in version 2,
+    /// where both are to be the same.
+    fn patience(&self, settings: &Settings, masters: Option<AdvertInterval>) -> AdvertInterval {
+        match (settings.version, masters) {
+            (Version::V3, Some(theirs)) => theirs,
+            (Version::V2, Some(theirs)) => theirs.max(settings.interval),
+            (Version::V2 | Version::V3, None) => settings.interval,
+        }
+    }
+
+    /// A master that discards our adverts cannot be preempted: lowering its priority does not do what its operator wants.
+    fn hands_over_in_vain(&self, advert: Advert) -> bool {
+        let before = self.master.filter(|master| master.source == advert.source);
+        let lowered = before.is_some_and(|before| advert.priority < before.priority);
+        lowered && advert.deaf && advert.priority != Priority::RELEASE
     }
 
     /// When the master counts as dead if nothing more is heard.

@@ -23,8 +23,13 @@ const LOCAL: Local<'static> = Local {
     auth: None,
     addresses: &VIPS,
     peers: None,
+    owner: false,
+    rfc_discards: false,
 };
 const LOCAL_V2: Local<'static> = Local { version: Version::V2, auth: Some(PASSWORD), ..LOCAL };
+/// As the RFC has it.
+const STRICT: Local<'static> = Local { rfc_discards: true, ..LOCAL };
+const STRICT_V2: Local<'static> = Local { rfc_discards: true, ..LOCAL_V2 };
 
 /// Takes adverts from PEER alone, over up to two routers.
 const UNICAST: Local<'static> =
@@ -82,7 +87,10 @@ fn both_checksum_forms_of_version_3_are_accepted_and_told_apart() {
         let received = judged(&frame, &LOCAL).unwrap();
         assert_eq!(received.checksum, checksum);
         assert_eq!(received.advert.source, IpAddr::V4(PEER));
-        assert!(!received.address_list_differs && !received.interval_differs);
+        assert_eq!(
+            (received.advert.lists, received.interval_differs, received.advert.deaf),
+            (Lists::Same, false, false)
+        );
     }
 }
 
@@ -188,7 +196,8 @@ fn vrrp_cases() -> Vec<Case> {
     vec![
         ("TTL 254", patched(&V3, &[(22, 254)]), &LOCAL, Discard::Ttl),
         ("TTL 0", patched(&V3, &[(22, 0)]), &LOCAL, Discard::Ttl),
-        ("version 2 for version 3", frame(&V2), &LOCAL, Discard::Version),
+        ("version 2 for version 3", frame(&AdvertV4 { auth: None, ..V2 }), &STRICT, Discard::Version),
+        ("version 4", patched(&V3, &[(34, 0x41)]), &LOCAL, Discard::Version),
         ("version 3 for version 2", frame(&V3), &LOCAL_V2, Discard::Version),
         ("type 2", patched(&V3, &[(34, 0x32)]), &LOCAL, Discard::Type),
         ("one address too many counted", patched(&V3, &[(37, 3)]), &LOCAL, Discard::Length),
@@ -221,11 +230,11 @@ fn vrrp_cases() -> Vec<Case> {
         ),
         ("interval 0 in version 3", patched(&V3, &[(38, 0), (39, 0)]), &LOCAL, Discard::Interval),
         ("interval 0 in version 2", patched(&V2, &[(39, 0)]), &LOCAL_V2, Discard::Interval),
-        ("interval 2 s in version 2", patched(&V2, &[(39, 2)]), &LOCAL_V2, Discard::Interval),
+        ("interval 2 s in version 2", patched(&V2, &[(39, 2)]), &STRICT_V2, Discard::Interval),
         (
             "other addresses in version 2",
             frame(&AdvertV4 { addresses: &VIPS_V4[..1], ..V2 }),
-            &LOCAL_V2,
+            &STRICT_V2,
             Discard::AddressList,
         ),
     ]
@@ -248,32 +257,107 @@ fn each_rung_stops_its_own_fault() {
 fn checks_come_in_the_order_of_rfc_9568() {
     // Everything from the TTL on is wrong; mend one after the other.
     let wrong = |patches: &[(usize, u8)]| judged(&patched(&V3, patches), &LOCAL).unwrap_err();
-    assert_eq!(wrong(&[(22, 1), (34, 0x22), (35, 9), (37, 9)]), Discard::Ttl);
-    assert_eq!(wrong(&[(34, 0x22), (35, 9), (37, 9)]), Discard::Version);
+    assert_eq!(wrong(&[(22, 1), (34, 0x42), (35, 9), (37, 9)]), Discard::Ttl);
+    assert_eq!(wrong(&[(34, 0x42), (35, 9), (37, 9)]), Discard::Version);
     assert_eq!(wrong(&[(34, 0x32), (35, 9), (37, 9)]), Discard::Type);
     assert_eq!(wrong(&[(35, 9), (37, 9)]), Discard::Length);
     assert_eq!(wrong(&[(35, 9), (39, 0)]), Discard::Vrid);
 }
 
+const OTHERS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 77, 0, 110), Ipv4Addr::new(10, 77, 0, 111)];
+
+/// What a peer may have set otherwise, what is made of it here, and what the RFC does.
 #[test]
-fn an_owner_may_list_other_addresses_in_version_2() {
-    let bytes = frame(&AdvertV4 { addresses: &VIPS_V4[..1], priority: Priority::OWNER, ..V2 });
-    assert!(judged(&bytes, &LOCAL_V2).unwrap().address_list_differs);
+fn an_advert_that_differs_is_heard_and_said_to_be_deaf_where_its_sender_discards_ours() {
+    const OPEN_V2: &Local<'_> = &Local { auth: None, ..LOCAL_V2 };
+    const OWNER_V2: &Local<'_> = &Local { owner: true, ..LOCAL_V2 };
+    let open_v2 = AdvertV4 { auth: None, ..V2 };
+    let slow = AdvertInterval::from_seconds(2).unwrap();
+    let (one, others) = (&VIPS_V4[..1], &OTHERS[..]);
+    type Case<'a> = (&'a str, AdvertV4<'a>, &'a Local<'a>, (bool, Lists), Option<Discard>);
+    let cases: [Case<'_>; 11] = [
+        ("the same", V3, &LOCAL, (false, Lists::Same), None),
+        ("version 2 for version 3", open_v2, &LOCAL, (true, Lists::Same), Some(Discard::Version)),
+        ("version 3 for version 2", V3, OPEN_V2, (true, Lists::Same), Some(Discard::Version)),
+        ("interval 3", AdvertV4 { interval: slow, ..V3 }, &LOCAL, (false, Lists::Same), None),
+        (
+            "interval 2",
+            AdvertV4 { interval: slow, ..V2 },
+            &LOCAL_V2,
+            (true, Lists::Same),
+            Some(Discard::Interval),
+        ),
+        ("list 3", AdvertV4 { addresses: one, ..V3 }, &LOCAL, (false, Lists::Overlap), None),
+        (
+            "list 2",
+            AdvertV4 { addresses: one, ..V2 },
+            &LOCAL_V2,
+            (true, Lists::Overlap),
+            Some(Discard::AddressList),
+        ),
+        (
+            "list 2, here is the owner",
+            AdvertV4 { addresses: one, ..V2 },
+            OWNER_V2,
+            (false, Lists::Overlap),
+            Some(Discard::AddressList),
+        ),
+        (
+            "list 2 of the owner",
+            AdvertV4 { addresses: one, priority: Priority::OWNER, ..V2 },
+            &LOCAL_V2,
+            (true, Lists::Overlap),
+            None,
+        ),
+        ("another cluster 3", AdvertV4 { addresses: others, ..V3 }, &LOCAL, (false, Lists::Apart), None),
+        (
+            "another cluster 2",
+            AdvertV4 { addresses: others, ..V2 },
+            &LOCAL_V2,
+            (true, Lists::Apart),
+            Some(Discard::AddressList),
+        ),
+    ];
+    for (name, advert, local, expected, by_the_rfc) in cases {
+        let bytes = frame(&advert);
+        let received = judged(&bytes, local).unwrap();
+        assert_eq!((received.advert.deaf, received.advert.lists), expected, "{name}");
+        assert_eq!(received.version, advert.version, "{name}");
+        assert_eq!(judged(&bytes, &Local { rfc_discards: true, ..*local }).err(), by_the_rfc, "{name}");
+    }
 }
 
 #[test]
-fn version_3_learns_another_interval_and_notes_other_addresses() {
-    let interval = AdvertInterval::from_centiseconds(1).unwrap();
-    let bytes = frame(&AdvertV4 { addresses: &[VIPS_V4[0], VIPS_V4[0]], interval, ..V3 });
-    let received = judged(&bytes, &LOCAL).unwrap();
-    assert!(received.address_list_differs && received.interval_differs);
-    assert_eq!(received.advert.interval, interval);
+fn a_password_keeps_other_versions_out() {
+    assert_eq!(judged(&frame(&V3), &LOCAL_V2), Err(Discard::Version));
+    assert_eq!(judged(&frame(&V2), &LOCAL), Err(Discard::AuthType));
 }
 
 #[test]
-fn the_order_of_addresses_does_not_matter() {
-    let bytes = frame(&AdvertV4 { addresses: &[VIPS_V4[1], VIPS_V4[0]], ..V3 });
-    assert!(!judged(&bytes, &LOCAL).unwrap().address_list_differs);
+fn another_interval_is_learned_whatever_the_version() {
+    let interval = AdvertInterval::from_seconds(2).unwrap();
+    for (advert, local) in [(V3, &LOCAL), (V2, &LOCAL_V2), (AdvertV4 { auth: None, ..V2 }, &LOCAL)] {
+        let bytes = frame(&AdvertV4 { interval, ..advert });
+        let received = judged(&bytes, local).unwrap();
+        assert_eq!((received.advert.interval, received.interval_differs), (interval, true));
+    }
+}
+
+#[test]
+fn lists_are_compared_as_sets_and_by_what_they_share() {
+    let lists = |listed: &[Ipv4Addr]| {
+        judged(&frame(&AdvertV4 { addresses: listed, ..V3 }), &LOCAL).unwrap().advert.lists
+    };
+    assert_eq!(lists(&[VIPS_V4[1], VIPS_V4[0]]), Lists::Same, "the order does not matter");
+    assert_eq!(lists(&[VIPS_V4[0], VIPS_V4[0]]), Lists::Overlap, "an address counts once");
+    assert_eq!(lists(&[VIPS_V4[0], OTHERS[0]]), Lists::Overlap);
+    assert_eq!(lists(&OTHERS), Lists::Apart);
+    let nothing = Local { addresses: &[], ..LOCAL };
+    assert_eq!(
+        judged(&frame(&AdvertV4 { addresses: &[], ..V3 }), &nothing).unwrap().advert.lists,
+        Lists::Same
+    );
+    assert_eq!(judged(&frame(&V3), &nothing).unwrap().advert.lists, Lists::Apart);
 }
 
 /// A CARP advertisement: same protocol number, same group, same first byte, 36 bytes.
@@ -306,7 +390,8 @@ proptest! {
         bytes[flip / 8] ^= 1 << (flip % 8);
         if let (Ok(before), Ok(after)) = (judged(&original, &LOCAL), judged(&bytes, &LOCAL)) {
             // The Ethernet source, which nothing protects, says only how long a leaving master waits.
-            let after = Advert { from_virtual_mac: before.advert.from_virtual_mac, ..after.advert };
+            let Advert { mac, from_virtual_mac, .. } = before.advert;
+            let after = Advert { mac, from_virtual_mac, ..after.advert };
             prop_assert_eq!(before.advert, after);
         }
     }

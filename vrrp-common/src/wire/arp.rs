@@ -10,6 +10,9 @@ pub const FRAME_LEN: usize = 42;
 /// Bytes of an ARP message for IPv4 on Ethernet.
 const MESSAGE_LEN: usize = 28;
 
+/// The operation of a reply (RFC 826).
+const REPLY: [u8; 2] = [0, 2];
+
 /// A claim seen in an ARP frame: this MAC says that it has this address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
@@ -23,6 +26,16 @@ pub struct Claim {
 #[must_use]
 pub fn gratuitous(mac: Mac, address: Ipv4Addr) -> [u8; FRAME_LEN] {
     request(Mac::BROADCAST, mac, address, Mac::BROADCAST, address)
+}
+
+/// The broadcast request that says that `address` is at `mac`, which is another station's than that of its sender.
+#[must_use]
+pub fn elsewhere(sender: Mac, mac: Mac, address: Ipv4Addr) -> [u8; FRAME_LEN] {
+    let mut frame = gratuitous(mac, address);
+    for (to, from) in frame.iter_mut().zip(&ethernet::header(Mac::BROADCAST, sender, ethernet::ARP)) {
+        *to = *from;
+    }
+    frame
 }
 
 /// The question of `mac`, which has no address to ask from, who has `address`: to all, or to one station.
@@ -58,6 +71,17 @@ pub fn claim(frame: &[u8]) -> Option<Claim> {
     })
 }
 
+/// The claim in the reply to a [`question`] of `mac`; `None` when the frame is anything else.
+#[must_use]
+pub fn answer(frame: &[u8], mac: Mac) -> Option<Claim> {
+    let claim = claim(frame)?;
+    let operation = frame.get(20..22)?;
+    let target = frame.get(38..42)?;
+    // It goes to who has asked, and to the address that was asked from.
+    let is_answer = frame.get(..6)? == mac.0 && operation == REPLY && target == [0; 4];
+    is_answer.then_some(claim)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +105,31 @@ mod tests {
         assert_eq!(frame[..6], peer.0);
         assert_eq!(frame[20..22], [0, 1], "a request");
         assert_eq!(frame[32..], [0, 0, 0, 0, 0, 0, 192, 0, 2, 51]);
+    }
+
+    #[test]
+    fn what_is_elsewhere_is_said_from_here() {
+        let (here, there) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+        let address = Ipv4Addr::new(192, 0, 2, 51);
+        let frame = elsewhere(here, there, address);
+        assert_eq!(claim(&frame), Some(Claim { mac: there, address }));
+        assert_eq!((&frame[..6], &frame[6..12]), (&Mac::BROADCAST.0[..], &here.0[..]));
+    }
+
+    #[test]
+    fn only_a_reply_to_the_question_is_an_answer() {
+        let (mac, peer) = (Mac([2, 0, 0, 0, 0, 1]), Mac([2, 0, 0, 0, 0, 2]));
+        let address = Ipv4Addr::new(192, 0, 2, 51);
+        let mut reply = request(mac, peer, address, mac, Ipv4Addr::UNSPECIFIED);
+        assert_eq!(answer(&reply, mac), None, "a request");
+        reply[21] = 2;
+        assert_eq!(answer(&reply, mac), Some(Claim { mac: peer, address }));
+        assert_eq!(answer(&reply, peer), None, "to another host");
+        let mut announcement = gratuitous(peer, address);
+        announcement[..6].copy_from_slice(&mac.0);
+        announcement[21] = 2;
+        assert_eq!(answer(&announcement, mac), None, "an announcement");
+        assert_eq!(answer(&reply[..41], mac), None);
     }
 
     #[test]

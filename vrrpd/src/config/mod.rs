@@ -122,6 +122,12 @@ pub struct Router {
     pub track: Vec<Tracked>,
     /// `dont_track_primary`: whether the interface of the adverts may be down without a fault.
     pub dont_track_primary: bool,
+    /// `rfc_discards`: whether adverts that differ from what is configured here are discarded as RFC 3768 has it.
+    pub rfc_discards: bool,
+    /// `probe_before_takeover`: whether a master that falls silent is asked by ARP.
+    pub probe_before_takeover: bool,
+    /// `probe_limit`: for how many intervals one that answers is left alone. 1..=255.
+    pub probe_limit: u8,
     /// What is run when it changes its state.
     pub hooks: Hooks,
 }

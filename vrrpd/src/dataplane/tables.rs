@@ -215,6 +215,11 @@ impl Tables {
         self.routers.u8(slot, offset_of!(Router, priority)).store(priority.as_u8(), Ordering::Relaxed);
     }
 
+    /// Whether replies to this host that speak as addresses of `slot` are reported whatever its role.
+    pub fn set_asking(&mut self, slot: u32, asking: bool) {
+        self.routers.u8(slot, offset_of!(Router, asking)).store(asking.into(), Ordering::Release);
+    }
+
     /// Makes `peers` the hosts that adverts of `slot` are taken from.
     ///
     /// # Errors

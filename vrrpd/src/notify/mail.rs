@@ -188,6 +188,9 @@ const fn words(news: &News) -> (&'static str, &'static str) {
             ("Entering FAULT state", "=> VRRP Instance is no longer owning VRRP VIPs <=")
         }
         (Subject::Instance(_), State::Stop) => ("Stopping", "=> VRRP Instance stopping <="),
+        (Subject::Instance(_) | Subject::Group(_), State::Split) => {
+            ("Master is silent", "=> The master is silent and still answers ARP: its adverts are lost <=")
+        }
         (Subject::Group(_), State::Master) => {
             ("Entering MASTER state", "=> All VRRP group instances are now in MASTER state <=")
         }

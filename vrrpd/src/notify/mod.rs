@@ -73,6 +73,8 @@ pub(crate) enum State {
     Backup,
     Fault,
     Stop,
+    /// No change: the master is silent and still answers. Told to `notify` and the FIFO, and by mail.
+    Split,
 }
 
 impl State {
@@ -83,6 +85,7 @@ impl State {
             Self::Backup => "BACKUP",
             Self::Fault => "FAULT",
             Self::Stop => "STOP",
+            Self::Split => "SPLIT",
         }
     }
 }

@@ -22,12 +22,14 @@ const WAITING: usize = 16;
 /// What is run for a state: the one of the state as it is written, then `notify` with arguments.
 pub(super) fn hooks_of(hooks: &Hooks, state: State) -> impl Iterator<Item = (&'static str, &Hook)> {
     let own = match state {
-        State::Master => ("notify_master", &hooks.notify_master),
-        State::Backup => ("notify_backup", &hooks.notify_backup),
-        State::Fault => ("notify_fault", &hooks.notify_fault),
-        State::Stop => ("notify_stop", &hooks.notify_stop),
+        State::Master => Some(("notify_master", &hooks.notify_master)),
+        State::Backup => Some(("notify_backup", &hooks.notify_backup)),
+        State::Fault => Some(("notify_fault", &hooks.notify_fault)),
+        State::Stop => Some(("notify_stop", &hooks.notify_stop)),
+        State::Split => None,
     };
-    [own, (NOTIFY, &hooks.notify)].into_iter().filter_map(|(key, hook)| Some((key, hook.as_ref()?)))
+    let all = own.into_iter().chain([(NOTIFY, &hooks.notify)]);
+    all.filter_map(|(key, hook)| Some((key, hook.as_ref()?)))
 }
 
 /// The one that gets arguments.

@@ -95,6 +95,7 @@ impl Loop {
             };
             self.transitioned.push((index, reacted));
         }
+        self.attend(index, &effects, received);
     }
 
     /// Sends what is queued, in batches by interface, and opens the doors of what has left. A second round has the farewells
@@ -247,7 +248,7 @@ impl Loop {
     pub(super) fn announce(&mut self, at: Time) {
         for index in 0..self.routers.len() {
             let Some(router) = self.routers.get_mut(index) else { return };
-            if router.announcements.due_at() > at {
+            if router.announces_at() > at {
                 continue;
             }
             let repeat = router.announcements.take(at, &router.config.garp);
@@ -301,7 +302,7 @@ fn log_transition(router: &Router, reacted: &Reacted) {
     let cause = reacted.because();
     let (late_us, flip_us, send_us) = (micros(*late), micros(*flip), micros(*send));
     match transition.cause {
-        Cause::Fault(_) | Cause::Silent => {
+        Cause::Fault(_) | Cause::Silent | Cause::Unheard(_) | Cause::ProbeLimit => {
             tracing::warn!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, send_us, "state changed");
         }
         Cause::Started

@@ -75,7 +75,7 @@ impl Loop {
         }
         let mac = router.mac_on(link.mac);
         let Some(port) = interface.port.as_mut() else { return Ok(()) };
-        if router.config.use_vmac {
+        if router.uses_vmac() {
             port.socket.accept(mac)?;
         }
         port.install(router, mac, guest)?;

@@ -1,60 +1,127 @@
-//! Another box that advertises at another interval than this one: the set-up fault that most often makes two masters.
-//!
-//! In version 2 such adverts are discarded (RFC 3768 §7.1), by both boxes: each takes the other for dead. In version 3
-//! a backup follows its master's interval.
+//! Another box that is configured otherwise than this one. Its adverts count all the same (I11); what differs is told, in the log, in
+//! the counters and by `vrrpd status`, for as long as it is so.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use vrrp_common::{
+    election::State,
+    receive::{Lists, Received},
     time::Time,
     types::{AdvertInterval, Version},
 };
 
-use super::router::Router;
-use crate::{clock::now, status::IntervalMismatch};
+use super::{inquiry::listed, router::Router};
+use crate::{
+    clock::now,
+    status::{AddressDifference, Clash, Difference, Mismatch as Shown},
+};
 
-/// The last advert with another interval.
-#[derive(Clone, Copy, Debug)]
+/// The last advert that differs from what is configured here.
+#[derive(Clone, Debug)]
 pub(crate) struct Mismatch {
     source: IpAddr,
-    theirs: AdvertInterval,
     at: Time,
+    interval: AdvertInterval,
+    version: Version,
+    /// Its addresses, where they are not those of this router.
+    addresses: Option<Vec<IpAddr>>,
+    /// It discards what this router sends.
+    deaf: bool,
 }
 
-/// Remembers, counts and logs what `source` advertises, if it is not what is configured here.
-pub(super) fn compare(router: &mut Router, source: IpAddr, theirs: AdvertInterval) {
-    let ours = router.config.advert_int;
-    if theirs == ours {
-        router.mismatch = router.mismatch.filter(|known| known.source != source);
+/// Remembers, counts and logs what differs in an advert.
+pub(super) fn compare(router: &mut Router, received: &Received<'_>) {
+    let advert = &received.advert;
+    let source = advert.source;
+    let version = received.version != router.config.version;
+    let list = advert.lists != Lists::Same;
+    if !version && !received.interval_differs && !list {
+        router.mismatch = router.mismatch.take().filter(|known| known.source != source);
         return;
     }
     let at = now();
-    router.mismatch = Some(Mismatch { source, theirs, at });
-    router.statistics.interval_differs += 1;
-    let Some(repeated) = router.remarks.interval.admit(at) else { return };
-    let name = &router.config.name;
-    match router.config.version {
-        Version::V2 => tracing::warn!(
-            router = %name, %source, %theirs, %ours, repeated,
-            "advertisement intervals differ: version 2 discards such adverts, so both boxes become master; \
-             set the same advert_int on both"
-        ),
-        Version::V3 => tracing::warn!(
-            router = %name, %source, %theirs, %ours, repeated,
-            "advertisement intervals differ: a backup follows its master; set the same advert_int on both"
-        ),
-    }
+    let statistics = &mut router.statistics;
+    statistics.version_differs += u64::from(version);
+    statistics.interval_differs += u64::from(received.interval_differs);
+    statistics.address_list_differs += u64::from(list);
+    router.mismatch = Some(Box::new(Mismatch {
+        source,
+        at,
+        interval: advert.interval,
+        version: received.version,
+        addresses: list.then(|| listed(received).collect()),
+        deaf: advert.deaf,
+    }));
+    let Some(repeated) = router.remarks.mismatch.admit(at) else { return };
+    let Some(shown) = router.mismatch.as_ref().map(|mismatch| show(router, mismatch)) else { return };
+    tracing::warn!(
+        router = %router.config.name, %source, repeated, differs = shown.differences().join("; "),
+        "MISMATCH: another box is configured otherwise; {}", shown.consequence()
+    );
 }
 
 /// What is still so: from a box that goes on, or that is this router's master.
-pub(super) fn present(router: &Router, master: Option<IpAddr>, at: Time) -> Option<IntervalMismatch> {
-    let Mismatch { source, theirs, at: seen } = router.mismatch?;
-    let ours = router.config.advert_int;
-    let is_heard = at.since(seen) < 4 * theirs.span().max(ours.span());
-    (is_heard || master == Some(source)).then(|| IntervalMismatch {
-        source,
-        theirs: theirs.to_string(),
-        ours: ours.to_string(),
-        is_discarded: router.config.version == Version::V2,
+pub(super) fn present(router: &Router, master: Option<IpAddr>, at: Time) -> Option<Shown> {
+    let mismatch = router.mismatch.as_ref()?;
+    let patience = 4 * mismatch.interval.span().max(router.config.advert_int.span());
+    let is_present = at.since(mismatch.at) < patience || master == Some(mismatch.source);
+    is_present.then(|| show(router, mismatch))
+}
+
+fn show(router: &Router, mismatch: &Mismatch) -> Shown {
+    let ours: Vec<_> = router.config.addresses.iter().map(|vip| vip.address).collect();
+    let without = |list: &[IpAddr], others: &[IpAddr]| {
+        list.iter().copied().filter(|address| !others.contains(address)).collect::<Vec<_>>()
+    };
+    let (version, interval) = (router.config.version, router.config.advert_int);
+    Shown {
+        source: mismatch.source,
+        version: (mismatch.version != version)
+            .then(|| Difference::new(mismatch.version.as_u8(), version.as_u8())),
+        advert_int: (mismatch.interval != interval).then(|| Difference::new(mismatch.interval, interval)),
+        addresses: mismatch.addresses.as_ref().map(|theirs| AddressDifference {
+            only_theirs: without(theirs, &ours),
+            only_ours: without(&ours, theirs),
+        }),
+        is_deaf: mismatch.deaf,
+    }
+}
+
+/// Counts and logs an advert of another cluster.
+pub(super) fn clash(router: &mut Router, received: &Received<'_>) {
+    router.statistics.adverts_of_other_clusters += 1;
+    let Some(repeated) = router.remarks.clash.admit(now()) else { return };
+    let vrrp_common::receive::Advert { source, priority, mac, .. } = received.advert;
+    let addresses: Vec<_> = listed(received).map(|address| address.to_string()).collect();
+    tracing::error!(
+        router = %router.config.name, vrid = %router.config.vrid, %source, %priority, %mac,
+        addresses = addresses.join(", "), repeated,
+        "another cluster has this VRID and none of these addresses: it is not followed; give one of the two another \
+         virtual_router_id"
+    );
+}
+
+/// The other cluster, for as long as it is there.
+pub(super) fn present_clash(router: &Router, at: Time) -> Option<Clash> {
+    let clash = router.election.clash(at)?;
+    Some(Clash {
+        source: clash.advert.source,
+        priority: clash.advert.priority.as_u8(),
+        mac: clash.advert.mac.to_string(),
+        is_from_virtual_mac: clash.advert.from_virtual_mac,
     })
+}
+
+/// Says that a master tries in vain to be preempted.
+pub(super) fn hands_over_in_vain(router: &mut Router) {
+    let State::Backup(backup) = router.election.state() else { return };
+    let Some(master) = backup.master else { return };
+    if let Some(repeated) = router.remarks.in_vain.admit(now()) {
+        let patience: Duration = backup.interval.master_down(router.config.version, router.priority());
+        tracing::error!(
+            router = %router.config.name, source = %master.source, priority = %master.priority, ?patience, repeated,
+            "the master has lowered its priority and discards the adverts of this router, so that it cannot hand over: make both \
+             configurations the same, or stop that master"
+        );
+    }
 }

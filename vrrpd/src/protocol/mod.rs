@@ -12,6 +12,7 @@ mod effects;
 mod guarded;
 mod guests;
 mod holdings;
+mod inquiry;
 mod membership;
 mod mismatch;
 mod news;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use vrrp_common::{
     election::StateName,
-    receive::{Discard, Received, advertised_interval},
+    receive::{Discard, Lists, Received},
     types::Priority,
 };
 
@@ -18,15 +18,11 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
     router.statistics.adverts_judged += 1;
     router.statistics.count_checksum(received.checksum);
     router.statistics.priority_zero_received += u64::from(priority == Priority::RELEASE);
-    compare(router, source, received.advert.interval);
+    compare(router, received);
     let name = &router.config.name;
-    if received.address_list_differs {
-        router.statistics.address_list_differs += 1;
-        if let Some(repeated) = router.remarks.address_list.admit(at) {
-            tracing::warn!(router = %name, %source, repeated, "the advert lists other addresses than configured here");
-        }
-    }
-    let losing = router.election.name() == StateName::Master && priority < router.priority();
+    // Another cluster loses against nobody here.
+    let is_ours = received.advert.lists != Lists::Apart;
+    let losing = is_ours && router.election.name() == StateName::Master && priority < router.priority();
     if losing
         && priority != Priority::RELEASE
         && let Some(repeated) = router.remarks.losing.admit(at)
@@ -44,13 +40,6 @@ pub(super) fn advert_source(frame: &[u8]) -> Option<Ipv4Addr> {
 pub(super) fn note_discard(router: &mut Router, discard: Discard, frame: &[u8]) {
     router.statistics.count_discard(discard);
     let source = advert_source(frame);
-    if discard == Discard::Interval
-        && let Some(source) = source
-        && let Some(theirs) = advertised_interval(frame, router.config.version)
-    {
-        compare(router, source.into(), theirs);
-        return;
-    }
     if let Some(repeated) = router.admit_discard(now(), discard) {
         let source = source.map_or_else(|| "unknown".into(), |source| source.to_string());
         tracing::warn!(router = %router.config.name, source, reason = %discard, repeated, "advert discarded");

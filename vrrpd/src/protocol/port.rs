@@ -140,7 +140,7 @@ impl OpenPort {
             &RouterEntry {
                 vrid: router.config.vrid,
                 family: router.config.family,
-                use_vmac: router.config.use_vmac,
+                use_vmac: router.uses_vmac(),
                 accept: router.config.accept || router.config.priority == Priority::OWNER,
                 mac,
                 unicast: peers.is_some(),

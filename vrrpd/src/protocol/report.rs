@@ -76,7 +76,9 @@ impl Loop {
             source: source(router),
             master_address,
             master_priority,
-            interval_mismatch: mismatch::present(router, master_address, at),
+            mismatch: mismatch::present(router, master_address, at),
+            clash: mismatch::present_clash(router, at),
+            silent_master_answers: silent_rounds(router),
             unheard_peers: unheard::present(router),
             mac: router.mac().to_string(),
             addresses: config.addresses.iter().map(on_its_interface).collect(),
@@ -84,6 +86,14 @@ impl Loop {
             statistics: statistics(&router.statistics, entry.heard),
             transitions: router.history.iter().map(transition_status).collect(),
         }
+    }
+}
+
+/// For how many intervals the master has been silent and has answered, if it has.
+fn silent_rounds(router: &Router) -> Option<u8> {
+    match router.election.state() {
+        State::Backup(backup) => Some(backup.probe.rounds).filter(|rounds| *rounds > 0),
+        State::Initialize(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => None,
     }
 }
 
@@ -125,9 +135,13 @@ fn statistics(of: &Statistics, recognised: u64) -> BTreeMap<String, u64> {
         ("gratuitous_arp_sent", of.announcements_sent),
         ("checksums_with_pseudo_header", of.checksums_with_pseudo_header),
         ("checksums_of_message_only", of.checksums_of_message_only),
+        ("versions_differ", of.version_differs),
         ("advertisement_intervals_differ", of.interval_differs),
         ("address_lists_differ", of.address_list_differs),
         ("address_conflicts", of.address_conflicts),
+        ("adverts_of_other_clusters", of.adverts_of_other_clusters),
+        ("questions_sent", of.questions_sent),
+        ("silent_masters_that_answer", of.silent_masters_that_answer),
     ];
     let named = named.into_iter().map(|(name, count)| (name.to_owned(), count));
     named.chain(of.discards().map(|(discard, count)| (discard.name().to_owned(), count))).collect()

@@ -120,14 +120,19 @@ pub(crate) struct Router {
     advert: Option<(Priority, Advert)>,
     discards: [Muffle; Discard::ALL.len()],
     pub(crate) remarks: Remarks,
-    pub(crate) mismatch: Option<Mismatch>,
+    pub(crate) mismatch: Option<Box<Mismatch>>,
+    /// The addresses that neighbours are asked for, while something hangs on the answer.
+    pub(crate) asked: Vec<Ipv4Addr>,
+    /// It goes by the interface's own MAC address, although it is to have the virtual one.
+    own_mac: bool,
 }
 
 /// Faults that are no discards, each with its own rate limit.
 #[derive(Debug, Default)]
 pub(crate) struct Remarks {
-    pub(crate) interval: Muffle,
-    pub(crate) address_list: Muffle,
+    pub(crate) mismatch: Muffle,
+    pub(crate) clash: Muffle,
+    pub(crate) in_vain: Muffle,
     pub(crate) conflict: Muffle,
     pub(crate) send: Muffle,
     pub(crate) losing: Muffle,
@@ -164,6 +169,8 @@ impl Router {
             remarks: Remarks::default(),
             tracking,
             mismatch: None,
+            asked: Vec::new(),
+            own_mac: false,
             config,
         };
         router.list_addresses();
@@ -252,11 +259,27 @@ impl Router {
 
     /// The same on an interface with this MAC address.
     pub(crate) fn mac_on(&self, interface_mac: Mac) -> Mac {
-        if self.config.use_vmac {
+        if self.uses_vmac() {
             Mac::virtual_router(self.config.family, self.config.vrid)
         } else {
             interface_mac
         }
+    }
+
+    /// Whether its addresses go with the virtual MAC now.
+    pub(crate) fn uses_vmac(&self) -> bool {
+        self.config.use_vmac && !self.own_mac
+    }
+
+    /// Whether it goes by the interface's own MAC, although it is to have the virtual one.
+    pub(crate) fn has_own_mac(&self) -> bool {
+        self.own_mac
+    }
+
+    /// Goes by the interface's own MAC, or not any more.
+    pub(crate) fn set_own_mac(&mut self, own: bool) {
+        self.own_mac = own;
+        self.advert = None;
     }
 
     /// All interfaces whose data planes have this router, its own first.
@@ -305,6 +328,8 @@ impl Router {
             auth: self.config.auth_pass,
             addresses: &self.addresses,
             peers: self.peers(),
+            owner: self.priority() == Priority::OWNER,
+            rfc_discards: self.config.rfc_discards,
         }
     }
 
@@ -401,5 +426,6 @@ fn settings(config: &config::Router, priority: Priority, address: IpAddr) -> Set
         preempt: config.preempt,
         preempt_delay: config.preempt_delay,
         grouped: false,
+        probe_limit: if config.probe_before_takeover { config.probe_limit } else { 0 },
     }
 }

@@ -138,7 +138,7 @@ impl Loop {
     fn deadline(&self) -> Time {
         let routers = self.routers.iter().map(|router| {
             let blocked = if router.blocked_until == Time::BOOT { Time::NEVER } else { router.blocked_until };
-            router.election.deadline().min(router.announcements.due_at()).min(blocked)
+            router.election.deadline().min(router.announces_at()).min(blocked)
         });
         let announcing = if self.announcements.is_empty() { Time::NEVER } else { Time::BOOT };
         routers
@@ -162,6 +162,9 @@ impl Loop {
             let last_heard = self.last_heard(index);
             self.feed(index, at, due.min(at), Input::Timeout { last_heard }, None);
             self.routers.get_mut(index).into_iter().for_each(|router| unheard::look(router, at));
+            if self.routers.get(index).is_some_and(Router::has_own_mac) {
+                self.choose_mac(index);
+            }
         }
     }
 
@@ -220,6 +223,9 @@ impl Loop {
     }
 
     fn conflict(&mut self, index: usize, at: Time, frame: &[u8]) {
+        if self.take_answer(index, at, frame) {
+            return;
+        }
         self.feed(index, now(), at, Input::Claimed { at }, None);
         let Some(router) = self.routers.get_mut(index) else { return };
         // The successor, most likely.

@@ -16,9 +16,13 @@ pub(crate) struct Statistics {
     pub(crate) announcements_sent: u64,
     pub(crate) checksums_with_pseudo_header: u64,
     pub(crate) checksums_of_message_only: u64,
+    pub(crate) version_differs: u64,
     pub(crate) interval_differs: u64,
     pub(crate) address_list_differs: u64,
     pub(crate) address_conflicts: u64,
+    pub(crate) adverts_of_other_clusters: u64,
+    pub(crate) questions_sent: u64,
+    pub(crate) silent_masters_that_answer: u64,
     discards: [u64; Discard::ALL.len()],
 }
 

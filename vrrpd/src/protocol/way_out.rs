@@ -187,7 +187,7 @@ impl Loop {
                 continue;
             };
             let (Some(link), Some(port)) = (&interface.link, &interface.port) else { continue };
-            let vmac = router.config.use_vmac.then(|| router.mac());
+            let vmac = router.uses_vmac().then(|| router.mac());
             let frames = questions(link.mac, address, vmac);
             // Who cannot ask hears no answer either: its link is down, and so is its door's use.
             let _unsent = port.socket.send(frames.iter().map(<[u8; arp::FRAME_LEN]>::as_slice));

@@ -263,6 +263,9 @@ fn router() -> impl Strategy<Value = Router> {
             unicast,
             track: Vec::new(),
             dont_track_primary,
+            rfc_discards: !dont_track_primary,
+            probe_before_takeover: false,
+            probe_limit: 1.max(repeat),
             hooks,
         }
     })

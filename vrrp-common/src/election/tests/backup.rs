@@ -229,12 +229,18 @@ fn a_stamp_from_the_future_counts_as_now() {
 }
 
 #[test]
-fn version_3_learns_the_masters_interval_and_version_2_does_not() {
-    let slow = AdvertInterval::from_seconds(5).unwrap();
-    for (version, learned) in [(Version::V3, slow), (Version::V2, AdvertInterval::DEFAULT)] {
-        let settings = Settings { version, ..SETTINGS };
+fn version_3_learns_the_masters_interval_and_version_2_the_longer_one() {
+    let (slow, quick) = (AdvertInterval::from_seconds(5).unwrap(), AdvertInterval::DEFAULT);
+    let cases = [
+        (Version::V3, quick, slow, slow),
+        (Version::V3, slow, quick, quick),
+        (Version::V2, quick, slow, slow),
+        (Version::V2, slow, quick, slow),
+    ];
+    for (version, interval, theirs, learned) in cases {
+        let settings = Settings { version, interval, ..SETTINGS };
         let mut election = backup(settings);
-        election.hear(ms(0), Advert { interval: slow, ..advert(2, 200) });
+        election.hear(ms(0), Advert { interval: theirs, ..advert(2, 200) });
         assert_eq!(
             election.deadline(),
             ms(0) + learned.master_down(version, settings.priority),

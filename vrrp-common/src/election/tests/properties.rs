@@ -18,6 +18,7 @@ fn settings() -> impl Strategy<Value = Settings> {
             preempt,
             preempt_delay: span(delay),
             grouped: false,
+            probe_limit: if delay % 2 == 0 { 0 } else { 2 },
         },
     )
 }
@@ -25,15 +26,18 @@ fn settings() -> impl Strategy<Value = Settings> {
 /// An input, and for those that have a time, how long before now it was.
 fn input() -> impl Strategy<Value = (Input, Duration)> {
     let past = prop_oneof![Just(Duration::ZERO), (0..10_000u64).prop_map(span)];
-    let adverts =
-        (1..=4u8, any::<u8>(), 1..=4095u16).prop_map(|(last, priority, centiseconds)| Input::Advert {
+    let adverts = (1..=4u8, any::<u8>(), 1..=4095u16, any::<bool>(), 0..6u8).prop_map(
+        |(last, priority, centiseconds, deaf, lists)| Input::Advert {
             advert: Advert {
                 interval: AdvertInterval::from_centiseconds(centiseconds).unwrap(),
+                deaf,
+                lists: if lists == 0 { Lists::Apart } else { Lists::Same },
                 ..advert(last, priority)
             },
             at: Time::BOOT,
             last_heard: Time::BOOT,
-        });
+        },
+    );
     let told = prop_oneof![Just(0u16), Just(1), Just(100), Just(4095), 1..=25_500u16];
     let adopt = told.prop_map(|centiseconds| {
         Input::Adopt(Lease { until: Time::BOOT, told: AdvertInterval::again(centiseconds) })
@@ -42,6 +46,7 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
         2 => Just(Input::Start),
         1 => Just(Input::Listen),
         1 => Just(Input::Claimed { at: Time::BOOT }),
+        2 => Just(Input::Answered { at: Time::BOOT, mac: Mac::BROADCAST }),
         1 => adopt,
         8 => adverts,
         8 => Just(Input::Timeout { last_heard: Time::BOOT }),
@@ -65,6 +70,7 @@ fn placed(input: Input, now: Time, past: Duration) -> Input {
         Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
         Input::Sent { .. } => Input::Sent { at: now },
         Input::Claimed { .. } => Input::Claimed { at: now - past },
+        Input::Answered { mac, .. } => Input::Answered { at: now - past, mac },
         Input::Start
         | Input::Listen
         | Input::Fault(_)
@@ -137,6 +143,10 @@ proptest! {
                 let own = priority == election.settings().priority;
                 prop_assert!(own || priority == Priority::RELEASE, "a priority that is not ours");
                 prop_assert!(own == (name == StateName::Master), "{name} sends {priority}");
+            }
+            if let Some(Cause::Unheard(by)) = effects.transition.map(|change| change.cause) {
+                prop_assert!(by.deaf && before == StateName::Master && effects.send.is_none(), "yields to {by:?}");
+                prop_assert!(election.settings().priority != Priority::OWNER, "an owner yields");
             }
             if let Some(first) = effects.first {
                 prop_assert_eq!((first, effects.send), (election.settings().priority, Some(Priority::RELEASE)));

@@ -34,6 +34,15 @@ pub(super) fn lines(router: &Router, config: &Config) -> Vec<Line> {
         ("adverts from", source(router)),
     ]);
     lines.extend(peers(router));
+    if router.rfc_discards {
+        let what = "discarded as RFC 3768 has it, so that two may be master".to_owned();
+        lines.push(("adverts that differ", what));
+    }
+    if router.probe_before_takeover {
+        let limit = router.probe_limit;
+        let what = format!("is asked by ARP, and left alone for up to {limit} intervals while it answers");
+        lines.push(("a silent master", what));
+    }
     match router.version {
         Version::V2 => lines.push(("authentication", authentication(router))),
         Version::V3 => lines.push(("checksum", checksum(router))),

@@ -43,6 +43,9 @@ pub(in crate::config) struct Instance {
     pub(in crate::config) unicast: Unicast,
     pub(in crate::config) track: Tracks,
     pub(in crate::config) dont_track_primary: Field<bool>,
+    pub(in crate::config) rfc_discards: Field<bool>,
+    pub(in crate::config) probe_before_takeover: Field<bool>,
+    pub(in crate::config) probe_limit: Field<u8>,
     pub(in crate::config) hooks: Hooks,
 }
 
@@ -92,6 +95,9 @@ impl Instance {
             unicast: Unicast::read(&mut keys),
             track: Tracks::read(&mut keys),
             dont_track_primary: keys.read("dont_track_primary", boolean),
+            rfc_discards: keys.read("rfc_discards", boolean),
+            probe_before_takeover: keys.read("probe_before_takeover", boolean),
+            probe_limit: keys.read("probe_limit", number(1..=255)),
             hooks: Hooks::read(&mut keys),
         };
         keys.finish();

@@ -23,6 +23,11 @@ impl Garp {
     pub const DEFAULT: Self = Self { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO };
 }
 
+/// `probe_limit` where it is not given.
+const PROBE_LIMIT: u8 = 10;
+/// An answer to ARP takes up to that; the skew is what there is for it.
+const SHORTEST_SKEW: Duration = Duration::from_millis(2);
+
 /// `None` if anything in `instance` was reported.
 pub(super) fn router(
     instance: &Instance,
@@ -44,6 +49,9 @@ pub(super) fn router(
     rules::each_route_once(instance, findings);
     rules::unicast(instance, findings);
     let priority = Priority::new(instance.priority.or(Priority::DEFAULT.as_u8())?);
+    if let (Some(version), Some(interval)) = (version, advert_int) {
+        probe(instance, interval.skew(version, priority), findings);
+    }
     Some(Router {
         name: instance.name.value.clone(),
         interface: interface?,
@@ -69,8 +77,22 @@ pub(super) fn router(
         unicast: unicast(&instance.unicast)?,
         track: track?,
         dont_track_primary: instance.dont_track_primary.or(false)?,
+        rfc_discards: instance.rfc_discards.or(false)?,
+        probe_before_takeover: instance.probe_before_takeover.or(false)?,
+        probe_limit: instance.probe_limit.or(PROBE_LIMIT)?,
         hooks: hooks(&instance.hooks, alert)?,
     })
+}
+
+/// Whether there is time to ask before a takeover.
+fn probe(instance: &Instance, skew: Duration, findings: &mut Findings) {
+    let Field::Given(At { value: true, span }) = &instance.probe_before_takeover else { return };
+    if skew < SHORTEST_SKEW {
+        let title = "`probe_before_takeover` leaves no time for an answer";
+        let skew = format!("asked within the skew, which is {skew:?} here and must be 2ms or more");
+        let help = "give it a longer advert_int or a lower priority: the skew is (256 - priority) / 256 of the interval";
+        findings.push(Problem::new(title, span.clone(), skew).help(help));
+    }
 }
 
 fn required<T: Clone>(

@@ -18,6 +18,9 @@ pub(super) fn settings(router: &Router) -> Vec<Setting> {
         ("preempt_delay", quote(&spell(router.preempt_delay))),
         ("accept", router.accept.to_string()),
         ("dont_track_primary", router.dont_track_primary.to_string()),
+        ("rfc_discards", router.rfc_discards.to_string()),
+        ("probe_before_takeover", router.probe_before_takeover.to_string()),
+        ("probe_limit", router.probe_limit.to_string()),
     ];
     settings.extend(router.mcast_src_ip.map(|address| ("mcast_src_ip", quote(&address.to_string()))));
     settings.extend(router.unicast.iter().flat_map(unicast));

@@ -1,0 +1,67 @@
+//! Whether a silent master still answers (`probe_before_takeover`): then adverts are lost on their way, and a takeover would make two.
+
+use core::time::Duration;
+
+use super::{Backup, Cause, Effects, Remark, Settings};
+use crate::{time::Time, types::Mac};
+
+/// An answer takes no longer on a LAN. Less than the shortest skew with which anybody is asked.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// How it stands with the question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Probe {
+    /// When it was asked, in this round.
+    pub asked_at: Option<Time>,
+    /// An answer has come.
+    pub answered: bool,
+    /// In how many rounds before there was an answer.
+    pub rounds: u8,
+}
+
+impl Backup {
+    /// When to ask: after three intervals, when the lease of a dead vrrpd is over. Who has said that it leaves is not asked: it
+    /// answers until it hears its successor.
+    pub(super) fn ask_at(&self, settings: &Settings) -> Time {
+        let asks = settings.probe_limit > 0 && !self.released && self.probe.asked_at.is_none();
+        let skew = self.interval.skew(settings.version, settings.priority);
+        if asks && self.probe.rounds < settings.probe_limit {
+            self.master_down_at - skew
+        } else {
+            Time::NEVER
+        }
+    }
+
+    /// Asks, or looks at what has come of it; `None` if nothing of that is due.
+    pub(super) fn probe(&mut self, settings: &Settings, now: Time) -> Option<Effects> {
+        if now >= self.ask_at(settings) {
+            // Who is late waits for the answer all the same.
+            self.master_down_at = self.master_down_at.max(now + SHORTEST_WAIT);
+            self.probe.asked_at = Some(now);
+            let ask = Some(self.master.map_or(Mac::BROADCAST, |master| master.mac));
+            return Some(Effects { ask, ..Effects::default() });
+        }
+        if now < self.master_down_at || !self.probe.answered || self.released {
+            return None;
+        }
+        let rounds = self.probe.rounds + 1;
+        self.probe = Probe { rounds, ..Probe::default() };
+        if rounds >= settings.probe_limit {
+            return None;
+        }
+        let skew = self.interval.skew(settings.version, settings.priority);
+        self.master_down_at = now + self.interval.span().max(skew + SHORTEST_WAIT);
+        Some(Effects { remark: Some(Remark::SilentMasterAnswers), ..Effects::default() })
+    }
+
+    /// Why the master counts as dead.
+    pub(super) fn why_down(&self, settings: &Settings) -> Cause {
+        if self.released {
+            Cause::MasterReleased
+        } else if settings.probe_limit > 0 && self.probe.rounds >= settings.probe_limit {
+            Cause::ProbeLimit
+        } else {
+            Cause::MasterDown
+        }
+    }
+}

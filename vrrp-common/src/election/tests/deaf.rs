@@ -1,0 +1,148 @@
+//! Masters that discard what this router advertises (I11).
+
+use super::*;
+
+/// One that discards ours.
+const fn deaf(last: u8, priority: u8) -> Advert {
+    Advert { deaf: true, ..advert(last, priority) }
+}
+
+const ANSWER: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+fn master() -> Election {
+    let mut election = Election::new(SETTINGS);
+    election.handle(ms(0), Input::Start);
+    election.wake(ms(3_610));
+    election.left(ms(9_500));
+    election
+}
+
+/// Hears it every second, and advertises as often, from 10 s on; whether it was asked.
+fn beside(election: &mut Election, seconds: u64, heard: Advert) -> Option<Mac> {
+    let mut asked = None;
+    for second in 0..=seconds {
+        let at = ms(10_000 + second * 1_000);
+        asked = election.hear(at, heard).ask.or(asked);
+        election.left(at);
+    }
+    asked
+}
+
+#[test]
+fn i11_a_backup_does_not_preempt_a_master_that_discards_its_adverts() {
+    let mut election = Election::new(SETTINGS);
+    election.handle(ms(0), Input::Start);
+    for second in 1..20 {
+        assert_eq!(election.hear(ms(second * 1_000), deaf(2, 50)).expect, Some(Expect::This));
+        assert_eq!(election.wake(ms(second * 1_000 + 1)).transition, None);
+    }
+    // From its silence it takes over, and from its farewell.
+    let mut left = election;
+    left.hear(ms(19_500), Advert { priority: Priority::RELEASE, ..deaf(2, 50) });
+    assert_eq!(left.wake(ms(19_500) + SKEW).transition.unwrap().cause, Cause::MasterReleased);
+    assert_eq!(election.wake(ms(19_000) + MASTER_DOWN).transition.unwrap().cause, Cause::MasterDown);
+}
+
+#[test]
+fn i11_a_backup_in_version_2_waits_by_the_longer_interval() {
+    let slow = AdvertInterval::from_seconds(2).unwrap();
+    for (ours, theirs) in [(AdvertInterval::DEFAULT, slow), (slow, AdvertInterval::DEFAULT)] {
+        let settings = Settings { version: Version::V2, interval: ours, ..SETTINGS };
+        let mut election = Election::new(settings);
+        election.handle(ms(0), Input::Start);
+        election.hear(ms(1_000), Advert { interval: theirs, ..deaf(2, 200) });
+        assert_eq!(election.deadline(), ms(1_000) + slow.master_down(Version::V2, Priority::DEFAULT));
+        election.handle(ms(1_100), Input::Configure(Settings { preempt: false, ..settings }));
+        assert_eq!(
+            election.deadline(),
+            ms(1_000) + slow.master_down(Version::V2, Priority::DEFAULT),
+            "after a reload"
+        );
+    }
+}
+
+#[test]
+fn a_master_that_lowers_its_priority_and_cannot_hear_is_told_of() {
+    let mut election = Election::new(SETTINGS);
+    election.handle(ms(0), Input::Start);
+    assert_eq!(election.hear(ms(1_000), deaf(2, 150)).remark, None);
+    assert_eq!(election.hear(ms(2_000), deaf(2, 50)).remark, Some(Remark::HandsOverInVain));
+    assert_eq!(election.hear(ms(3_000), deaf(2, 50)).remark, None, "said already");
+    assert_eq!(election.name(), StateName::Backup);
+}
+
+#[test]
+fn i11_a_master_yields_to_one_that_goes_on_and_answers_and_cannot_hear_it() {
+    let mut election = master();
+    assert_eq!(beside(&mut election, 2, deaf(2, 50)), None, "it may hear the next one");
+    assert!(election.announces_from() > ms(13_000), "the next advert may be there");
+    let effects = election.hear(ms(13_000), deaf(2, 50));
+    assert_eq!(effects.ask, Some(deaf(2, 50).mac));
+    let effects = election.handle(ms(13_001), Input::Answered { at: ms(13_001), mac: ANSWER });
+    assert_eq!(effects.transition.unwrap().cause, Cause::Unheard(deaf(2, 50)));
+    assert_eq!((effects.door, effects.send, effects.first), (Some(Door::Close), None, None), "no farewell");
+    assert_eq!(effects.moved_to, Some(ANSWER));
+    // It is followed like a higher one until it is silent.
+    election.hear(ms(14_000), deaf(2, 50));
+    assert_eq!(election.wake(ms(17_000)).transition, None);
+    assert_eq!(election.wake(ms(14_000) + MASTER_DOWN).transition.unwrap().to, StateName::Master);
+}
+
+#[test]
+fn nobody_yields_without_evidence() {
+    // It was not asked yet, or before.
+    let mut election = master();
+    beside(&mut election, 2, deaf(2, 50));
+    assert_eq!(
+        election.handle(ms(12_500), Input::Answered { at: ms(12_500), mac: ANSWER }),
+        Effects::default()
+    );
+    election.hear(ms(13_000), deaf(2, 50));
+    let early = Input::Answered { at: ms(12_900), mac: ANSWER };
+    assert_eq!(election.handle(ms(13_001), early), Effects::default());
+    // It hears ours.
+    assert_eq!(beside(&mut master(), 9, advert(2, 50)), None);
+    // No advert of ours has left meanwhile.
+    let mut election = master();
+    for second in 10..14 {
+        assert_eq!(election.hear(ms(second * 1_000), deaf(2, 50)).ask, None);
+    }
+    // It was silent in between.
+    let mut election = master();
+    beside(&mut election, 2, deaf(2, 50));
+    election.left(ms(16_100));
+    assert_eq!(election.hear(ms(16_101), deaf(2, 50)).ask, None);
+    // The owner of the addresses does not yield.
+    let mut election = Election::new(OWNER);
+    election.handle(ms(0), Input::Start);
+    election.left(ms(0));
+    assert_eq!(beside(&mut election, 9, deaf(2, 50)), None);
+}
+
+#[test]
+fn evidence_takes_a_second_at_least_and_counts_by_the_slower_one() {
+    let mut election = Election::new(Settings { interval: FAST, ..SETTINGS });
+    election.handle(ms(0), Input::Start);
+    election.wake(ms(100));
+    election.left(ms(100));
+    let heard = Advert { interval: FAST, ..deaf(2, 50) };
+    for at in (10_000..11_000).step_by(10) {
+        election.left(ms(at));
+        assert_eq!(election.hear(ms(at), heard).ask, None, "after {at} ms");
+    }
+    assert!(election.hear(ms(11_000), heard).ask.is_some());
+    let slow = AdvertInterval::from_seconds(2).unwrap();
+    let mut election = master();
+    for at in (10_000..16_000).step_by(1_000) {
+        election.left(ms(at));
+        assert_eq!(election.hear(ms(at), Advert { interval: slow, ..deaf(2, 50) }).ask, None);
+    }
+    assert!(election.hear(ms(16_000), Advert { interval: slow, ..deaf(2, 50) }).ask.is_some());
+}
+
+#[test]
+fn boxes_that_hear_each_other_decide_at_the_first_advert() {
+    let mut election = master();
+    let effects = election.hear(ms(10_000), deaf(2, 150));
+    assert_eq!(effects.transition.unwrap().cause, Cause::Outranked(deaf(2, 150)));
+}
