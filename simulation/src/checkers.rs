@@ -10,6 +10,9 @@
 //! - When the older one is paused or dead at the moment in which it is preempted: its lease, less than three
 //!   intervals after its last advert. Likewise while adverts are lost.
 //!
+//! Where hosts are configured differently, some of them as keepalived that discards what differs, two answer for no longer than the
+//! evidence takes by which one gives way ([`alone`]).
+//!
 //! And nobody answers for no longer than a takeover takes, whoever says farewell how often.
 
 use std::{fmt, time::Duration};
@@ -22,11 +25,13 @@ use vrrp_common::{
 
 use crate::{
     host::Host,
+    network::Network,
     scenario::Scenario,
     trace::Moment,
     world::{STORE, WAKE},
 };
 
+mod alone;
 mod answered;
 mod door;
 mod role;
@@ -57,6 +62,7 @@ pub(crate) struct View<'a> {
     pub(crate) now: Moment,
     pub(crate) hosts: &'a [Host],
     pub(crate) scenario: &'a Scenario,
+    pub(crate) network: &'a Network,
 }
 
 impl View<'_> {
@@ -64,9 +70,13 @@ impl View<'_> {
         self.hosts[host].open(self.now)
     }
 
+    fn reach(&self, from: usize, to: usize) -> bool {
+        !self.network.is_blocked(from, to)
+    }
+
     fn own(&self, host: usize) -> Advert {
         let Settings { address: source, priority, interval, .. } = self.hosts[host].settings;
-        Advert { source, priority, interval, from_virtual_mac: true }
+        crate::host::advert(source, priority, interval)
     }
 }
 
@@ -95,6 +105,17 @@ pub(crate) trait Checker {
 
 pub(crate) fn all(scenario: &Scenario) -> Vec<Box<dyn Checker>> {
     let hosts = scenario.plans.len();
+    if scenario.mixed {
+        return vec![
+            Box::new(door::Lease::new(hosts)),
+            Box::new(alone::Alone::new(hosts)),
+            Box::new(alone::Unpreempted::new(hosts)),
+            Box::new(alone::Served::new(scenario)),
+            Box::new(role::Silence::new(hosts)),
+            Box::new(role::Change::default()),
+            Box::new(wire::Flood::new(hosts)),
+        ];
+    }
     vec![
         Box::new(door::Lease::new(hosts)),
         Box::new(door::Followed::new(hosts)),
@@ -103,6 +124,7 @@ pub(crate) fn all(scenario: &Scenario) -> Vec<Box<dyn Checker>> {
         Box::new(door::Handover::default()),
         Box::new(answered::Answered::default()),
         Box::new(role::Takeover::new(hosts)),
+        Box::new(alone::Probed::default()),
         Box::new(role::Silence::new(hosts)),
         Box::new(role::Change::default()),
         Box::new(role::Convergence),

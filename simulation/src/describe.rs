@@ -43,6 +43,15 @@ impl fmt::Display for Plan {
         if self.checksum == ChecksumForm::MessageOnly {
             f.write_str(", checksum over the message alone")?;
         }
+        if self.list != 0 {
+            write!(f, ", list {}", self.list)?;
+        }
+        if self.rfc_discards {
+            f.write_str(", discards what differs")?;
+        }
+        if self.settings.probe_limit > 0 {
+            f.write_str(", asks before a takeover")?;
+        }
         if self.ppm != 0 {
             write!(f, ", clock {:+} ppm", self.ppm)?;
         }
@@ -93,6 +102,8 @@ impl fmt::Display for Kind {
             Self::Stranger { period } => {
                 write!(f, "hears, as all do, a stranger say farewell every {} µs", period / 1_000)
             }
+            Self::Filtered => f.write_str("hears no adverts"),
+            Self::Gap => f.write_str("hears nobody"),
             Self::OneWay { to } => write!(f, "is not heard by host {to}"),
             Self::Configure(change) => write!(f, "is configured with {change}"),
         }
@@ -105,6 +116,8 @@ impl fmt::Display for Change {
             Self::Priority(priority) => write!(f, "priority {priority}"),
             Self::Interval(interval) => write!(f, "adverts every {interval}"),
             Self::Move => f.write_str("its other source address"),
+            Self::Version(version) => write!(f, "version {}", version.as_u8()),
+            Self::List(list) => write!(f, "list {list}"),
             Self::Preempt(true) => f.write_str("preempt"),
             Self::Preempt(false) => f.write_str("no preempt"),
         }

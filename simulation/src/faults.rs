@@ -10,7 +10,7 @@ use vrrp_common::{
     types::{AdvertInterval, Priority, Version},
 };
 
-use crate::{random::Random, trace::Moment};
+use crate::{host::LIST_COUNT, random::Random, trace::Moment};
 
 /// Something that begins and, mostly, ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     Fault,
     /// `to` does not hear the host.
     OneWay { to: usize },
+    /// The host hears nobody.
+    Gap,
+    /// The host hears no advert, and is asked and answered.
+    Filtered,
     /// SIGTERM in the turn in which its source address has changed. Ends with a new daemon with its first address.
     MoveAndStop,
     /// A stranger on the LAN says so often that it leaves.
@@ -57,6 +61,9 @@ pub(crate) enum Change {
     Preempt(bool),
     /// The other source address of the host.
     Move,
+    Version(Version),
+    /// Another list of addresses.
+    List(usize),
 }
 
 impl Change {
@@ -66,6 +73,8 @@ impl Change {
             Self::Interval(interval) => Settings { interval, ..settings },
             Self::Preempt(preempt) => Settings { preempt, ..settings },
             Self::Move => Settings { address: moved(settings.address), ..settings },
+            Self::Version(version) => Settings { version, ..settings },
+            Self::List(_) => settings,
         }
     }
 }
@@ -78,19 +87,35 @@ fn moved(address: IpAddr) -> IpAddr {
     }
 }
 
+/// How the hosts of a scenario are, as far as their troubles depend on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    pub(crate) all: &'a [Settings],
+    pub(crate) calm: bool,
+    /// They may be configured differently.
+    pub(crate) mixed: bool,
+    /// They ask before they take over.
+    pub(crate) asking: bool,
+}
+
 /// A trouble of some host between `from` and `to`.
-pub(crate) fn draw(random: &mut Random, all: &[Settings], calm: bool, from: Moment, to: Moment) -> Trouble {
+pub(crate) fn draw(random: &mut Random, setting: Setting<'_>, from: Moment, to: Moment) -> Trouble {
+    let Setting { all, calm, mixed, asking } = setting;
     let host = random.index(all.len());
     let settings = all[host];
-    let kind = match random.within(0, if calm { 13 } else { 15 }) {
+    let change =
+        |random: &mut Random| if mixed { difference(random, settings) } else { change(random, settings) };
+    let kind = match random.within(0, if calm && !mixed { 13 } else { 15 }) {
         0 => Kind::Kill,
         1 => Kind::PowerOff,
         2 | 3 => Kind::Pause,
         4 | 5 => Kind::Stop,
         6 => Kind::Fault,
-        7 | 8 => Kind::Configure(change(random, settings)),
-        9 | 10 => Kind::Restart { change: change(random, settings), silent: random.per_mille(200) },
+        7 | 8 => Kind::Configure(change(random)),
+        9 | 10 => Kind::Restart { change: change(random), silent: random.per_mille(200) },
         11 => Kind::MoveAndStop,
+        12 | 13 if mixed => Kind::Gap,
+        12 | 13 if asking => Kind::Filtered,
         12 | 13 => Kind::Stranger { period: period(random, settings) },
         _ => Kind::OneWay { to: (host + 1 + random.index(all.len() - 1)) % all.len() },
     };
@@ -127,5 +152,21 @@ fn change(random: &mut Random, settings: Settings) -> Change {
                 if random.per_mille(500) { centiseconds * factor } else { centiseconds.div_ceil(factor) };
             Change::Interval(AdvertInterval::from_centiseconds(other).unwrap_or(settings.interval))
         }
+    }
+}
+
+/// What is to be the same on all boxes of a cluster, and is changed on one.
+fn difference(random: &mut Random, settings: Settings) -> Change {
+    match random.within(0, 3) {
+        0 => Change::List(random.index(LIST_COUNT)),
+        1 if settings.interval.span().subsec_nanos() == 0 => {
+            let other = if settings.version == Version::V2 { Version::V3 } else { Version::V2 };
+            Change::Version(other)
+        }
+        2 => {
+            let centiseconds = settings.interval.as_centiseconds() * random.within(2, 3) as u16;
+            Change::Interval(AdvertInterval::from_centiseconds(centiseconds).unwrap_or(settings.interval))
+        }
+        _ => change(random, settings),
     }
 }

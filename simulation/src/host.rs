@@ -1,13 +1,17 @@
 //! A host: clock, model of the data plane, and the daemon around the election.
 
-use std::{collections::VecDeque, net::IpAddr, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use vrrp_common::{
-    election::{Door, Effects, Expect, Input, Outgoing, Settings, StateName, Transition},
+    election::{Door, Effects, Expect, Input, Outgoing, Settings, State, StateName, Transition},
     lease::Lease,
-    receive::{Advert, Discard, Local, Received, receive},
+    receive::{Advert, Discard, Lists, Local, Received, receive},
     time::Time,
-    types::{Family, Mac, Priority, Vrid},
+    types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
     wire::{
         ethernet, ipv4,
         vrrp::{AUTH_LEN, AdvertV4, ChecksumForm},
@@ -21,8 +25,26 @@ use crate::{
 };
 
 const VRID: Vrid = Vrid::new(51).unwrap();
-const VIP: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 77, 0, 100);
-const VIPS: [IpAddr; 1] = [IpAddr::V4(VIP)];
+const VIPS: [Ipv4Addr; 4] = [
+    Ipv4Addr::new(10, 77, 0, 100),
+    Ipv4Addr::new(10, 77, 0, 101),
+    Ipv4Addr::new(10, 77, 0, 102),
+    Ipv4Addr::new(10, 77, 0, 110),
+];
+/// What a host may list. The second and the third share an address with the one before; the last is another cluster's.
+const LISTS: [&[usize]; 4] = [&[0], &[0, 1], &[1, 2], &[3]];
+/// How many lists there are.
+pub(crate) const LIST_COUNT: usize = LISTS.len();
+
+/// The addresses of a list.
+fn addresses(list: usize) -> Vec<Ipv4Addr> {
+    LISTS[list].iter().map(|vip| VIPS[*vip]).collect()
+}
+
+/// Whether two lists have an address in common.
+pub(crate) fn overlap(one: usize, other: usize) -> bool {
+    LISTS[one].iter().any(|vip| LISTS[other].contains(vip))
+}
 /// Events that wait for a daemon at most, as in the real ring some 680 do. The second half is kept for adverts of the present
 /// master, and for those that outrank this host.
 const RING: usize = 512;
@@ -92,6 +114,8 @@ pub(crate) struct Turn {
     pub(crate) transitions: Vec<(Transition, Input)>,
     pub(crate) configured: bool,
     pub(crate) frames: Vec<(Advert, Vec<u8>)>,
+    /// Whose answer is wanted: that of who advertises from there, or of all.
+    pub(crate) asked: Vec<Option<IpAddr>>,
 }
 
 #[derive(Debug)]
@@ -99,6 +123,8 @@ pub(crate) struct Host {
     pub(crate) plan: Plan,
     /// As the operator wants them now.
     pub(crate) settings: Settings,
+    /// Which addresses are configured.
+    pub(crate) list: usize,
     pub(crate) daemon: Option<Daemon>,
     pub(crate) paused: bool,
     /// Changes with every trouble of this host.
@@ -113,6 +139,7 @@ impl Host {
         Self {
             plan,
             settings,
+            list: plan.list,
             daemon: None,
             paused: false,
             epoch: 0,
@@ -154,7 +181,15 @@ impl Host {
     }
 
     pub(crate) fn judge<'a>(&self, frame: &'a [u8]) -> Result<Received<'a>, Discard> {
-        receive(frame, frame.len(), &local(&self.settings))
+        let addresses: Vec<_> = addresses(self.list).into_iter().map(IpAddr::V4).collect();
+        receive(frame, frame.len(), &self.local(&addresses))
+    }
+
+    fn local<'a>(&self, addresses: &'a [IpAddr]) -> Local<'a> {
+        let Settings { version, address, interval, priority, .. } = self.settings;
+        let (owner, rfc_discards) = (priority == Priority::OWNER, self.plan.rfc_discards);
+        let auth = password(version, self.plan.password);
+        Local { version, vrid: VRID, address, interval, auth, addresses, peers: None, owner, rfc_discards }
     }
 
     pub(crate) fn receive(&mut self, now: Moment, frame: &[u8]) -> bool {
@@ -209,6 +244,13 @@ impl Host {
         if let Some(daemon) = &mut self.daemon {
             daemon.commands.push_back(input);
             self.epoch += 1;
+        }
+    }
+
+    /// An answer to its question has come, which is no trouble.
+    pub(crate) fn answer(&mut self, input: Input) {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.commands.push_back(input);
         }
     }
 
@@ -291,6 +333,14 @@ impl Host {
             (None, _) => {}
         }
         turn.transitions.extend(transition.map(|transition| (transition, input)));
+        if effects.ask.is_some() {
+            let master = match daemon.subject.election().state() {
+                State::Backup(backup) => backup.master.map(|master| master.source),
+                State::Master(master) => master.deaf.map(|deaf| deaf.advert.source),
+                State::Initialize(_) | State::Leaving { .. } | State::Stopped => None,
+            };
+            turn.asked.push(master);
+        }
     }
 
     fn flush(&mut self, now: Time, turn: &mut Turn) {
@@ -302,13 +352,25 @@ impl Host {
 
     fn emit(&self, priority: Priority) -> Option<(Advert, Vec<u8>)> {
         let Settings { interval, address: source, .. } = self.settings;
-        let frame = frame(&self.settings, self.plan.checksum, priority)?;
-        Some((Advert { source, priority, interval, from_virtual_mac: true }, frame))
+        let auth = password(self.settings.version, self.plan.password);
+        let frame = frame(&self.settings, (self.list, auth), self.plan.checksum, priority)?;
+        Some((advert(source, priority, interval), frame))
     }
 }
 
+/// An advert as its sender means it.
+pub(crate) fn advert(source: IpAddr, priority: Priority, interval: AdvertInterval) -> Advert {
+    let mac = Mac::virtual_router(Family::V4, VRID);
+    Advert { source, priority, interval, mac, from_virtual_mac: true, deaf: false, lists: Lists::Same }
+}
+
 /// The advert of a host with these settings.
-pub(crate) fn frame(settings: &Settings, checksum: ChecksumForm, priority: Priority) -> Option<Vec<u8>> {
+pub(crate) fn frame(
+    settings: &Settings,
+    (list, auth): (usize, Option<[u8; AUTH_LEN]>),
+    checksum: ChecksumForm,
+    priority: Priority,
+) -> Option<Vec<u8>> {
     let Settings { version, interval, address: IpAddr::V4(source), .. } = *settings else { return None };
     let advert = AdvertV4 {
         version,
@@ -318,9 +380,9 @@ pub(crate) fn frame(settings: &Settings, checksum: ChecksumForm, priority: Prior
         source,
         destination: ipv4::GROUP,
         ttl: ipv4::TTL,
-        auth: local(settings).auth,
+        auth,
         checksum,
-        addresses: &[VIP],
+        addresses: &addresses(list),
     };
     let mut frame =
         ethernet::header(Mac::VRRP_GROUP_V4, Mac::virtual_router(Family::V4, VRID), ethernet::IPV4).to_vec();
@@ -329,12 +391,7 @@ pub(crate) fn frame(settings: &Settings, checksum: ChecksumForm, priority: Prior
     Some(frame)
 }
 
-fn local(settings: &Settings) -> Local<'static> {
-    let Settings { version, address, interval, .. } = *settings;
-    let auth = match version {
-        vrrp_common::types::Version::V2 => Some(*b"1111\0\0\0\0"),
-        vrrp_common::types::Version::V3 => None,
-    };
-    const { assert!(AUTH_LEN == 8) };
-    Local { version, vrid: VRID, address, interval, auth, addresses: &VIPS, peers: None }
+/// That of a version that has one, where there is one.
+pub(crate) fn password(version: Version, given: bool) -> Option<[u8; AUTH_LEN]> {
+    (given && version == Version::V2).then_some(*b"1111\0\0\0\0")
 }

@@ -8,8 +8,9 @@ use std::{
 use vrrp_common::{
     election::{Cause, Door, Effects, Election, Expect, Fault, Input, Preemption, Settings, State},
     lease::Lease,
+    receive::Lists,
     time::{Time, nanos},
-    types::Priority,
+    types::{Priority, Version},
 };
 
 macro_rules! mutations {
@@ -97,6 +98,16 @@ mutations! {
     LosingAdvertsFlood,
     /// A takeover does not wait for its skew after a farewell.
     ReleaseWithoutSkew,
+    /// I11: a backup preempts a master that discards its adverts.
+    PreemptsWhoDiscards,
+    /// I11: a master never yields to one that cannot hear it.
+    NeverYields,
+    /// I11: whoever has the same VRID is followed.
+    FollowsOtherClusters,
+    /// I11: in version 2 a slower master is not waited for.
+    SlowMasterNotWaitedFor,
+    /// A silent master is replaced although it answers.
+    AnswerIgnored,
     /// A follower stays a backup whatever happens.
     NeverTakesOver,
 }
@@ -195,6 +206,28 @@ impl Subject {
             ) if is_release(input) => {
                 advert.source = backup.master.map_or(advert.source, |master| master.source);
                 Input::Advert { advert, at, last_heard }
+            }
+            (
+                Mutation::PreemptsWhoDiscards,
+                State::Backup(_),
+                Input::Advert { mut advert, at, last_heard },
+            ) => {
+                advert.deaf = false;
+                Input::Advert { advert, at, last_heard }
+            }
+            (Mutation::FollowsOtherClusters, _, Input::Advert { mut advert, at, last_heard }) => {
+                advert.lists = Lists::Same;
+                Input::Advert { advert, at, last_heard }
+            }
+            (Mutation::SlowMasterNotWaitedFor, _, Input::Advert { mut advert, at, last_heard })
+                if own.version == Version::V2 =>
+            {
+                advert.interval = advert.interval.min(own.interval);
+                Input::Advert { advert, at, last_heard }
+            }
+            (Mutation::NeverYields, State::Master(_), Input::Answered { mac, .. })
+            | (Mutation::AnswerIgnored, State::Backup(_), Input::Answered { mac, .. }) => {
+                Input::Answered { at: Time::BOOT, mac }
             }
             (Mutation::IntervalNotLearned, _, Input::Advert { mut advert, at, last_heard }) => {
                 advert.interval = own.interval;

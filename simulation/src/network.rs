@@ -30,16 +30,37 @@ pub(crate) const MIN_DELAY: u64 = 5_000;
 pub(crate) struct Network {
     pub(crate) quality: Quality,
     blocked: Vec<Vec<bool>>,
+    /// Who gets no multicast.
+    filtered: Vec<bool>,
     last: Vec<Vec<Moment>>,
 }
 
 impl Network {
     pub(crate) fn new(hosts: usize, quality: Quality) -> Self {
-        Self { quality, blocked: vec![vec![false; hosts]; hosts], last: vec![vec![0; hosts]; hosts] }
+        Self {
+            quality,
+            blocked: vec![vec![false; hosts]; hosts],
+            filtered: vec![false; hosts],
+            last: vec![vec![0; hosts]; hosts],
+        }
     }
 
     pub(crate) fn block(&mut self, from: usize, to: usize, blocked: bool) {
         self.blocked[from][to] = blocked;
+    }
+
+    pub(crate) fn filter(&mut self, to: usize, filtered: bool) {
+        self.filtered[to] = filtered;
+    }
+
+    pub(crate) fn is_blocked(&self, from: usize, to: usize) -> bool {
+        self.blocked[from][to]
+    }
+
+    /// How long a frame of ARP takes, if it arrives.
+    pub(crate) fn carry_one(&self, random: &mut Random, (from, to): (usize, usize)) -> Option<u64> {
+        let lost = self.blocked[from][to] || random.per_mille(self.quality.loss);
+        (!lost).then(|| random.within(MIN_DELAY, self.quality.max_delay))
     }
 
     /// When which copies of `frame` arrive at `to`.
@@ -54,7 +75,7 @@ impl Network {
         let copies = 1 + u64::from(random.per_mille(quality.duplication));
         let mut arriving = Vec::new();
         for _ in 0..copies {
-            if self.blocked[from][to] || random.per_mille(quality.loss) {
+            if self.blocked[from][to] || self.filtered[to] || random.per_mille(quality.loss) {
                 continue;
             }
             let mut at = now + random.within(MIN_DELAY, quality.max_delay);

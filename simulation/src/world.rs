@@ -3,19 +3,19 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
 };
 
 use vrrp_common::{
     election::{Fault, Input, Settings},
-    types::Priority,
+    types::{Mac, Priority},
     wire::vrrp::ChecksumForm,
 };
 
 use crate::{
     checkers::{self, Checker, Seen, View, Violation},
     faults::{Change, Kind, Trouble},
-    host::{Host, frame},
+    host::{Host, frame, overlap, password},
     mutation::Mutation,
     network::{MIN_DELAY, Network},
     random::Random,
@@ -49,6 +49,16 @@ enum Next {
     End(usize),
     /// A stranger speaks, in the trouble of that number.
     Stray(usize),
+    /// `from` asks `to` by ARP who has the addresses.
+    Question {
+        to: usize,
+        from: usize,
+    },
+    /// `from` has answered.
+    Answer {
+        to: usize,
+        from: usize,
+    },
     Finish,
 }
 
@@ -141,6 +151,8 @@ impl World<'_> {
                 Next::Begin(index) => self.begin(index)?,
                 Next::End(index) => self.end(index)?,
                 Next::Stray(index) => self.stray(index),
+                Next::Question { to, from } => self.question(to, from),
+                Next::Answer { to, from } => self.answer(to, from),
                 Next::Finish => {
                     self.see(&Seen::Tick)?;
                     return self.see(&Seen::End);
@@ -152,7 +164,8 @@ impl World<'_> {
     }
 
     fn see(&mut self, seen: &Seen) -> Result<(), Violation> {
-        let view = View { now: self.now, hosts: &self.hosts, scenario: self.scenario };
+        let view =
+            View { now: self.now, hosts: &self.hosts, scenario: self.scenario, network: &self.network };
         for checker in &mut self.checkers {
             let name = checker.name();
             checker.see(&view, seen).map_err(|what| Violation { checker: name, what })?;
@@ -220,6 +233,7 @@ impl World<'_> {
             let epoch = self.hosts[index].epoch;
             self.at(moment, Next::WriteDoor { host: index, epoch });
         }
+        turn.asked.into_iter().for_each(|whom| self.ask(index, whom));
         self.see(&Seen::Turned { by: index, configured: turn.configured })?;
         self.sleep(index);
         Ok(())
@@ -231,6 +245,38 @@ impl World<'_> {
         if let Some(daemon) = &host.daemon {
             let moment = host.moment(daemon.subject.deadline(host.clock(self.now)));
             self.wake_within(index, moment);
+        }
+    }
+
+    /// The host whose address that is, or all, if nobody is known.
+    fn ask(&mut self, from: usize, whom: Option<IpAddr>) {
+        for to in (0..self.hosts.len()).filter(|to| *to != from) {
+            if whom.is_none_or(|whom| self.hosts[to].settings.address == whom) {
+                self.trace.line(self.now, || format!("{from} asks {to} who has the addresses"));
+                self.send_arp(from, to, Next::Question { to, from });
+            }
+        }
+    }
+
+    fn send_arp(&mut self, from: usize, to: usize, next: Next) {
+        if let Some(delay) = self.network.carry_one(&mut self.random, (from, to)) {
+            self.at(self.now + delay, next);
+        }
+    }
+
+    /// Answered in the data plane.
+    fn question(&mut self, to: usize, from: usize) {
+        if self.hosts[to].open(self.now) && overlap(self.hosts[to].list, self.hosts[from].list) {
+            self.send_arp(to, from, Next::Answer { to: from, from: to });
+        }
+    }
+
+    fn answer(&mut self, to: usize, from: usize) {
+        self.trace.line(self.now, || format!("{from} answers {to}"));
+        let at = self.hosts[to].clock(self.now);
+        self.hosts[to].answer(Input::Answered { at, mac: Mac([2, 0, 0, 0, 0, from as u8]) });
+        if self.hosts[to].runs() {
+            self.wake_within(to, self.now);
         }
     }
 
@@ -289,6 +335,7 @@ impl World<'_> {
             Kind::Restart { change, silent } => {
                 self.hosts[host].kill();
                 self.hosts[host].settings = change.apply(settings);
+                self.set_list(host, change);
                 if silent {
                     self.hosts[host].forget_interval();
                 }
@@ -307,7 +354,12 @@ impl World<'_> {
                 return Ok(());
             }
             Kind::OneWay { to } => self.network.block(host, to, true),
-            Kind::Configure(change) => self.command(host, Input::Configure(change.apply(settings))),
+            Kind::Gap => self.hear_nobody(host, true),
+            Kind::Filtered => self.network.filter(host, true),
+            Kind::Configure(change) => {
+                self.set_list(host, change);
+                self.command(host, Input::Configure(change.apply(settings)));
+            }
         }
         self.see(&Seen::Trouble { host })
     }
@@ -332,9 +384,26 @@ impl World<'_> {
             }
             Kind::Fault => self.command(host, Input::Start),
             Kind::OneWay { to } => self.network.block(host, to, false),
-            Kind::Configure(_) => self.command(host, Input::Configure(self.scenario.plans[host].settings)),
+            Kind::Gap => self.hear_nobody(host, false),
+            Kind::Filtered => self.network.filter(host, false),
+            Kind::Configure(change) => {
+                if matches!(change, Change::List(_)) {
+                    self.hosts[host].list = self.scenario.plans[host].list;
+                }
+                self.command(host, Input::Configure(self.scenario.plans[host].settings));
+            }
         }
         self.see(&Seen::Trouble { host })
+    }
+
+    fn hear_nobody(&mut self, host: usize, deaf: bool) {
+        (0..self.hosts.len()).for_each(|from| self.network.block(from, host, deaf));
+    }
+
+    fn set_list(&mut self, host: usize, change: Change) {
+        if let Change::List(list) = change {
+            self.hosts[host].list = list;
+        }
     }
 
     /// The stranger says that it leaves, and goes on with that until its trouble ends.
@@ -344,7 +413,11 @@ impl World<'_> {
             return;
         };
         let settings = Settings { address: STRANGER.into(), ..self.scenario.plans[host].settings };
-        let Some(frame) = frame(&settings, ChecksumForm::PseudoHeader, Priority::RELEASE) else { return };
+        let auth = password(settings.version, self.scenario.plans[host].password);
+        let list = (self.hosts[host].list, auth);
+        let Some(frame) = frame(&settings, list, ChecksumForm::PseudoHeader, Priority::RELEASE) else {
+            return;
+        };
         for to in 0..self.hosts.len() {
             let moment = self.now + self.random.within(MIN_DELAY, self.network.quality.max_delay);
             // From no host.

@@ -190,13 +190,16 @@ fn wrong_adverts() -> Vec<(&'static str, Vec<u8>)> {
     broken[MESSAGE + 6] ^= 0x55;
     let listed = advert_frame(VRID, 255, ADVERT_INT, FOREIGN, &[VIP; 3]);
     // What were two addresses is the authentication of version 2.
-    let version_2 = inject::with_message(listed, |message| (message[0], message[3]) = (0x21, 1));
+    let version_2 = inject::with_message(listed, |message| {
+        (message[0], message[3], message[4], message[5]) = (0x21, 1, 1, 1);
+    });
     let no_ip = inject::with_ip(strong(), |header| header[0] = 0x55);
     vec![
         ("advert_ttl_errors", ip(|header| header[8] = 254)),
         ("advert_unreadable", ip(|header| header[6] = 0x20)),
         ("advert_unreadable", ip(|header| header[7] = 1)),
-        ("version_errors", version_2),
+        // With a password, which is not asked for here.
+        ("authentication_type_mismatch", version_2),
         ("advert_ip_header_errors", no_ip),
         ("advert_version_errors", message(|message| message[0] = 0x41)),
         ("advert_type_errors", message(|message| message[0] = 0x32)),

@@ -83,7 +83,7 @@ impl Takeover {
         let unit = if settings.version.as_u8() == 2 { 1_000_000_000 } else { centisecond };
         let skew = |priority: Priority| (256 - u64::from(priority.as_u8())) * unit / 256;
         match cause {
-            Cause::MasterDown => {
+            Cause::MasterDown | Cause::ProbeLimit => {
                 let waited = ns(now.since(heard.at));
                 ensure(waited >= 3 * centisecond + skew(settings.priority), || {
                     format!("{by} takes over {waited} ns after it heard a master or began to listen")

@@ -4,6 +4,9 @@
 //! in keepalived, and are both master. A router here hears the other one all the same. If it is the better one, the other would have
 //! to give way, and never will: so this one does, once it is evident that the other goes on, answers, and does not hear. Boxes that
 //! hear each other decide by the ordinary order at the first advert, so that two never give way to each other.
+//!
+//! That it goes on is told by its answers to ARP. Its adverts are no measure: a keepalived that is master puts its next advert off
+//! with each advert that it discards, and is silent for as long as it is spoken to.
 
 use core::time::Duration;
 
@@ -20,6 +23,10 @@ const INTERVALS: u32 = 3;
 const SHORTEST: Duration = Duration::from_secs(1);
 /// How many adverts of ours it has to let pass.
 const OUTRANKING: u8 = 3;
+/// How often it is asked at most.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(250);
+/// An answer takes no longer on a LAN.
+const ANSWER: Duration = Duration::from_millis(50);
 
 /// What speaks for it that another master cannot hear this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +35,14 @@ pub struct Deaf {
     pub advert: Advert,
     /// When its first one was heard.
     pub since: Time,
-    /// When its last one was heard.
+    /// When anything was heard of it last.
     pub heard_at: Time,
     /// How many adverts of ours have left since the first, each of which outranks it.
     pub outranked: u8,
-    /// When it was asked by ARP, and was expected to answer if it serves.
-    pub asked_at: Option<Time>,
+    /// When it was asked by ARP last; it answers if it serves.
+    pub asked_at: Time,
+    /// When it answered last.
+    pub answered_at: Option<Time>,
 }
 
 impl Deaf {
@@ -47,50 +56,67 @@ impl Deaf {
         INTERVALS * settings.interval.span().max(self.advert.interval.span())
     }
 
-    fn is_due(&self, settings: &Settings) -> bool {
-        let went_on = self.heard_at.since(self.since) >= self.patience(settings).max(SHORTEST);
-        went_on && self.outranked >= OUTRANKING
+    fn is_silent(&self, settings: &Settings, now: Time) -> bool {
+        now.since(self.heard_at) > self.patience(settings).max(2 * BETWEEN_QUESTIONS)
+    }
+
+    /// Whether it has evidently not heard this router, which it has answered just now.
+    fn is_evident(&self, settings: &Settings, now: Time) -> bool {
+        now.since(self.since) >= self.patience(settings).max(SHORTEST) && self.outranked >= OUTRANKING
     }
 }
 
 impl Master {
     /// Takes note of an advert that loses against ours. Whom to ask whether it answers.
     pub(super) fn weigh(&mut self, settings: &Settings, advert: Advert, at: Time) -> Option<Mac> {
-        let lives = |deaf: &Deaf| at.since(deaf.heard_at) <= deaf.patience(settings);
-        let known = self.deaf.filter(lives);
+        let known = self.deaf.filter(|deaf| !deaf.is_silent(settings, at));
         let counts = advert.deaf && advert.priority != Priority::RELEASE && !settings.owner();
-        self.deaf = match known {
-            Some(known) if known.advert.source != advert.source => Some(known),
-            Some(known) if counts => Some(Deaf { advert, heard_at: known.heard_at.max(at), ..known }),
-            None if counts => Some(Deaf { advert, since: at, heard_at: at, outranked: 0, asked_at: None }),
-            Some(_) | None => None,
-        };
-        let deaf = self.deaf.as_mut().filter(|deaf| deaf.advert.source == advert.source)?;
-        if !deaf.is_due(settings) {
-            return None;
+        match known {
+            Some(known) if known.advert.source != advert.source => None,
+            Some(known) if counts => {
+                self.deaf = Some(Deaf { advert, heard_at: known.heard_at.max(at), ..known });
+                None
+            }
+            None if counts => {
+                let (since, heard_at, asked_at) = (at, at, at);
+                self.deaf = Some(Deaf { advert, since, heard_at, asked_at, outranked: 0, answered_at: None });
+                Some(advert.mac)
+            }
+            Some(_) | None => {
+                self.deaf = None;
+                None
+            }
         }
-        deaf.asked_at = Some(at);
-        Some(advert.mac)
+    }
+
+    /// Asks again, or forgets one that is gone. Whom to ask.
+    pub(super) fn look_again(&mut self, settings: &Settings, now: Time) -> Option<Mac> {
+        self.deaf = self.deaf.filter(|deaf| !deaf.is_silent(settings, now));
+        let deaf = self.deaf.as_mut().filter(|deaf| now.since(deaf.asked_at) >= BETWEEN_QUESTIONS)?;
+        deaf.asked_at = now;
+        Some(deaf.advert.mac)
     }
 }
 
 impl Election {
-    /// From when on neighbours may be told that the addresses are here: not while another master may be about to be yielded to. One
-    /// that hears this router is silent by its next advert; one that does not answer is not waited for.
+    /// From when on neighbours may be told that the addresses are here: not while another master goes on that may have to be yielded
+    /// to. One that hears this router does not answer any more when it is asked again.
     #[must_use]
     pub fn announces_from(&self) -> Time {
         let State::Master(Master { deaf: Some(deaf), .. }) = &self.state else { return Time::BOOT };
-        let interval = deaf.advert.interval.span();
-        let longest = 2 * deaf.patience(&self.settings).max(SHORTEST);
-        (deaf.heard_at + interval + interval / 16).min(deaf.since + longest)
+        let again = self.settings.interval.span().max(BETWEEN_QUESTIONS) * 17 / 16;
+        match deaf.answered_at {
+            Some(answered_at) if answered_at >= deaf.asked_at => deaf.asked_at + again + ANSWER,
+            Some(_) | None => deaf.asked_at + ANSWER,
+        }
     }
 
     /// Whether something hangs on the answer to a question.
     #[must_use]
-    pub fn is_asking(&self) -> bool {
+    pub const fn is_asking(&self) -> bool {
         match &self.state {
             State::Backup(backup) => backup.probe.asked_at.is_some(),
-            State::Master(master) => master.deaf.is_some_and(|deaf| deaf.asked_at.is_some()),
+            State::Master(master) => master.deaf.is_some(),
             State::Initialize(_) | State::Leaving { .. } | State::Stopped => false,
         }
     }
@@ -102,10 +128,12 @@ impl Election {
                 backup.probe.answered |= backup.probe.asked_at.is_some_and(|asked| at >= asked);
                 Effects::default()
             }
-            State::Master(Master { deaf: Some(deaf), .. })
-                if deaf.asked_at.is_some_and(|asked| at >= asked) =>
-            {
+            State::Master(Master { deaf: Some(deaf), .. }) if at >= deaf.asked_at => {
+                (deaf.heard_at, deaf.answered_at) = (deaf.heard_at.max(at), Some(at));
                 let Deaf { advert, heard_at, .. } = *deaf;
+                if !deaf.is_evident(&self.settings, at) {
+                    return Effects::default();
+                }
                 let mut backup = self.silent_backup(now);
                 backup.follow(&self.settings, advert, heard_at);
                 let effects = self.become_backup(backup, Cause::Unheard(advert));

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Backup, Cause, Effects, Remark, Settings};
+use super::{Backup, Cause, Effects, Preemption, Remark, Settings};
 use crate::{time::Time, types::Mac};
 
 /// An answer takes no longer on a LAN. Less than the shortest skew with which anybody is asked.
@@ -21,9 +21,10 @@ pub struct Probe {
 
 impl Backup {
     /// When to ask: after three intervals, when the lease of a dead vrrpd is over. Who has said that it leaves is not asked: it
-    /// answers until it hears its successor.
+    /// answers until it hears its successor. Nor is one that is to be preempted, silent or not.
     pub(super) fn ask_at(&self, settings: &Settings) -> Time {
-        let asks = settings.probe_limit > 0 && !self.released && self.probe.asked_at.is_none();
+        let wanted = !self.released && self.preemption != Preemption::Due;
+        let asks = settings.probe_limit > 0 && wanted && self.probe.asked_at.is_none();
         let skew = self.interval.skew(settings.version, settings.priority);
         if asks && self.probe.rounds < settings.probe_limit {
             self.master_down_at - skew
@@ -41,7 +42,8 @@ impl Backup {
             let ask = Some(self.master.map_or(Mac::BROADCAST, |master| master.mac));
             return Some(Effects { ask, ..Effects::default() });
         }
-        if now < self.master_down_at || !self.probe.answered || self.released {
+        let counts = self.probe.answered && !self.released && self.preemption != Preemption::Due;
+        if now < self.master_down_at || !counts {
             return None;
         }
         let rounds = self.probe.rounds + 1;

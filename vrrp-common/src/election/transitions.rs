@@ -157,9 +157,14 @@ impl Election {
     /// reached it late still shows that the master lives.
     fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Time) -> Effects {
         backup.take_stamp(&self.settings, last_heard);
+        let due = matches!(backup.preemption, Preemption::Waiting { until } if now >= until);
+        if due {
+            backup.preemption = Preemption::Due;
+        }
+        let expect = due.then_some(Expect::Nothing);
         if let Some(effects) = backup.probe(&self.settings, now) {
             self.state = State::Backup(backup);
-            return effects;
+            return Effects { expect, ..effects };
         }
         if now >= backup.master_down_at && self.settings.grouped {
             // From now on every advert is to be judged: one that counts ends it.
@@ -172,12 +177,8 @@ impl Election {
         if now >= backup.master_down_at {
             return self.become_master(now, backup.why_down(&self.settings));
         }
-        let due = matches!(backup.preemption, Preemption::Waiting { until } if now >= until);
-        if due {
-            backup.preemption = Preemption::Due;
-        }
         self.state = State::Backup(backup);
-        Effects { expect: due.then_some(Expect::Nothing), ..Effects::default() }
+        Effects { expect, ..Effects::default() }
     }
 
     /// Only a backup that would have taken the role by itself.
@@ -216,8 +217,9 @@ impl Election {
         let in_step = master.advert_at.min(now) + interval;
         master.advert_at = if in_step > now { in_step } else { now + interval };
         master.readverts = 0;
+        let ask = master.look_again(&self.settings, now);
         self.state = State::Master(master);
-        Effects { send: Some(self.settings.priority), ..Effects::default() }
+        Effects { send: Some(self.settings.priority), ask, ..Effects::default() }
     }
 
     /// The only place where a lease is taken or renewed (I2).

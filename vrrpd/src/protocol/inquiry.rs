@@ -52,16 +52,10 @@ impl Loop {
     /// Sends the question for the addresses that both have, or for all, as far as they are on the interface of the adverts.
     fn ask(&mut self, index: usize, to: Mac, received: Option<&Received<'_>>) {
         let Some(router) = self.routers.get_mut(index) else { return };
-        let listed = received.map(|received| listed(received).collect::<Vec<_>>());
-        let home = router.config.addresses.iter().filter(|vip| {
-            vip.dev.as_ref().is_none_or(|dev| *dev == router.config.interface)
-                && listed.as_ref().is_none_or(|listed| listed.contains(&vip.address))
-        });
-        let v4 = home.filter_map(|vip| match vip.address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        });
-        router.asked = v4.take(ASKED).collect();
+        // Asked again, it is asked for the same.
+        if router.asked.is_empty() || received.is_some() {
+            router.asked = router.addresses_at_home(received).take(ASKED).collect();
+        }
         let Some(interface) = self.interfaces.get_mut(router.interface) else { return };
         let (Some(link), Some(port)) = (&interface.link, interface.port.as_mut()) else { return };
         port.tables.set_asking(router.slot, true);
@@ -159,6 +153,20 @@ pub(super) fn listed(received: &Received<'_>) -> impl Iterator<Item = IpAddr> {
 }
 
 impl Router {
+    /// Its addresses on the interface of its adverts, or those of them that an advert lists as well.
+    fn addresses_at_home(&self, received: Option<&Received<'_>>) -> impl Iterator<Item = Ipv4Addr> {
+        let listed = received.map(|received| listed(received).collect::<Vec<_>>());
+        let home = &self.config.interface;
+        let at_home = self.config.addresses.iter().filter(move |vip| {
+            vip.dev.as_ref().is_none_or(|dev| dev == home)
+                && listed.as_ref().is_none_or(|listed| listed.contains(&vip.address))
+        });
+        at_home.filter_map(|vip| match vip.address {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(_) => None,
+        })
+    }
+
     /// When gratuitous ARP is due: not while the role may be about to be given up.
     pub(super) fn announces_at(&self) -> Time {
         self.announcements.due_at().max(self.election.announces_from())

@@ -17,15 +17,23 @@ fn master() -> Election {
     election
 }
 
-/// Hears it every second, and advertises as often, from 10 s on; whether it was asked.
-fn beside(election: &mut Election, seconds: u64, heard: Advert) -> Option<Mac> {
-    let mut asked = None;
+/// For so many seconds from 10 s on: whether it answers each question, as it does while it is master; what has come of it.
+fn beside(election: &mut Election, seconds: u64, heard: Advert) -> Option<Transition> {
     for second in 0..=seconds {
         let at = ms(10_000 + second * 1_000);
-        asked = election.hear(at, heard).ask.or(asked);
+        let asks = if second == 0 { election.hear(at, heard).ask } else { election.wake(at).ask };
         election.left(at);
+        if let Some(mac) = asks {
+            assert_eq!(mac, heard.mac);
+            let effects = election.handle(at + span(1), Input::Answered { at: at + span(1), mac: ANSWER });
+            if effects.transition.is_some() {
+                assert_eq!((effects.door, effects.send, effects.first), (Some(Door::Close), None, None));
+                assert_eq!(effects.moved_to, Some(ANSWER));
+                return effects.transition;
+            }
+        }
     }
-    asked
+    None
 }
 
 #[test]
@@ -75,13 +83,9 @@ fn a_master_that_lowers_its_priority_and_cannot_hear_is_told_of() {
 fn i11_a_master_yields_to_one_that_goes_on_and_answers_and_cannot_hear_it() {
     let mut election = master();
     assert_eq!(beside(&mut election, 2, deaf(2, 50)), None, "it may hear the next one");
-    assert!(election.announces_from() > ms(13_000), "the next advert may be there");
-    let effects = election.hear(ms(13_000), deaf(2, 50));
-    assert_eq!(effects.ask, Some(deaf(2, 50).mac));
-    let effects = election.handle(ms(13_001), Input::Answered { at: ms(13_001), mac: ANSWER });
-    assert_eq!(effects.transition.unwrap().cause, Cause::Unheard(deaf(2, 50)));
-    assert_eq!((effects.door, effects.send, effects.first), (Some(Door::Close), None, None), "no farewell");
-    assert_eq!(effects.moved_to, Some(ANSWER));
+    assert!(election.announces_from() > ms(13_000), "the next answer may be there");
+    let mut election = master();
+    assert_eq!(beside(&mut election, 4, deaf(2, 50)).unwrap().cause, Cause::Unheard(deaf(2, 50)));
     // It is followed like a higher one until it is silent.
     election.hear(ms(14_000), deaf(2, 50));
     assert_eq!(election.wake(ms(17_000)).transition, None);
@@ -90,54 +94,69 @@ fn i11_a_master_yields_to_one_that_goes_on_and_answers_and_cannot_hear_it() {
 
 #[test]
 fn nobody_yields_without_evidence() {
-    // It was not asked yet, or before.
-    let mut election = master();
-    beside(&mut election, 2, deaf(2, 50));
-    assert_eq!(
-        election.handle(ms(12_500), Input::Answered { at: ms(12_500), mac: ANSWER }),
-        Effects::default()
-    );
-    election.hear(ms(13_000), deaf(2, 50));
-    let early = Input::Answered { at: ms(12_900), mac: ANSWER };
-    assert_eq!(election.handle(ms(13_001), early), Effects::default());
     // It hears ours.
     assert_eq!(beside(&mut master(), 9, advert(2, 50)), None);
-    // No advert of ours has left meanwhile.
+    // It does not answer, and is forgotten.
     let mut election = master();
-    for second in 10..14 {
-        assert_eq!(election.hear(ms(second * 1_000), deaf(2, 50)).ask, None);
+    election.hear(ms(10_000), deaf(2, 50));
+    for second in 10..20 {
+        election.wake(ms(second * 1_000));
+        election.left(ms(second * 1_000));
     }
-    // It was silent in between.
+    assert!(!election.is_asking());
+    // Its answer is from before the question.
     let mut election = master();
     beside(&mut election, 2, deaf(2, 50));
-    election.left(ms(16_100));
-    assert_eq!(election.hear(ms(16_101), deaf(2, 50)).ask, None);
+    assert!(election.wake(ms(13_000)).ask.is_some());
+    let early = Input::Answered { at: ms(12_999), mac: ANSWER };
+    assert_eq!(election.handle(ms(13_001), early), Effects::default());
+    // No advert of ours has left meanwhile.
+    let mut election =
+        Election::new(Settings { interval: AdvertInterval::from_seconds(3).unwrap(), ..SETTINGS });
+    election.handle(ms(0), Input::Start);
+    election.wake(ms(20_000));
+    election.left(ms(20_000));
+    election.hear(ms(20_001), deaf(2, 50));
+    let at = ms(28_000);
+    assert_eq!(election.handle(at, Input::Answered { at, mac: ANSWER }).transition, None);
     // The owner of the addresses does not yield.
     let mut election = Election::new(OWNER);
     election.handle(ms(0), Input::Start);
-    election.left(ms(0));
+    election.left(ms(9_900));
     assert_eq!(beside(&mut election, 9, deaf(2, 50)), None);
 }
 
 #[test]
 fn evidence_takes_a_second_at_least_and_counts_by_the_slower_one() {
-    let mut election = Election::new(Settings { interval: FAST, ..SETTINGS });
-    election.handle(ms(0), Input::Start);
-    election.wake(ms(100));
-    election.left(ms(100));
-    let heard = Advert { interval: FAST, ..deaf(2, 50) };
-    for at in (10_000..11_000).step_by(10) {
-        election.left(ms(at));
-        assert_eq!(election.hear(ms(at), heard).ask, None, "after {at} ms");
-    }
-    assert!(election.hear(ms(11_000), heard).ask.is_some());
+    let yields_after = |interval: AdvertInterval, theirs: AdvertInterval| {
+        let mut election = Election::new(Settings { interval, ..SETTINGS });
+        election.handle(ms(0), Input::Start);
+        election.wake(ms(9_900));
+        election.left(ms(9_990));
+        election.hear(ms(10_000), Advert { interval: theirs, ..deaf(2, 50) });
+        (10_000..30_000).step_by(10).find_map(|at| {
+            election.wake(ms(at));
+            election.left(ms(at));
+            let effects = election.handle(ms(at), Input::Answered { at: ms(at), mac: ANSWER });
+            effects.transition.map(|_| at - 10_000)
+        })
+    };
     let slow = AdvertInterval::from_seconds(2).unwrap();
+    assert_eq!(yields_after(FAST, FAST), Some(1_000));
+    assert_eq!(yields_after(AdvertInterval::DEFAULT, slow), Some(6_000));
+    assert_eq!(yields_after(slow, AdvertInterval::DEFAULT), Some(6_000));
+}
+
+#[test]
+fn neighbours_are_told_once_the_other_does_not_answer_any_more() {
     let mut election = master();
-    for at in (10_000..16_000).step_by(1_000) {
-        election.left(ms(at));
-        assert_eq!(election.hear(ms(at), Advert { interval: slow, ..deaf(2, 50) }).ask, None);
-    }
-    assert!(election.hear(ms(16_000), Advert { interval: slow, ..deaf(2, 50) }).ask.is_some());
+    assert_eq!(election.announces_from(), Time::BOOT);
+    election.hear(ms(10_000), deaf(2, 50));
+    election.handle(ms(10_001), Input::Answered { at: ms(10_001), mac: ANSWER });
+    assert!(election.announces_from() > ms(11_000), "it may have heard ours since");
+    election.wake(ms(11_000));
+    election.left(ms(11_000));
+    assert_eq!(election.announces_from(), ms(11_050));
 }
 
 #[test]

@@ -80,6 +80,17 @@ fn who_has_said_farewell_is_not_asked_and_at_the_start_all_are() {
 }
 
 #[test]
+fn a_master_that_is_to_be_preempted_is_not_asked() {
+    let mut election = Election::new(ASKING);
+    election.handle(ms(0), Input::Start);
+    for at in (0..3_700).step_by(1_000) {
+        election.hear(ms(at), advert(2, 50));
+    }
+    assert_eq!(election.wake(ms(0) + INTERVALS).ask, None);
+    assert_eq!(election.wake(ms(0) + MASTER_DOWN).transition.unwrap().cause, Cause::MasterDown);
+}
+
+#[test]
 fn who_wakes_up_late_asks_and_waits_for_the_answer() {
     let mut election = follower(ASKING);
     let at = ms(60_000);
