@@ -7,7 +7,7 @@ use std::{
 
 use vrrp_common::{
     election::{Cause, Door, Effects, Election, Input, Settings, State, StateName},
-    receive::{Advert, Discard, Local, Peer, Received, receive},
+    receive::{Advert, Discard, Lists, Local, Peer, Received, receive},
     time::Time,
     types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
     wire::{
@@ -46,6 +46,7 @@ impl Mode {
     const MEND_WITH_PSEUDO_HEADER: u8 = 16;
     const TRUNCATED: u8 = 32;
     const UNICAST: u8 = 64;
+    const RFC_DISCARDS: u8 = 128;
 
     const fn has(self, bit: u8) -> bool {
         self.0 & bit != 0
@@ -62,6 +63,8 @@ impl Mode {
             auth: with_password.then_some(PASSWORD),
             addresses: &ADDRESSES,
             peers: self.has(Self::UNICAST).then_some(&PEERS),
+            owner: false,
+            rfc_discards: self.has(Self::RFC_DISCARDS),
         }
     }
 
@@ -126,7 +129,7 @@ pub(crate) fn run(data: &[u8]) {
 
 /// The checks once more, from the bytes, in no order.
 fn is_what_the_frame_says(frame: &[u8], received: &Received<'_>, local: &Local<'_>) {
-    let Advert { source, priority, interval, from_virtual_mac } = received.advert;
+    let Advert { source, priority, interval, mac, from_virtual_mac, deaf, lists } = received.advert;
     let packet = &frame[14..];
     let message = received.message;
     assert_eq!(frame[12..14], [8, 0]);
@@ -139,18 +142,25 @@ fn is_what_the_frame_says(frame: &[u8], received: &Received<'_>, local: &Local<'
     assert_ne!(source, local.address, "our own advert");
     let range = packet.as_ptr_range();
     assert!(range.contains(&message.as_ptr()) && range.end >= message.as_ptr_range().end);
-    assert_eq!(message[..2], [local.version.as_u8() << 4 | 1, VRID]);
+    let (version, same) = (received.version, received.version == local.version);
+    assert!(same || (local.auth.is_none() && !local.rfc_discards), "another version");
+    assert_eq!(message[..2], [version.as_u8() << 4 | 1, VRID]);
     assert_eq!(message[2], priority.as_u8());
     assert!(message[3] > 0, "no address");
+    assert_eq!(mac.0, frame[6..12]);
     assert_eq!(from_virtual_mac, frame[6..12] == [0, 0, 0x5e, 0, 1, VRID]);
-    match local.version {
+    assert_eq!(received.interval_differs, interval != local.interval);
+    let differs = received.interval_differs || lists != Lists::Same;
+    assert_eq!(deaf, !same || (version == Version::V2 && differs));
+    match version {
         Version::V3 => {
             assert_eq!(interval.as_centiseconds(), u16::from_be_bytes([message[4], message[5]]) & 0x0fff);
         }
         Version::V2 => {
-            assert_eq!(interval, local.interval, "version 2 with another interval");
+            assert_eq!(interval.as_centiseconds(), u16::from(message[5]) * 100);
             assert_eq!(message[4], u8::from(local.auth.is_some()), "authentication type");
-            assert!(!received.address_list_differs || priority == Priority::OWNER);
+            let owner = priority == Priority::OWNER;
+            assert!(!local.rfc_discards || (!received.interval_differs && (lists == Lists::Same || owner)));
         }
     }
 }
@@ -172,10 +182,10 @@ fn is_accepted_again_when_sent_anew(received: &Received<'_>, local: &Local<'_>) 
             IpAddr::V6(_) => None,
         })
         .collect();
-    let Advert { priority, interval, from_virtual_mac, .. } = received.advert;
+    let Advert { priority, interval, mac, .. } = received.advert;
     let (destination, ttls) = way(source.into(), local);
     let advert = AdvertV4 {
-        version: local.version,
+        version: received.version,
         vrid: local.vrid,
         priority,
         interval,
@@ -188,13 +198,12 @@ fn is_accepted_again_when_sent_anew(received: &Received<'_>, local: &Local<'_>) 
     };
     let mut buffer = [0; 1100];
     let packet = advert.emit(&mut buffer).unwrap_or_else(|| panic!("longer than an accepted one can be"));
-    let mac = if from_virtual_mac { Mac::virtual_router(Family::V4, local.vrid) } else { Mac::BROADCAST };
     let frame = [&ethernet::header(Mac::VRRP_GROUP_V4, mac, ethernet::IPV4), &*packet].concat();
     let again = receive(&frame, frame.len(), local);
     assert_eq!(again.map(|again| again.advert), Ok(received.advert));
     // A message sum that is right either way counts as that without a pseudo-header.
     let same = again.is_ok_and(|again| {
-        again.address_list_differs == received.address_list_differs
+        again.version == received.version
             && again.interval_differs == received.interval_differs
             && (again.checksum == received.checksum || again.checksum == ChecksumForm::MessageOnly)
     });
@@ -212,6 +221,7 @@ fn moves_the_election_as_it_may(advert: Advert, local: &Local<'_>) {
         preempt: true,
         preempt_delay: std::time::Duration::ZERO,
         grouped: false,
+        probe_limit: 0,
     };
     let now = Time::from_nanos(1_000_000_000_000);
     let mut election = Election::new(settings);
@@ -234,7 +244,9 @@ fn takes(mut election: Election, now: Time, advert: Advert) {
         assert!(before == StateName::Leaving && granted.until <= lease, "an advert prolongs a lease");
     }
     let settings = *election.settings();
+    // Another cluster moves nothing.
     let outranks = advert.priority != Priority::RELEASE
+        && advert.lists != Lists::Apart
         && (advert.priority, advert.source) > (settings.priority, settings.address);
     let outranked = transition.is_some_and(|transition| matches!(transition.cause, Cause::Outranked(_)));
     assert_eq!(outranked, before == StateName::Master && outranks);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use arbitrary::{Result, Unstructured};
 use vrrp_common::{
-    receive::{Advert, Local, Peer, receive},
+    receive::{Advert, Lists, Local, Peer, receive},
     types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
     wire::{
         arp, ethernet, ipv4,
@@ -82,7 +82,17 @@ fn emitted_is_received(input: &mut Unstructured<'_>) -> Result<()> {
     configured.dedup();
     let peers = [Peer { address: source.into(), min_ttl: ttl, max_ttl: ttl }];
     let peers = unicast.then_some(&peers[..]);
-    let local = Local { version, vrid, address: own.into(), interval, auth, addresses: &configured, peers };
+    let local = Local {
+        version,
+        vrid,
+        address: own.into(),
+        interval,
+        auth,
+        addresses: &configured,
+        peers,
+        owner: false,
+        rfc_discards: true,
+    };
     check(&advert, &local, configured.len() == list.len());
     Ok(())
 }
@@ -102,9 +112,9 @@ fn check(advert: &AdvertV4<'_>, local: &Local<'_>, each_once: bool) {
         return;
     }
     let received = judged.unwrap_or_else(|discard| panic!("our own kind of advert is discarded: {discard}"));
-    let Advert { source, priority, interval, from_virtual_mac } = received.advert;
+    let Advert { source, priority, interval, from_virtual_mac, lists, .. } = received.advert;
     assert_eq!((source, priority, interval), (advert.source.into(), advert.priority, advert.interval));
     assert!(from_virtual_mac && !received.interval_differs);
-    assert_eq!(received.address_list_differs, !each_once);
+    assert_eq!(lists == Lists::Same, each_once);
     assert_eq!(received.message, &buffer[ipv4::HEADER_LEN..]);
 }

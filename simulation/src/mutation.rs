@@ -194,6 +194,7 @@ impl Subject {
     fn before(&mut self, state: State, now: Time, input: Input) -> (Time, Input) {
         let own = *self.election.settings();
         let Some(mutation) = self.mutation else { return (now, input) };
+        let input = of_strangers(mutation, &state, &own, input);
         let input = match (mutation, state, input) {
             (Mutation::StampIgnored, _, Input::Timeout { .. }) => Input::Timeout { last_heard: Time::BOOT },
             (Mutation::StampIgnored, _, Input::Advert { advert, at, .. }) => {
@@ -206,28 +207,6 @@ impl Subject {
             ) if is_release(input) => {
                 advert.source = backup.master.map_or(advert.source, |master| master.source);
                 Input::Advert { advert, at, last_heard }
-            }
-            (
-                Mutation::PreemptsWhoDiscards,
-                State::Backup(_),
-                Input::Advert { mut advert, at, last_heard },
-            ) => {
-                advert.deaf = false;
-                Input::Advert { advert, at, last_heard }
-            }
-            (Mutation::FollowsOtherClusters, _, Input::Advert { mut advert, at, last_heard }) => {
-                advert.lists = Lists::Same;
-                Input::Advert { advert, at, last_heard }
-            }
-            (Mutation::SlowMasterNotWaitedFor, _, Input::Advert { mut advert, at, last_heard })
-                if own.version == Version::V2 =>
-            {
-                advert.interval = advert.interval.min(own.interval);
-                Input::Advert { advert, at, last_heard }
-            }
-            (Mutation::NeverYields, State::Master(_), Input::Answered { mac, .. })
-            | (Mutation::AnswerIgnored, State::Backup(_), Input::Answered { mac, .. }) => {
-                Input::Answered { at: Time::BOOT, mac }
             }
             (Mutation::IntervalNotLearned, _, Input::Advert { mut advert, at, last_heard }) => {
                 advert.interval = own.interval;
@@ -309,6 +288,31 @@ impl Subject {
             effects.expect = Some(Expect::This);
         }
         effects
+    }
+}
+
+/// What concerns boxes that are configured differently, and answers.
+fn of_strangers(mutation: Mutation, state: &State, own: &Settings, input: Input) -> Input {
+    match (mutation, state, input) {
+        (Mutation::PreemptsWhoDiscards, State::Backup(_), Input::Advert { mut advert, at, last_heard }) => {
+            advert.deaf = false;
+            Input::Advert { advert, at, last_heard }
+        }
+        (Mutation::FollowsOtherClusters, _, Input::Advert { mut advert, at, last_heard }) => {
+            advert.lists = Lists::Same;
+            Input::Advert { advert, at, last_heard }
+        }
+        (Mutation::SlowMasterNotWaitedFor, _, Input::Advert { mut advert, at, last_heard })
+            if own.version == Version::V2 =>
+        {
+            advert.interval = advert.interval.min(own.interval);
+            Input::Advert { advert, at, last_heard }
+        }
+        (Mutation::NeverYields, State::Master(_), Input::Answered { mac, .. })
+        | (Mutation::AnswerIgnored, State::Backup(_), Input::Answered { mac, .. }) => {
+            Input::Answered { at: Time::BOOT, mac }
+        }
+        _ => input,
     }
 }
 

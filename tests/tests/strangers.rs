@@ -93,7 +93,7 @@ fn beside_keepalived(other: &Router, keepalived_first: bool, ours: u8, theirs: u
     } else {
         vrrpd = start(&lab, "r1", &mine)?;
         until_master(&lab, "r1", Mark::default())?;
-        lab.host(CLIENT)?.namespace.exec(&format!("ping -c 1 -W 2 {VIP}"))?;
+        lab.host(CLIENT)?.namespace.exec(&format!("ping -c 1 -w 5 {VIP}"))?;
         _theirs = keepalived(&lab, "r2", &other)?;
         until_master(&lab, "r2", Mark::default())?;
     }

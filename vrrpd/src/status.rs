@@ -143,7 +143,7 @@ pub struct Clash {
 
 impl Difference {
     /// Both in words.
-    pub(crate) fn new(theirs: impl ToString, ours: impl ToString) -> Self {
+    pub(crate) fn new(theirs: &impl ToString, ours: &impl ToString) -> Self {
         Self { theirs: theirs.to_string(), ours: ours.to_string() }
     }
 }

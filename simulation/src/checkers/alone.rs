@@ -244,7 +244,11 @@ impl Checker for Probed {
             Seen::Trouble { host } if !matches!(trouble_of(view, host), Some(Kind::Filtered)) => {
                 self.disturbed = view.now;
             }
-            Seen::Changed { by, transition, .. } if transition.cause == Cause::MasterDown => {
+            // Who is asked is the master that was followed last.
+            Seen::Changed { transition, .. } if transition.cause != Cause::MasterDown => {
+                self.disturbed = view.now;
+            }
+            Seen::Changed { by, .. } => {
                 let host = &view.hosts[by];
                 let longest =
                     view.hosts.iter().map(|host| ns(host.settings.interval.span())).max().unwrap_or(0);
@@ -270,6 +274,7 @@ impl Checker for Probed {
                 ensure(!calm || !in_time || answers.is_none(), || {
                     format!("{by} takes over although {answers:?} answers")
                 })?;
+                self.disturbed = view.now;
             }
             _ => {}
         }

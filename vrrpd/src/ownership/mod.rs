@@ -38,6 +38,13 @@ pub(crate) struct Spot {
     pub(crate) prefix_len: u8,
 }
 
+impl Spot {
+    /// Whether other addresses may hang on it in the kernel.
+    fn has_network(&self) -> bool {
+        self.address.is_ipv4() && self.prefix_len < 32
+    }
+}
+
 /// An address that the kernel has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {

@@ -58,7 +58,10 @@ pub(crate) fn plan<K>(
     let adds: Vec<_> = missing.iter().map(|spot| Operation::Add((*spot).clone())).collect();
 
     let endangered = early.iter().chain(&late).filter_map(|operation| match operation {
-        Operation::Remove { spot, dependents } if !dependents.is_empty() => Some(&spot.interface),
+        // Also where none hangs on it yet: somebody may add one meanwhile, the host's own address, say.
+        Operation::Remove { spot, dependents } if !dependents.is_empty() || spot.has_network() => {
+            Some(&spot.interface)
+        }
         Operation::Remove { .. } | Operation::Mark(_) | Operation::Add(_) | Operation::Promote { .. } => None,
     });
     let endangered: BTreeSet<_> = endangered.filter(|name| !promoting.contains(*name)).cloned().collect();

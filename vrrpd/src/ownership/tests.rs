@@ -256,6 +256,12 @@ fn claim(address: &str, prefix_len: u8) -> (Spot, Claim<usize>) {
     (spot("eth0", address, prefix_len), Claim { holder: 1, router: "LAN".into(), vip })
 }
 
+/// With `promote_secondaries` set around what removes: somebody may have added an address of the same network meanwhile.
+fn promoted(operations: impl IntoIterator<Item = Operation>) -> Vec<Operation> {
+    let promote = |on| Operation::Promote { interface: "eth0".into(), on };
+    std::iter::once(promote(true)).chain(operations).chain([promote(false)]).collect()
+}
+
 #[test]
 fn a_changed_prefix_is_there_before_the_old_one_goes() {
     let mut kernel = Kernel::default();
@@ -266,7 +272,7 @@ fn a_changed_prefix_is_there_before_the_old_one_goes() {
     let claims = BTreeMap::from([claim("192.0.2.100", 32)]);
     let operations = plan(&claims, &kernel.seen(), &record, &BTreeSet::new());
     let remove = Operation::Remove { spot: old, dependents: Vec::new() };
-    assert_eq!(operations, [Operation::Add(new), remove]);
+    assert_eq!(operations, promoted([Operation::Add(new), remove]));
 }
 
 #[test]
@@ -291,7 +297,8 @@ fn what_pins_without_an_owner_name_is_ours_and_gets_the_mark() {
     let claims = BTreeMap::from([claim("192.0.2.100", 24)]);
     let operations = plan(&claims, &kernel.seen(), &record, &BTreeSet::new());
     let remove = Operation::Remove { spot: stale.clone(), dependents: Vec::new() };
-    assert_eq!(operations, [Operation::Mark(kept.clone()), remove]);
+    let mark = Operation::Mark(kept.clone());
+    assert_eq!(operations, [vec![mark], promoted([remove])].concat());
     // Later an address without the mark is the operator's.
     record.marked();
     assert_eq!(plan(&claims, &kernel.seen(), &record, &BTreeSet::new()), []);
@@ -308,7 +315,7 @@ fn another_label_or_scope_is_another_address() {
     let claims = BTreeMap::from([(at.clone(), claim)]);
     let operations = plan(&claims, &kernel.seen(), &record, &BTreeSet::new());
     let remove = Operation::Remove { spot: at.clone(), dependents: Vec::new() };
-    assert_eq!(operations, [remove, Operation::Add(at)]);
+    assert_eq!(operations, promoted([remove, Operation::Add(at)]));
 }
 
 #[test]

@@ -77,8 +77,8 @@ fn show(router: &Router, mismatch: &Mismatch) -> Shown {
     Shown {
         source: mismatch.source,
         version: (mismatch.version != version)
-            .then(|| Difference::new(mismatch.version.as_u8(), version.as_u8())),
-        advert_int: (mismatch.interval != interval).then(|| Difference::new(mismatch.interval, interval)),
+            .then(|| Difference::new(&mismatch.version.as_u8(), &version.as_u8())),
+        advert_int: (mismatch.interval != interval).then(|| Difference::new(&mismatch.interval, &interval)),
         addresses: mismatch.addresses.as_ref().map(|theirs| AddressDifference {
             only_theirs: without(theirs, &ours),
             only_ours: without(&ours, theirs),

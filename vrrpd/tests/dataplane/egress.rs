@@ -1,8 +1,9 @@
 //! What leaves: no neighbour ever learns another MAC than the router's for a virtual address.
 
 use vrrp_common::{
-    abi::Verdict,
+    abi::{self, Verdict},
     types::{Family, Mac, Vrid},
+    wire::arp,
 };
 
 use crate::{
@@ -50,6 +51,17 @@ fn a_closed_door_lets_no_claim_out() {
             assert_eq!(rig.leave(&question.bytes()).action, SHOT);
         }
     }
+}
+
+/// Said by the daemon when it has yielded the role.
+#[test]
+fn that_an_address_is_elsewhere_is_let_out_by_its_mark() {
+    let (mut rig, _) = rig();
+    rig.tables().close(v4_slot(51), now());
+    let frame = arp::elsewhere(NIC, Mac([2, 0, 0, 0, 0, 9]), VIP.parse().unwrap());
+    assert_eq!(rig.leave(&frame).action, SHOT);
+    let outcome = rig.leave_marked(&frame, abi::ELSEWHERE_MARK);
+    assert_eq!((outcome.action, outcome.verdict, outcome.frame), (NEXT, None, frame.to_vec()));
 }
 
 #[test]

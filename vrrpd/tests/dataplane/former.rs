@@ -30,7 +30,7 @@ use vrrp_common::{
     abi::{self, Verdict, name, role},
     election::{Cause, Election, Input, Settings, StateName},
     lease::Lease,
-    receive::Advert,
+    receive::{Advert, Lists},
     time::Time,
     types::{AdvertInterval, Priority, Version},
 };
@@ -256,12 +256,16 @@ fn an_upgrade_from_0_1_with_another_interval_hears_better_masters_at_once() {
         preempt: true,
         preempt_delay: Duration::ZERO,
         grouped: false,
+        probe_limit: 0,
     };
     let better = Advert {
         source: "192.0.2.2".parse().unwrap(),
         priority: Priority::new(200),
         interval: AdvertInterval::DEFAULT,
+        mac: vrrp_common::types::Mac::default(),
         from_virtual_mac: true,
+        deaf: false,
+        lists: Lists::Same,
     };
     let adopted = |input| {
         let mut election = Election::new(settings);
@@ -279,7 +283,7 @@ fn an_upgrade_from_0_1_with_another_interval_hears_better_masters_at_once() {
 /// Whoever has another shape of a map on which a role hangs starts afresh; whoever lacks one that is new does not.
 #[test]
 fn the_layout_is_that_of_0_1_but_for_what_is_made_anew() {
-    assert_eq!(offset_of!(abi::Router, reserved), 53, "what was zero then is no other word's");
+    assert_eq!(offset_of!(abi::Router, reserved), 54, "what was zero then is no other word's");
     namespace();
     let dir = pin_dir();
     let former = start(&dir);

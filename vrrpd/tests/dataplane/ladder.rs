@@ -44,6 +44,8 @@ fn local(version: Version, by: By) -> Local<'static> {
         auth: (version == Version::V2).then_some(*b"1111\0\0\0\0"),
         addresses: &ADDRESSES,
         peers: (by == By::Unicast).then_some(&PEERS),
+        owner: false,
+        rfc_discards: false,
     }
 }
 

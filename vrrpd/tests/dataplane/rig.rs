@@ -10,7 +10,7 @@ use aya::{
 use vrrp_common::{
     abi::{self, Counters, Event, Verdict, name},
     lease::Lease,
-    receive::Advert,
+    receive::{Advert, Lists},
     time::Time,
     types::{AdvertInterval, Family, Mac, Priority, Vrid},
 };
@@ -185,7 +185,10 @@ impl Rig {
             source: source.parse().unwrap(),
             priority: Priority::new(message[2]),
             interval: AdvertInterval::DEFAULT,
+            mac: Mac::default(),
             from_virtual_mac: false,
+            deaf: false,
+            lists: Lists::Same,
         };
         self.tables().expect(v4_slot(vrid), &advert, destination.parse().unwrap(), message);
     }
@@ -218,9 +221,22 @@ impl Rig {
     }
 
     pub(crate) fn leave(&mut self, frame: &[u8]) -> Outcome {
+        self.leave_marked(frame, 0)
+    }
+
+    /// With a mark of the socket that it comes from.
+    pub(crate) fn leave_marked(&mut self, frame: &[u8], mark: u32) -> Outcome {
         let before = self.counters();
         let mut out = vec![0; frame.len() + 64];
-        let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..Default::default() };
+        // A `__sk_buff` up to its `mark`; nothing else may be set here.
+        let mut context = [0_u8; 192];
+        context[8..12].copy_from_slice(&mark.to_ne_bytes());
+        let options = TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut out),
+            ctx_in: Some(&context),
+            ..Default::default()
+        };
         let result = self.tc().test_run(options).unwrap();
         out.truncate(result.data_size_out as usize);
         self.outcome(&before, result.return_value, out)

@@ -179,6 +179,30 @@ fn every_frame_gets_its_verdict_in_every_state() {
     }
 }
 
+/// An answer is reported whatever the role and whatever MAC it names, while it is asked for, and judged as ever.
+#[test]
+fn what_this_host_has_asked_for_is_reported() {
+    let mut rig = rig();
+    for mac in [CLIENT, vmac(VRID)] {
+        let answer = Arp::reply(mac, VIP, NIC, "0.0.0.0").bytes();
+        for state in [State::Backup, State::Lapsed, State::Master] {
+            set(&mut rig, state);
+            rig.tables().set_asking(v4_slot(VRID), false);
+            let before = rig.arrive(&answer);
+            rig.tables().set_asking(v4_slot(VRID), true);
+            let outcome = rig.arrive(&answer);
+            assert_eq!((outcome.action, outcome.verdict), (before.action, before.verdict), "{state:?}");
+            let kinds: Vec<_> = outcome.events.iter().map(|event| (event.kind, event.slot)).collect();
+            assert_eq!(kinds, [(event::CONFLICT, v4_slot(VRID))], "{state:?}, {mac}");
+        }
+        rig.tables().close(v4_slot(VRID), now());
+        let others = [Arp::reply(mac, "192.0.2.9", NIC, "0.0.0.0"), Arp::request(mac, VIP, VIP)];
+        for other in others {
+            assert!(rig.arrive(&other.bytes()).events.is_empty(), "{other:?}");
+        }
+    }
+}
+
 #[test]
 fn the_answer_says_the_virtual_mac_and_nothing_else() {
     let mut rig = rig();
