@@ -82,9 +82,13 @@ fn keepalived(lab: &Lab, host: &str, router: &Router) -> Result<Keepalived> {
 /// keepalived is there first: it is not preempted. It comes second: the better vrrpd gives way once that is evident, and a client's
 /// kernel knows at once where the address is.
 fn beside_keepalived(other: &Router, keepalived_first: bool, ours: u8, theirs: u8) -> Result<()> {
+    both_of(&version_2(), other, keepalived_first, ours, theirs)
+}
+
+fn both_of(mine: &Router, other: &Router, keepalived_first: bool, ours: u8, theirs: u8) -> Result<()> {
     let lab = Lab::with_routers(2)?;
     let (mine, other) =
-        (Router { priority: ours, ..version_2() }, Router { priority: theirs, ..other.clone() });
+        (Router { priority: ours, ..mine.clone() }, Router { priority: theirs, ..other.clone() });
     let (_theirs, vrrpd);
     if keepalived_first {
         _theirs = keepalived(&lab, "r2", &other)?;
@@ -96,6 +100,12 @@ fn beside_keepalived(other: &Router, keepalived_first: bool, ours: u8, theirs: u
         lab.host(CLIENT)?.namespace.exec(&format!("ping -c 1 -w 5 {VIP}"))?;
         _theirs = keepalived(&lab, "r2", &other)?;
         until_master(&lab, "r2", Mark::default())?;
+    }
+    // In version 3 it preempts first.
+    if mine.version == 3 {
+        until_status(&vrrpd, "it gives way", |status| {
+            status.to_string().contains("and discards the adverts")
+        })?;
     }
     until_state(&vrrpd, "BACKUP")?;
     if !keepalived_first && ours > theirs {
@@ -133,6 +143,17 @@ fn i11_beside_keepalived_of_another_version() -> Result<()> {
     for (first, ours, theirs) in [(true, 110, 90), (false, 110, 90)] {
         beside_keepalived(&Router::default(), first, ours, theirs)
             .with_context(|| format!("keepalived first: {first}, {ours} against {theirs}"))?;
+    }
+    Ok(())
+}
+
+/// keepalived discards other addresses in version 3, too.
+#[test]
+fn i11_beside_keepalived_of_version_3_with_one_address_more() -> Result<()> {
+    let ours = Router { advert_int: SECOND / 5, ..Router::default() };
+    let other = Router { addresses: one_more(), ..ours.clone() };
+    for first in [true, false] {
+        both_of(&ours, &other, first, 110, 90).with_context(|| format!("keepalived first: {first}"))?;
     }
     Ok(())
 }

@@ -122,6 +122,8 @@ pub struct Backup {
     pub released: bool,
     /// In a group: the master counts as dead, and the others are waited for. Over with the next advert that counts.
     pub held: bool,
+    /// The master that the role was given up to because it cannot hear: it is followed like a better one.
+    pub yielded_to: Option<IpAddr>,
     /// How it stands with the question whether the silent master still answers.
     pub probe: Probe,
 }

@@ -34,6 +34,15 @@ pub struct Advert {
     pub lists: Lists,
 }
 
+impl Advert {
+    /// Whether its sender may discard what this router advertises. keepalived does for other addresses in version 3 as well, which
+    /// the RFC accepts.
+    #[must_use]
+    pub fn may_be_deaf(&self) -> bool {
+        self.deaf || self.lists != Lists::Same
+    }
+}
+
 /// How the addresses of an advert are to those configured here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lists {

@@ -46,6 +46,13 @@ pub struct Deaf {
 }
 
 impl Deaf {
+    /// One that this router takes the role from, and that may not hear it. It is asked with the next advert.
+    pub(super) fn preempted(advert: Advert, now: Time) -> Option<Self> {
+        let suspect =
+            Self { advert, since: now, heard_at: now, outranked: 0, asked_at: Time::BOOT, answered_at: None };
+        advert.may_be_deaf().then_some(suspect)
+    }
+
     /// An advert of ours has left.
     pub(super) fn outranked(self) -> Self {
         Self { outranked: self.outranked.saturating_add(1), ..self }
@@ -70,7 +77,7 @@ impl Master {
     /// Takes note of an advert that loses against ours. Whom to ask whether it answers.
     pub(super) fn weigh(&mut self, settings: &Settings, advert: Advert, at: Time) -> Option<Mac> {
         let known = self.deaf.filter(|deaf| !deaf.is_silent(settings, at));
-        let counts = advert.deaf && advert.priority != Priority::RELEASE && !settings.owner();
+        let counts = advert.may_be_deaf() && advert.priority != Priority::RELEASE && !settings.owner();
         match known {
             Some(known) if known.advert.source != advert.source => None,
             Some(known) if counts => {
@@ -136,6 +143,7 @@ impl Election {
                 }
                 let mut backup = self.silent_backup(now);
                 backup.follow(&self.settings, advert, heard_at);
+                backup.yielded_to = Some(advert.source);
                 let effects = self.become_backup(backup, Cause::Unheard(advert));
                 Effects { expect: Some(Expect::Nothing), moved_to: Some(mac), ..effects }
             }

@@ -175,7 +175,7 @@ impl Election {
         }
         backup.held = false;
         if now >= backup.master_down_at {
-            return self.become_master(now, backup.why_down(&self.settings));
+            return self.succeed(now, backup);
         }
         self.state = State::Backup(backup);
         Effects { expect, ..Effects::default() }
@@ -184,9 +184,7 @@ impl Election {
     /// Only a backup that would have taken the role by itself.
     pub(super) fn promote(&mut self, now: Time) -> Effects {
         match self.state {
-            State::Backup(backup) if backup.held && now >= backup.master_down_at => {
-                self.become_master(now, backup.why_down(&self.settings))
-            }
+            State::Backup(backup) if backup.held && now >= backup.master_down_at => self.succeed(now, backup),
             State::Initialize(_)
             | State::Backup(_)
             | State::Master(_)
@@ -339,12 +337,23 @@ impl Election {
             preemption: Preemption::Idle,
             released: false,
             held: false,
+            yielded_to: None,
             probe: Probe::default(),
         }
     }
 
     pub(super) fn become_backup(&mut self, backup: Backup, cause: Cause) -> Effects {
         self.leave(State::Backup(backup), cause)
+    }
+
+    /// In the place of the master that was silent, has left, or is preempted. One that has not left may live, and not hear.
+    fn succeed(&mut self, now: Time, backup: Backup) -> Effects {
+        let effects = self.become_master(now, backup.why_down(&self.settings));
+        let before = backup.rival.or(backup.master).filter(|_| !backup.released && !self.settings.owner());
+        if let State::Master(master) = &mut self.state {
+            master.deaf = before.and_then(|advert| Deaf::preempted(advert, now));
+        }
+        effects
     }
 
     /// The advert goes first; the door opens when it is out.
@@ -392,7 +401,8 @@ impl Backup {
     /// Whether this advert keeps the router a backup.
     fn yields_to(&mut self, settings: &Settings, advert: Advert, at: Time) -> bool {
         // Who discards our adverts would go on as master beside us (I11).
-        if advert.priority >= settings.priority || advert.deaf {
+        let cannot_hear = advert.deaf || (self.yielded_to == Some(advert.source) && advert.may_be_deaf());
+        if advert.priority >= settings.priority || cannot_hear {
             self.preemption = Preemption::Idle;
             return true;
         }

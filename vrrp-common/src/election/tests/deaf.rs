@@ -92,6 +92,45 @@ fn i11_a_master_yields_to_one_that_goes_on_and_answers_and_cannot_hear_it() {
     assert_eq!(election.wake(ms(14_000) + MASTER_DOWN).transition.unwrap().to, StateName::Master);
 }
 
+/// keepalived is silent while it is spoken to.
+#[test]
+fn i11_one_that_was_preempted_and_cannot_hear_is_found_out_by_its_answers_alone() {
+    let other = Advert { lists: Lists::Overlap, ..advert(2, 50) };
+    let mut election = Election::new(SETTINGS);
+    election.handle(ms(0), Input::Start);
+    election.hear(ms(1_000), other);
+    let at = ms(0) + MASTER_DOWN;
+    election.wake(at);
+    election.left(at);
+    let yielded = (1..10).find_map(|second| {
+        let at = at + span(second * 1_000);
+        let asked = election.wake(at).ask;
+        election.left(at);
+        assert_eq!(asked, Some(other.mac));
+        election.handle(at, Input::Answered { at, mac: ANSWER }).transition
+    });
+    assert_eq!(yielded.unwrap().cause, Cause::Unheard(other));
+}
+
+/// keepalived discards other addresses in version 3 too, and the RFC does not: it is preempted, and followed once it has shown that.
+#[test]
+fn i11_in_version_3_other_addresses_change_nothing_until_it_is_evident() {
+    let other = Advert { lists: Lists::Overlap, ..advert(2, 50) };
+    let mut election = Election::new(SETTINGS);
+    election.handle(ms(0), Input::Start);
+    election.hear(ms(1_000), other);
+    assert_eq!(election.wake(ms(0) + MASTER_DOWN).transition.unwrap().to, StateName::Master, "it preempts");
+    election.left(ms(9_500));
+    assert_eq!(beside(&mut election, 4, other).unwrap().cause, Cause::Unheard(other));
+    for second in 14..30 {
+        election.hear(ms(second * 1_000), other);
+        assert_eq!(election.wake(ms(second * 1_000 + 1)).transition, None, "it is not preempted again");
+    }
+    // Once both are the same, it is.
+    election.hear(ms(30_000), advert(2, 50));
+    assert_eq!(election.wake(ms(29_000) + MASTER_DOWN).transition.unwrap().to, StateName::Master);
+}
+
 #[test]
 fn nobody_yields_without_evidence() {
     // It hears ours.
