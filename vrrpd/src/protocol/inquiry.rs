@@ -56,6 +56,9 @@ impl Loop {
         if router.asked.is_empty() || received.is_some() {
             router.asked = router.addresses_at_home(received).take(ASKED).collect();
         }
+        if router.asked.is_empty() {
+            return;
+        }
         let Some(interface) = self.interfaces.get_mut(router.interface) else { return };
         let (Some(link), Some(port)) = (&interface.link, interface.port.as_mut()) else { return };
         port.tables.set_asking(router.slot, true);
