@@ -5,10 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use vrrpd::{
-    config,
-    keepalived::{Surroundings, import},
-};
+use vrrpd::keepalived::{Surroundings, import};
 
 /// Two files: what comes before the first byte 0xff, and what the first may include.
 struct Files<'a>([&'a [u8]; 2]);
@@ -44,8 +41,8 @@ pub(crate) fn run(data: &[u8]) {
             let _shown = imported.report.to_string();
             let table = toml::from_str::<toml::Table>(&imported.toml);
             assert!(table.is_ok(), "no TOML:\n{}\n{table:?}", imported.toml);
-            if let Err(problems) = config::parse("converted", &imported.toml) {
-                assert!(!problems.render(false).is_empty());
+            if let Err(error) = imported.config() {
+                assert!(!error.render(false).is_empty());
             }
         }
     }

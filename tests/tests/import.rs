@@ -7,7 +7,7 @@ use std::{
     process::Output,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use rustix::process::Signal;
 use tests::{
     Lab,
@@ -324,12 +324,25 @@ fn import_says_by_its_exit_code_what_is_lost() -> Result<()> {
         "{}",
         shown(&output)
     );
+    Ok(())
+}
+
+#[test]
+fn what_does_not_run_is_not_written_and_says_why() -> Result<()> {
+    let desk = Desk::new()?;
+    let out = desk.lab.scratch().path().join("out.toml");
     let lvs = desk.file("lvs.conf", "virtual_server 192.0.2.1 80 {\n}\n")?;
-    let output = desk.import(&lvs).context("no router")?;
-    ensure!(
-        output.status.code() == Some(4) && shown(&output).contains("no vrrp_instance"),
-        "{}",
-        shown(&output)
-    );
+    let clash =
+        desk.file("clash.conf", &PLAIN.replace(" priority 150", " priority 150\n mcast_src_ip 192.0.2.51"))?;
+    for (path, code, reason) in
+        [(&lvs, 4, "lvs.conf:1:1: not supported: virtual_server"), (&clash, 2, "clash.conf:10:2")]
+    {
+        let output =
+            desk.run(&binary()?, &["import", &path.to_string_lossy(), "-o", &out.to_string_lossy()])?;
+        ensure!(output.status.code() == Some(code) && !out.exists(), "{}", shown(&output));
+        ensure!(shown(&output).contains(reason), "{}", shown(&output));
+        let checked = desk.run(&binary()?, &["check", "--keepalived-conf", &path.to_string_lossy()])?;
+        ensure!(checked.status.code() == Some(2) && shown(&checked).contains(reason), "{}", shown(&checked));
+    }
     Ok(())
 }

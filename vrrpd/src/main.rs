@@ -100,25 +100,24 @@ fn coloured() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Converts, then looks whether the result is a configuration: its lines name those of the source.
+/// Converts. What does not run is not written.
 fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result<(), Failure> {
-    let imported = keepalived::import(file, config_id, &ThisHost).map_err(|error| match error {
+    let failed = |error: ImportError| match error {
         ImportError::Unreadable { .. } => Failure::Other(anyhow::Error::new(error)),
         ImportError::Broken(_) => Failure::Config(error.render(coloured())),
-    })?;
-    match output {
-        Some(path) => {
-            fs::write(path, &imported.toml).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        None => print(&imported.toml)?,
-    }
+    };
+    let imported = keepalived::import(file, config_id, &ThisHost).map_err(failed)?;
     eprint!("{}", imported.report);
     if imported.routers == 0 {
         let text = format!("{}: no vrrp_instance that vrrpd can run", file.display());
         return Err(Failure::Incomplete(text));
     }
-    if let Err(problems) = config::parse(&format!("{} as TOML", file.display()), &imported.toml) {
-        return Err(Failure::Config(problems.render(coloured())));
+    imported.config().map_err(failed)?;
+    match output {
+        Some(path) => {
+            fs::write(path, &imported.toml).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        None => print(&imported.toml)?,
     }
     match imported.report.worst() {
         None | Some(Severity::Harmless) => Ok(()),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    config::{self, Config, ConfigError, Problems},
+    config::{self, Config, ConfigError},
     keepalived::{self, ImportError, Report, Severity, Surroundings, ThisHost},
     trust::{self, Exposed},
 };
@@ -37,9 +37,14 @@ pub enum LoadError {
     /// keepalived's file.
     #[error(transparent)]
     Keepalived(#[from] ImportError),
-    /// keepalived's file was converted, and its settings do not go together here.
-    #[error(transparent)]
-    Converted(#[from] Problems),
+    /// keepalived's file was converted, and no router is left of it.
+    #[error("{}", nothing(path, report))]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+        /// What became of it.
+        report: Report,
+    },
 }
 
 impl LoadError {
@@ -49,9 +54,16 @@ impl LoadError {
         match self {
             Self::Toml(error) => error.render(coloured),
             Self::Keepalived(error) => error.render(coloured),
-            Self::Converted(problems) => problems.render(coloured),
+            Self::Nothing { .. } => format!("{self}\n"),
         }
     }
+}
+
+/// That there is nothing to run, and all that is a reason for it.
+fn nothing(path: &Path, report: &Report) -> String {
+    let reasons = report.entries().iter().filter(|entry| entry.severity == Severity::Unsupported);
+    let reasons: String = reasons.map(|entry| format!("\n{entry}")).collect();
+    format!("{}: no vrrp_instance that vrrpd can run{reasons}", path.display())
 }
 
 /// A configuration, and what is to be said about it.
@@ -106,7 +118,10 @@ impl Origin {
             Self::Keepalived { path, config_id } => {
                 let witness = Witness::default();
                 let imported = keepalived::import(path, config_id.as_deref(), &witness)?;
-                let config = config::parse(&format!("{} as TOML", path.display()), &imported.toml)?;
+                if imported.routers == 0 {
+                    return Err(LoadError::Nothing { path: path.clone(), report: imported.report });
+                }
+                let config = imported.config()?;
                 Ok(Some(Loaded { config, report: imported.report, exposed: witness.0.into_inner() }))
             }
         }

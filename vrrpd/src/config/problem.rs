@@ -43,8 +43,20 @@ impl Problem {
         self
     }
 
-    pub(super) fn start(&self) -> usize {
+    pub(crate) fn start(&self) -> usize {
         self.at.0.start
+    }
+
+    /// Where its second place starts.
+    pub(crate) fn second_start(&self) -> Option<usize> {
+        self.also.as_ref().map(|(span, _)| span.start)
+    }
+
+    /// The same in another text. Without `also` it has one place there.
+    pub(crate) fn moved(self, at: Span, also: Option<Span>) -> Self {
+        let (_, label) = self.at;
+        let also = self.also.and_then(|(_, label)| Some((also?, label)));
+        Self { at: (at, label), also, ..self }
     }
 
     /// Whether every place is one in `text`. What is shown is clamped all the same.
@@ -83,6 +95,11 @@ impl Problems {
         list.sort_by_key(Problem::start);
         debug_assert!(list.iter().all(|problem| problem.lies_in(text)), "a place outside the text: {list:?}");
         Self { origin: origin.to_owned(), text: mask(text, &findings.secrets), list }
+    }
+
+    /// Each by itself, to be shown in another text.
+    pub(crate) fn into_list(self) -> Vec<Problem> {
+        self.list
     }
 
     /// How many there are.

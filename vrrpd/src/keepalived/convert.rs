@@ -15,6 +15,7 @@ mod write;
 
 use std::collections::HashSet;
 
+pub(super) use self::write::Origins;
 use self::{
     check::Check,
     global::Global,
@@ -141,8 +142,17 @@ pub(super) struct Input<'a> {
     pub(super) statements: &'a [Statement],
 }
 
-/// The TOML for the statements and how many routers are in it; worth something only if `faults` is empty afterwards.
-pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Report) -> (String, usize) {
+/// What comes of it.
+#[derive(Debug, Default)]
+pub(super) struct Converted {
+    pub(super) toml: String,
+    /// How many are in it.
+    pub(super) routers: usize,
+    pub(super) origins: Origins,
+}
+
+/// The TOML for the statements; worth something only if `faults` is empty afterwards.
+pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Report) -> Converted {
     let mut context = Context {
         surroundings: input.surroundings,
         files: input.files,
@@ -157,7 +167,8 @@ pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
     model.leave_out(&mut context);
     model.mail(&mut context);
     let routers = model.instances.len();
-    (model.write(&mut context), routers)
+    let (toml, origins) = model.write(&mut context);
+    Converted { toml, routers, origins }
 }
 
 impl Model {
@@ -235,7 +246,7 @@ impl Model {
         }
     }
 
-    fn write(&mut self, context: &mut Context<'_>) -> String {
+    fn write(&mut self, context: &mut Context<'_>) -> (String, Origins) {
         let hooks =
             self.instances.iter().map(|one| &one.hooks).chain(self.groups.iter().map(|one| &one.hooks));
         let scripts = hooks.into_iter().any(hook::Hooks::has_scripts)
@@ -244,7 +255,8 @@ impl Model {
         let name = context.files.first().map_or("", |source| source.name.as_str());
         let name = write::in_a_comment(name);
         let mut out = format!("# Made from {name} by `vrrpd import`.\n\n");
-        let mut writer = Writer { out: &mut out, context };
+        let mut origins = Origins::default();
+        let mut writer = Writer { out: &mut out, origins: &mut origins, context };
         self.global.write(user, &mut writer);
         for check in &self.checks {
             check.write(&mut writer);
@@ -259,6 +271,6 @@ impl Model {
             *writer.out += "\n# Not carried over:\n";
             writer.remarks(&self.remarks);
         }
-        out
+        (out, origins)
     }
 }

@@ -42,6 +42,13 @@ impl Faults {
         self.add(place, if same_file { problem.also(also.0.span(), also.1) } else { problem });
     }
 
+    /// One of the TOML that the text was converted into. `origin`: the place that a byte of the TOML comes from.
+    pub(super) fn push_converted(&mut self, problem: Problem, origin: impl Fn(usize) -> Place) {
+        let place = origin(problem.start());
+        let also = problem.second_start().map(origin).filter(|also| also.file == place.file);
+        self.add(place, problem.moved(place.span(), also.map(Place::span)));
+    }
+
     fn add(&mut self, place: Place, problem: Problem) {
         if self.list.len() < MAX_FAULTS {
             self.list.push((place, problem));

@@ -28,13 +28,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::{convert::Input, lines::Lines};
+use self::{
+    convert::{Converted, Input, Origins},
+    fault::{Faults, Source},
+    lines::Lines,
+    text::Place,
+};
 pub use self::{
     files::{Surroundings, ThisHost},
     report::{Entry, Report, Severity},
     vocabulary::keyword_tables,
 };
-use crate::config::Problems;
+use crate::config::{self, Config, Problems};
 
 /// A configuration that was read.
 #[derive(Clone, Debug)]
@@ -45,6 +50,28 @@ pub struct Imported {
     pub routers: usize,
     /// What was not carried over as it stands.
     pub report: Report,
+    origins: Origins,
+    files: Vec<Source>,
+    /// Passwords in the files: never shown.
+    secrets: Vec<Place>,
+}
+
+impl Imported {
+    /// What vrrpd runs on.
+    ///
+    /// # Errors
+    ///
+    /// The settings are well as they are written, and do not go together here: shown at the lines that they stand in.
+    pub fn config(&self) -> Result<Config, ImportError> {
+        config::parse("converted", &self.toml).map_err(|problems| {
+            let mut faults = Faults::default();
+            faults.secrets.clone_from(&self.secrets);
+            for problem in problems.into_list() {
+                faults.push_converted(problem, |at| self.origins.of(at));
+            }
+            ImportError::Broken(Broken(faults.in_files(&self.files)))
+        })
+    }
 }
 
 /// Why there is nothing.
@@ -104,13 +131,14 @@ pub fn import(
     let statements = tree::read(&mut lines);
     let Lines { files, mut faults, mut report, .. } = lines;
     let input = Input { surroundings, files: &files, statements: &statements };
-    let (mut toml, mut routers) = (String::new(), 0);
+    let mut converted = Converted::default();
     if faults.is_empty() {
-        (toml, routers) = convert::to_toml(&input, &mut faults, &mut report);
+        converted = convert::to_toml(&input, &mut faults, &mut report);
     }
     if !faults.is_empty() {
         return Err(ImportError::Broken(Broken(faults.in_files(&files))));
     }
     report.locate(&files);
-    Ok(Imported { toml, routers, report })
+    let Converted { toml, routers, origins } = converted;
+    Ok(Imported { toml, routers, report, origins, files, secrets: faults.secrets })
 }

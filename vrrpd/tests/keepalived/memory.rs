@@ -7,7 +7,7 @@ use std::{
 };
 
 use vrrpd::{
-    config::{self, Config},
+    config::Config,
     keepalived::{ImportError, Imported, Severity, Surroundings, import},
 };
 
@@ -62,8 +62,16 @@ pub(crate) fn convert(text: &str) -> Imported {
 /// What vrrpd runs on with `text`.
 pub(crate) fn run(text: &str) -> Config {
     let imported = convert(text);
-    config::parse("imported", &imported.toml)
-        .unwrap_or_else(|problems| panic!("{}\n{problems}", imported.toml))
+    imported.config().unwrap_or_else(|error| panic!("{}\n{}", imported.toml, error.render(false)))
+}
+
+/// What is said of `text`, whose settings are well as they are written, and do not go together.
+pub(crate) fn contradicting(text: &str) -> String {
+    let imported = convert(text);
+    match imported.config() {
+        Ok(_) => panic!("{text}\nis a configuration:\n{}", imported.toml),
+        Err(error) => error.render(false),
+    }
 }
 
 /// What is said of `text`, which is broken.

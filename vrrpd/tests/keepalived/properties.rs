@@ -99,7 +99,11 @@ fn survives(text: &str) {
         Ok(imported) => {
             let lines = text.matches('\n').count() + 1;
             assert!(imported.report.entries().iter().all(|entry| (1..=lines).contains(&entry.line)));
-            // Not all of it is a configuration, but all of it is TOML.
+            // Not all of it is a configuration, but what is wrong with it has a place in the text.
+            if let Err(error) = imported.config() {
+                assert!(error.render(false).contains("/etc/keepalived/keepalived.conf:"), "{error}");
+            }
+            // All of it is TOML.
             let parsed = config::parse("imported", &imported.toml);
             let problems = parsed.err().map(|problems| problems.to_string()).unwrap_or_default();
             assert!(

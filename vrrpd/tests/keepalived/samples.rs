@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use vrrpd::{
-    config,
-    keepalived::{ImportError, Severity, ThisHost, import},
-};
+use vrrpd::keepalived::{ImportError, Severity, ThisHost, import};
 
 const DIRECTORY: &str = "/usr/share/doc/keepalived/samples";
 
@@ -208,8 +205,8 @@ fn unsupported(path: &Path) -> Vec<(String, usize)> {
         Err(error) => panic!("{error}"),
     };
     if imported.routers > 0 {
-        let parsed = config::parse("imported", &imported.toml);
-        parsed.unwrap_or_else(|problems| panic!("{}\n{problems}", imported.toml));
+        let config = imported.config();
+        config.unwrap_or_else(|error| panic!("{}\n{}", imported.toml, error.render(false)));
     }
     let entries = imported.report.entries().iter();
     let unsupported = entries.filter(|entry| entry.severity == Severity::Unsupported);

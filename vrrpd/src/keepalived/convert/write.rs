@@ -20,9 +20,23 @@ pub(in crate::keepalived) struct Remark {
     pub(super) text: String,
 }
 
+/// Where each line of the TOML comes from.
+#[derive(Clone, Debug, Default)]
+pub(in crate::keepalived) struct Origins(Vec<(usize, Place)>);
+
+impl Origins {
+    /// The place that the line with this byte of the TOML comes from; where that has none, the one of the line above.
+    pub(in crate::keepalived) fn of(&self, at: usize) -> Place {
+        let after = self.0.partition_point(|(start, _)| *start <= at);
+        let line = self.0.get(after.saturating_sub(1));
+        line.map_or(Place { file: 0, start: 0, end: 0 }, |(_, place)| *place)
+    }
+}
+
 /// A table in the making.
 pub(super) struct Writer<'w, 'c> {
     pub(super) out: &'w mut String,
+    pub(super) origins: &'w mut Origins,
     pub(super) context: &'w Context<'c>,
 }
 
@@ -31,15 +45,21 @@ impl Writer<'_, '_> {
         in_a_comment(&self.context.at(place).to_string())
     }
 
+    /// The place in words, for a line that is begun with it.
+    fn begin(&mut self, place: Place) -> String {
+        self.origins.0.push((self.out.len(), place));
+        self.at(place)
+    }
+
     /// `[kind.name]`.
     pub(super) fn head(&mut self, kind: &str, name: &str, place: Place) {
-        let at = self.at(place);
+        let at = self.begin(place);
         *self.out += &format!("\n[{kind}.{}]  # {at}\n", quote_key(name));
     }
 
     /// `key = value`, and where it comes from.
     pub(super) fn line(&mut self, key: &str, value: &str, place: Place) {
-        let at = self.at(place);
+        let at = self.begin(place);
         *self.out += &format!("{key} = {value}  # {at}\n");
     }
 
@@ -62,12 +82,12 @@ impl Writer<'_, '_> {
 
     /// A list with one entry to a line; nothing if it is empty.
     pub(super) fn list(&mut self, key: &str, items: &[Item]) {
-        if items.is_empty() {
-            return;
-        }
+        let Some(first) = items.first() else { return };
+        self.begin(first.place);
         *self.out += &format!("{key} = [\n");
         for Item { toml, place } in items {
-            *self.out += &format!("    {toml},  # {}\n", self.at(*place));
+            let at = self.begin(*place);
+            *self.out += &format!("    {toml},  # {at}\n");
         }
         *self.out += "]\n";
     }
