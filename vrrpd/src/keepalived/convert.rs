@@ -49,6 +49,8 @@ pub(super) struct Model {
     checks: Vec<Check>,
     instances: Vec<Instance>,
     groups: Vec<Group>,
+    /// Keywords and names of blocks that could not be read: they are there all the same.
+    unread: HashSet<(&'static str, String)>,
     remarks: Vec<Remark>,
 }
 
@@ -109,7 +111,9 @@ fn global_defs(model: &mut Model, statement: &Statement, context: &mut Context<'
 }
 
 fn vrrp_instance(model: &mut Model, statement: &Statement, context: &mut Context<'_>) {
-    let Some((name, block)) = context.named(statement) else { return };
+    let Some((name, block)) = context.named(statement) else {
+        return model.unread("vrrp_instance", statement);
+    };
     let mut instance = Instance::new(name.text.clone(), statement.place);
     walk(&[INSTANCE, Instance::KEYWORDS_TRACK, Instance::KEYWORDS_NOTIFY], &mut instance, block, context);
     model.instances.push(instance);
@@ -129,7 +133,7 @@ fn check(
     statement: &Statement,
     context: &mut Context<'_>,
 ) {
-    let Some((name, block)) = context.named(statement) else { return };
+    let Some((name, block)) = context.named(statement) else { return model.unread(keyword, statement) };
     let mut check = Check::new(name.text.clone(), statement.place, keyword);
     walk(&[keywords], &mut check, block, context);
     model.checks.push(check);
@@ -172,6 +176,11 @@ pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
 }
 
 impl Model {
+    fn unread(&mut self, keyword: &'static str, statement: &Statement) {
+        let name = statement.arguments().first().map(|name| name.text.clone());
+        self.unread.extend(name.map(|name| (keyword, name)));
+    }
+
     fn names_once(&self, context: &mut Context<'_>) {
         let instances = self.instances.iter().map(|one| ("vrrp_instance", &one.name, one.place));
         let groups = self.groups.iter().map(|one| ("vrrp_sync_group", &one.name, one.place));
@@ -188,13 +197,15 @@ impl Model {
 
     /// What is tracked is defined, and who is in a group is there.
     fn references(&self, context: &mut Context<'_>) {
-        let checks: HashSet<_> =
-            self.checks.iter().map(|check| (check.keyword, check.name.as_str())).collect();
+        let unread = self.unread.iter().map(|(keyword, name)| (*keyword, name.as_str()));
+        let checks = self.checks.iter().map(|check| (check.keyword, check.name.as_str()));
+        let checks: HashSet<_> = checks.chain(unread.clone()).collect();
         let tracks = self.instances.iter().map(|one| &one.tracks);
         for tracks in tracks.chain(self.groups.iter().map(|one| &one.tracks)) {
             tracks.check(|keyword, name| checks.contains(&(keyword, name)), context);
         }
-        let names: HashSet<_> = self.instances.iter().map(|one| one.name.as_str()).collect();
+        let unread = unread.filter(|(keyword, _)| *keyword == "vrrp_instance").map(|(_, name)| name);
+        let names: HashSet<_> = self.instances.iter().map(|one| one.name.as_str()).chain(unread).collect();
         let members = self.groups.iter().flat_map(|group| &group.members);
         for member in members.filter(|member| !names.contains(member.text.as_str())) {
             let title = format!("no `vrrp_instance` is called `{}`", member.text);

@@ -55,6 +55,9 @@ pub(super) const fn unsupported<T>(name: &'static str, note: &'static str) -> Ke
 pub(super) trait Target {
     /// A comment in the output, for something that is not carried over.
     fn remark(&mut self, place: Place, text: String);
+
+    /// That the keyword is there, whatever its value is worth.
+    fn saw(&mut self, _keyword: &'static str) {}
 }
 
 /// Converts the statements of a block by its keywords.
@@ -68,7 +71,10 @@ pub(super) fn walk<T: Target>(
         let word = statement.keyword();
         let known = keywords.iter().copied().flatten().find(|keyword| keyword.name == word);
         match known {
-            Some(Keyword { act: Act::Carry(with), .. }) => with(target, statement, context),
+            Some(Keyword { name, act: Act::Carry(with), .. }) => {
+                target.saw(name);
+                with(target, statement, context);
+            }
             Some(Keyword { act: Act::Leave(severity), note, .. }) => {
                 context.leave(target, *severity, statement, note);
             }

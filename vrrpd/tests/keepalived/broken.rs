@@ -80,6 +80,25 @@ fn what_is_missing_is_shown_at_its_block() {
 }
 
 #[test]
+fn one_mistake_is_one_error() {
+    let group = "vrrp_sync_group G {\n group {\n VI\n VJ\n }\n}\nvrrp_instance VJ\n";
+    for text in [
+        "vrrp_instance VI {\n interface eth0\n virtual_router_id 0\n virtual_ipaddress {\n 192.0.2.1\n }\n}\n".to_owned(),
+        "vrrp_instance VI {\n interface\n virtual_router_id 51\n virtual_ipaddress {\n 192.0.2.1\n }\n}\n".to_owned(),
+        "vrrp_script s {\n script \"x/y\"\n}\n".to_owned() + &instance("track_script {\n s\n}"),
+        "vrrp_script s\n".to_owned() + &instance("track_script {\n s\n}"),
+        "vrrp_track_process p {\n process\n}\n".to_owned() + &instance(""),
+        "track_file f {\n file\n}\n".to_owned() + &instance(""),
+        instance("authentication {\n auth_type PAS\n auth_pass x\n}"),
+        instance("virtual_ipaddress {\n 192.0.2.300\n}"),
+        group.to_owned() + &instance(""),
+    ] {
+        let said = broken(&text);
+        assert!(said.ends_with("keepalived.conf: 1 problem\n"), "{text}\n{said}");
+    }
+}
+
+#[test]
 fn every_fault_is_in_one_run() {
     let said = broken(&instance("priority 0\nstate X\nversion 9"));
     assert!(said.contains("keepalived.conf: 3 problems"), "{said}");

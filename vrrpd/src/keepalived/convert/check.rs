@@ -38,12 +38,18 @@ pub(in crate::keepalived) struct Check {
     quorum_max: Option<Given<i64>>,
     delays: [Option<Given<Duration>>; 3],
     init_file: Option<Given<(i64, bool)>>,
+    /// Whether what is looked at is named, whatever the name is worth.
+    has_subject: bool,
     remarks: Vec<Remark>,
 }
 
 impl Target for Check {
     fn remark(&mut self, place: Place, text: String) {
         self.remarks.push(Remark { place, text });
+    }
+
+    fn saw(&mut self, keyword: &'static str) {
+        self.has_subject |= keyword == self.kind().1;
     }
 }
 
@@ -227,6 +233,7 @@ impl Check {
             quorum_max: None,
             delays: [None; 3],
             init_file: None,
+            has_subject: false,
             remarks: Vec::new(),
         }
     }
@@ -242,7 +249,7 @@ impl Check {
 
     /// Reports what is missing.
     pub(super) fn check(&self, context: &mut Context<'_>) {
-        if self.subject.is_none() {
+        if !self.has_subject {
             let (_, key, _) = self.kind();
             let title = format!("`{}` has no `{key}`", self.name);
             let help = format!("add a line that starts with {key}");

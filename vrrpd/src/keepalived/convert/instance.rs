@@ -3,7 +3,7 @@
 mod finish;
 mod keywords;
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
 pub(in crate::keepalived) use self::keywords::{AUTHENTICATION, INSTANCE};
 use super::{
@@ -56,6 +56,8 @@ pub(in crate::keepalived) struct Instance {
     native_ipv6: Option<Place>,
     pub(super) tracks: Tracks,
     pub(super) hooks: Hooks,
+    /// Keywords that are there, whatever their values are worth.
+    seen: BTreeSet<&'static str>,
     remarks: Vec<Remark>,
 }
 
@@ -73,6 +75,10 @@ struct Unicast {
 impl Target for Instance {
     fn remark(&mut self, place: Place, text: String) {
         self.remarks.push(Remark { place, text });
+    }
+
+    fn saw(&mut self, keyword: &'static str) {
+        self.seen.insert(keyword);
     }
 }
 
@@ -118,6 +124,7 @@ impl Instance {
             native_ipv6: None,
             tracks: Tracks::default(),
             hooks: Hooks::default(),
+            seen: BTreeSet::new(),
             remarks: Vec::new(),
         }
     }

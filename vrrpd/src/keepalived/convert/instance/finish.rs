@@ -40,11 +40,8 @@ impl Instance {
     }
 
     fn required(&self, context: &mut Context<'_>) {
-        let missing = [
-            ("interface", self.interface.is_none(), "interface eth0"),
-            ("virtual_router_id", self.vrid.is_none(), "virtual_router_id 51"),
-        ];
-        for (keyword, _, example) in missing.into_iter().filter(|(_, missing, _)| *missing) {
+        let required = [("interface", "interface eth0"), ("virtual_router_id", "virtual_router_id 51")];
+        for (keyword, example) in required.into_iter().filter(|(keyword, _)| !self.seen.contains(keyword)) {
             let title = format!("`{}` has no `{keyword}`", self.name);
             let label = format!("expected `{keyword}` in this block");
             context.faults.push(self.place, title, label, format!("add a line: {example}"));
