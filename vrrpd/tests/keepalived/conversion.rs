@@ -33,8 +33,9 @@ fn keepalived_s_defaults_are_written_out_where_they_differ() {
         (5, Duration::from_secs(5), true)
     );
     assert_eq!((router.v3_checksum, router.accept), (Checksum::Rfc5798, true));
-    // The owner too is what keepalived makes of it.
-    assert_eq!(run(&instance("priority 255")).routers[0].start, Start::Backup);
+    // Without a state the owner is master at once, in keepalived too.
+    assert_eq!(run(&instance("priority 255")).routers[0].start, Start::Master);
+    assert_eq!(run(&instance("priority 255\nstate BACKUP")).routers[0].start, Start::Backup);
 }
 
 #[test]
@@ -72,11 +73,11 @@ fn plain_settings_are_carried_over() {
 fn preemption_is_what_keepalived_makes_of_it() {
     assert!(!router("nopreempt").preempt);
     assert_eq!(router("preempt_delay 2.5").preempt_delay, Duration::from_millis(2500));
-    let master = router("state MASTER\nnopreempt\npreempt_delay 5");
+    let master = router("state MASTER\npriority 150\nnopreempt\npreempt_delay 5");
     assert!(master.preempt && master.preempt_delay.is_zero());
     let dropped: Vec<_> =
         ["nopreempt", "preempt_delay"].map(|keyword| (Severity::Harmless, keyword.to_owned())).into();
-    assert_eq!(notes("state MASTER\nnopreempt\npreempt_delay 5"), dropped);
+    assert_eq!(notes("state MASTER\npriority 150\nnopreempt\npreempt_delay 5"), dropped);
 }
 
 #[test]

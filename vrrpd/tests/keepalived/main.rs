@@ -8,4 +8,5 @@ mod conversion;
 mod language;
 mod memory;
 mod properties;
+mod roles;
 mod samples;

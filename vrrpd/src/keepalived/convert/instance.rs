@@ -2,6 +2,7 @@
 
 mod finish;
 mod keywords;
+mod strict;
 
 use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
@@ -136,6 +137,10 @@ impl Instance {
             "BACKUP" => false,
             _ => return context.wrong(word, "expected MASTER or BACKUP"),
         };
+        if self.state.is_some_and(|first| first.value) && !value {
+            let note = "MASTER was said before: this is ignored, as in keepalived";
+            return context.note(Severity::Harmless, statement, note);
+        }
         context.set(statement, &mut self.state, Some(Given { value, place: statement.place }));
     }
 

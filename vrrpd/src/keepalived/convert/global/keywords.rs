@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{hook, only, value},
+    super::{Given, hook, only, value},
     Global, fifo, fifo_script, min_garp, notification_email, smtp_server, text,
 };
 use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
@@ -115,10 +115,12 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
     carry(
         "vrrp_strict",
         "accept = false",
-        "of its checks, only the accept mode",
+        "as `strict_mode`, in each instance",
         |global, statement, context| {
-            let value = context.boolean(statement);
-            context.set(statement, &mut global.strict, value);
+            // Whatever follows it, as in keepalived.
+            context.no_block(statement);
+            context.extra(statement, statement.arguments());
+            global.strict = Some(Given { value: true, place: statement.place });
         },
     ),
     carry(

@@ -16,9 +16,6 @@ use crate::{
     keepalived::{report::Severity, text::Place},
 };
 
-/// keepalived's `PRIORITY_OWNER`.
-const OWNER: i64 = 255;
-
 impl Instance {
     /// Reports what is missing, and what keepalived makes of settings that contradict each other. `Some`: why the
     /// instance is left out as a whole.
@@ -29,11 +26,13 @@ impl Instance {
     ) -> Option<&'static str> {
         self.required(context);
         self.version = self.version.or(global.version);
+        let strict = if self.strict.is_some() { "strict_mode" } else { "vrrp_strict" };
         self.strict = self.strict.or(global.strict);
         self.v3_checksum_as_v2 = self.v3_checksum_as_v2.or(global.v3_checksum_as_v2);
+        self.owner_by_state(context);
+        self.keep_strict(strict, context);
         self.preemption(context);
         self.round_interval(context);
-        self.accept_mode(context);
         self.password(context);
         self.peers(context);
         self.left_out(context)
@@ -51,7 +50,7 @@ impl Instance {
     /// With `state MASTER` keepalived drops both, and an owner preempts whatever it says.
     fn preemption(&mut self, context: &mut Context<'_>) {
         let master = self.state.is_some_and(|state| state.value);
-        let owner = self.priority.is_some_and(|priority| priority.value == OWNER);
+        let owner = self.is_owner();
         let note = match (master, owner) {
             (true, _) => "not with state MASTER: dropped, as in keepalived",
             (false, true) => "without effect with priority 255: dropped",
@@ -69,7 +68,7 @@ impl Instance {
         }
     }
 
-    fn is_version_3(&self) -> bool {
+    pub(super) fn is_version_3(&self) -> bool {
         self.version.is_some_and(|version| version.value == 3)
     }
 
@@ -88,18 +87,13 @@ impl Instance {
         }
     }
 
-    fn accept_mode(&mut self, context: &mut Context<'_>) {
-        let Some(Given { value: true, place }) = self.strict else { return };
-        let note = "of its checks, only the accept mode is carried over";
-        context.report.push(Severity::Different, place, "strict_mode", note);
-        let owner = self.priority.is_some_and(|priority| priority.value == OWNER);
-        self.accept = self.accept.or(Some(Given { value: owner, place }));
+    /// Where it stands, if it does.
+    pub(super) fn authentication_place(&self) -> Option<Place> {
+        self.auth_type.map(|given| given.place).or(self.auth_pass.as_ref().map(|given| given.place))
     }
 
     fn password(&mut self, context: &mut Context<'_>) {
-        let place =
-            self.auth_type.map(|given| given.place).or(self.auth_pass.as_ref().map(|given| given.place));
-        let Some(place) = place else { return };
+        let Some(place) = self.authentication_place() else { return };
         let complete = self.auth_type.is_some() && self.auth_pass.is_some();
         let (severity, note) = match self.auth_type {
             Some(Given { value: false, .. }) => (Severity::Unsupported, "AH is not supported: left out"),
@@ -205,7 +199,7 @@ impl Instance {
             Some(Given { value, place }) => {
                 writer.line("state", &quote(if value { "MASTER" } else { "BACKUP" }), place);
             }
-            None => writer.default("state", &quote("BACKUP")),
+            None => writer.default("state", &quote(if self.is_owner() { "MASTER" } else { "BACKUP" })),
         }
         writer.show("virtual_router_id", self.vrid);
         match self.version {

@@ -106,7 +106,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     carry(
         "strict_mode",
         "accept = false",
-        "of its checks, only the accept mode",
+        "its changes of `state`, `authentication`, `preempt_delay` and `accept`",
         |router, statement, context| {
             let value = context.boolean(statement);
             context.set(statement, &mut router.strict, value);
