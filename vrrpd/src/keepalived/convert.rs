@@ -8,6 +8,7 @@ mod hook;
 mod instance;
 mod only;
 mod peer;
+mod range;
 mod route;
 mod track;
 mod value;

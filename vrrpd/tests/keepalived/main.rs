@@ -8,5 +8,6 @@ mod conversion;
 mod language;
 mod memory;
 mod properties;
+mod ranges;
 mod roles;
 mod samples;

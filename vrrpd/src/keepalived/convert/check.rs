@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Context, Given, hook,
+    Context, Given, hook, range,
     track::{self, weight},
     write::{Remark, Writer, command_line, spell},
 };
@@ -73,11 +73,11 @@ pub(in crate::keepalived) const SCRIPT: &[Keyword<Check>] = &[
     ),
     carry("weight", "weight, reverse", "", script_weight),
     carry("rise", "rise", "", |check, statement, context| {
-        let value = context.integer(statement, 1..=1000);
+        let value = range::number(statement, 1..=1000, context);
         context.set(statement, &mut check.rise, value);
     }),
     carry("fall", "fall", "", |check, statement, context| {
-        let value = context.integer(statement, 1..=1000);
+        let value = range::number(statement, 1..=1000, context);
         context.set(statement, &mut check.fall, value);
     }),
     carry("user", "user", "`user:group`", |check, statement, context| {
@@ -119,7 +119,7 @@ pub(in crate::keepalived) const FILE: &[Keyword<Check>] = &[
 ];
 
 fn pace(statement: &Statement, context: &mut Context<'_>) -> Option<Given<Duration>> {
-    context.timer(statement, Duration::from_millis(10)..=HOUR)
+    range::seconds(statement, Duration::from_millis(10)..=HOUR, context)
 }
 
 fn script(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {

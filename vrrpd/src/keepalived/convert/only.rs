@@ -18,6 +18,13 @@ pub(super) fn number(
     }
 }
 
+/// How often something is done, which must be once. keepalived takes 0 for that too.
+pub(super) fn one(target: &mut impl Target, statement: &Statement, note: &str, context: &mut Context<'_>) {
+    if let Some(given) = context.integer(statement, 0..=i64::from(u32::MAX)) {
+        say(target, statement, given.value <= 1, note, context);
+    }
+}
+
 /// A switch that must be off.
 pub(super) fn off(target: &mut impl Target, statement: &Statement, note: &str, context: &mut Context<'_>) {
     if let Some(given) = context.boolean(statement) {

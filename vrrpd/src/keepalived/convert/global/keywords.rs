@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{Given, hook, only, value},
+    super::{Given, hook, only, range, value},
     Global, fifo, fifo_script, min_garp, notification_email, smtp_server, text,
 };
 use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
@@ -44,7 +44,7 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         context.set(statement, &mut global.smtp_helo_name, value);
     }),
     carry("smtp_connect_timeout", "smtp_connect_timeout", "with unit", |global, statement, context| {
-        let value = context.timer(statement, Duration::from_secs(1)..=Duration::from_secs(600));
+        let value = range::seconds(statement, Duration::from_secs(1)..=Duration::from_secs(600), context);
         context.set(statement, &mut global.smtp_connect_timeout, value);
     }),
     carry("smtp_alert", "smtp_alert", "", |global, statement, context| {
@@ -65,7 +65,7 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "garp = { delay }",
         "written to each instance",
         |global, statement, context| {
-            let value = context.integer(statement, 0..=1000);
+            let value = range::number(statement, 0..=1000, context);
             context.set(statement, &mut global.garp.delay, value);
         },
     ),
@@ -74,7 +74,7 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "garp = { repeat }",
         "written to each instance",
         |global, statement, context| {
-            let value = context.integer(statement, 0..=255);
+            let value = range::number(statement, 1..=255, context);
             context.set(statement, &mut global.garp.repeat, value);
         },
     ),
@@ -83,13 +83,13 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "garp = { refresh }",
         "written to each instance",
         |global, statement, context| {
-            let value = context.integer(statement, 0..=86_400);
+            let value = range::number(statement, 0..=86_400, context);
             context.set(statement, &mut global.garp.refresh, value);
         },
     ),
     carry("vrrp_min_garp", "garp = { repeat = 1, delay = \"0s\" }", "written to each instance", min_garp),
     carry("vrrp_garp_master_refresh_repeat", "", "1 only", |global, statement, context| {
-        only::number(global, statement, 1, "one gratuitous ARP for each address in a refresh", context);
+        only::one(global, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
     carry("vrrp_garp_lower_prio_delay", "", "0 only", |global, statement, context| {
         only::number(global, statement, 0, LOSING, context);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{super::global::LOSING, Instance, only};
+use super::{
+    super::{global::LOSING, range},
+    Instance, only,
+};
 use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
 
 const NO_MACVLAN: &str = "there is no macvlan";
@@ -74,19 +77,19 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
         },
     ),
     carry("garp_master_delay", "garp = { delay }", "with unit", |router, statement, context| {
-        let value = context.integer(statement, 0..=1000);
+        let value = range::number(statement, 0..=1000, context);
         context.set(statement, &mut router.garp.delay, value);
     }),
     carry("garp_master_repeat", "garp = { repeat }", "", |router, statement, context| {
-        let value = context.integer(statement, 0..=255);
+        let value = range::number(statement, 1..=255, context);
         context.set(statement, &mut router.garp.repeat, value);
     }),
     carry("garp_master_refresh", "garp = { refresh }", "with unit", |router, statement, context| {
-        let value = context.integer(statement, 0..=86_400);
+        let value = range::number(statement, 0..=86_400, context);
         context.set(statement, &mut router.garp.refresh, value);
     }),
     carry("garp_master_refresh_repeat", "", "1 only", |router, statement, context| {
-        only::number(router, statement, 1, "one gratuitous ARP for each address in a refresh", context);
+        only::one(router, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
     carry("garp_lower_prio_delay", "", "0 only", |router, statement, context| {
         only::number(router, statement, 0, LOSING, context);
@@ -131,7 +134,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     }),
     carry("unicast_peer", "unicast_peer", "", Instance::unicast_peer),
     carry("unicast_ttl", "unicast_ttl", "", |router, statement, context| {
-        let value = context.integer(statement, 1..=255);
+        let value = range::number(statement, 1..=255, context);
         context.set(statement, &mut router.unicast.ttl, value);
     }),
     carry(
