@@ -212,7 +212,7 @@ fn unicast_peers_take_the_place_of_the_group() {
     assert_eq!(notes(peers), [], "the bounds have turned the check on");
     let multicast = "mcast_src_ip 192.0.2.8\nunicast_peer {\n192.0.2.9\n}";
     assert_eq!(router(multicast).unicast.unwrap().source, Some("192.0.2.8".parse().unwrap()));
-    assert_eq!(notes(multicast), [(Severity::Different, "unicast_peer".to_owned())]);
+    assert_eq!(notes(multicast), [(Severity::Harmless, "unicast_peer".to_owned())]);
     assert_eq!(router("unicast_src_ip 192.0.2.8").mcast_src_ip, Some("192.0.2.8".parse().unwrap()));
 }
 

@@ -11,3 +11,5 @@ mod properties;
 mod ranges;
 mod roles;
 mod samples;
+mod twice;
+mod unicast;

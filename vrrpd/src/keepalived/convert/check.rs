@@ -85,8 +85,10 @@ pub(in crate::keepalived) const SCRIPT: &[Keyword<Check>] = &[
         context.set(statement, &mut check.user, value);
     }),
     carry("init_fail", "init_fail", "", |check, statement, context| {
-        let value = context.boolean(statement);
-        context.set(statement, &mut check.init_fail, value);
+        // Whatever follows it, as in keepalived.
+        context.no_block(statement);
+        context.extra(statement, statement.arguments());
+        check.init_fail = Some(Given { value: true, place: statement.place });
     }),
 ];
 
@@ -112,7 +114,7 @@ pub(in crate::keepalived) const FILE: &[Keyword<Check>] = &[
     carry("file", "file", "", |check, statement, context| {
         let path = context.one(statement, "a path");
         let value = path.map(|path| Given { value: quote(&path.text), place: statement.place });
-        context.set(statement, &mut check.subject, value);
+        context.set_once(statement, &mut check.subject, value);
     }),
     carry("weight", "weight, reverse", "-253 to 253; 1 unless given", file_weight),
     carry("init_file", "init_file", "", init_file),
@@ -160,7 +162,13 @@ fn weight_of(check: &mut Check, statement: &Statement, kind: usize, context: &mu
     };
     let number = weight(word, kind, context);
     let value = number.map(|number| Given { value: (number, reverse), place: statement.place });
-    context.set(statement, &mut check.weight, value);
+    let (_, _, default) = check.kind();
+    let is_said = check.weight.is_some_and(|said| said.value.0 != default);
+    if is_said && kind != track::SCRIPT {
+        context.set_once(statement, &mut check.weight, value);
+    } else {
+        context.set(statement, &mut check.weight, value);
+    }
 }
 
 fn process(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
@@ -171,7 +179,7 @@ fn process(check: &mut Check, statement: &Statement, context: &mut Context<'_>) 
         return;
     }
     let value = Given { value: quote(&command_line(words)), place: statement.place };
-    context.set(statement, &mut check.subject, Some(value));
+    context.set_once(statement, &mut check.subject, Some(value));
 }
 
 fn param_match(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {

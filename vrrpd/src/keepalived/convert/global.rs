@@ -82,12 +82,12 @@ fn fifo(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
         context.report.push(Severity::Unsupported, owner.place, statement.keyword(), note);
     }
     let value = Some(Given { value: path.text.clone(), place: statement.place });
-    context.set(statement, &mut global.fifo, value);
+    context.set_once(statement, &mut global.fifo, value);
 }
 
 fn fifo_script(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
     let value = script_and_user(statement, context).map(|value| Given { value, place: statement.place });
-    context.set(statement, &mut global.fifo_script, value);
+    context.set_once(statement, &mut global.fifo_script, value);
 }
 
 fn notification_email(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {

@@ -9,9 +9,10 @@ use super::{
 use crate::{
     config::quote,
     keepalived::{
+        report::Severity,
         text::Place,
         tree::Statement,
-        vocabulary::{Keyword, Target, carry, different},
+        vocabulary::{Keyword, Target, carry},
         words::Word,
     },
 };
@@ -48,15 +49,28 @@ impl Notifying for Group {
 
 pub(in crate::keepalived) const GROUP: &[Keyword<Group>] = &[
     carry("group", "group", "two members or more", members),
-    carry("sync_group_tracking_weight", "sync_group_tracking_weight", "", |group, statement, context| {
-        let value = context.boolean(statement);
-        context.set(statement, &mut group.tracking_weight, value);
-    }),
-    different("global_tracking", "deprecated: give the group its own track_ blocks"),
+    carry("sync_group_tracking_weight", "sync_group_tracking_weight", "", tracking_weight),
+    carry(
+        "global_tracking",
+        "sync_group_tracking_weight",
+        "as `sync_group_tracking_weight`, as in keepalived",
+        tracking_weight,
+    ),
 ];
+
+/// On, whatever follows it, as in keepalived.
+fn tracking_weight(group: &mut Group, statement: &Statement, context: &mut Context<'_>) {
+    context.no_block(statement);
+    context.extra(statement, statement.arguments());
+    group.tracking_weight = Some(Given { value: true, place: statement.place });
+}
 
 fn members(group: &mut Group, statement: &Statement, context: &mut Context<'_>) {
     let Some(block) = context.block(statement) else { return };
+    if !group.members.is_empty() {
+        let note = "given twice: the first one counts, as in keepalived";
+        return context.note(Severity::Harmless, statement, note);
+    }
     for line in block {
         context.no_block(line);
         group.members.extend(line.words.iter().cloned());

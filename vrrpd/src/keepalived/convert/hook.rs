@@ -53,7 +53,7 @@ fn hook<T: Notifying>(target: &mut T, statement: &Statement, context: &mut Conte
     let Some(index) = KEYS.iter().position(|key| *key == statement.keyword()) else { return };
     let given = Given { value: script, place: statement.place };
     if let Some(field) = target.hooks().scripts.get_mut(index) {
-        context.set(statement, field, Some(given));
+        context.set_once(statement, field, Some(given));
     }
 }
 

@@ -41,7 +41,8 @@ pub(in crate::keepalived) struct Instance {
     preempt_delay: Option<Given<Duration>>,
     accept: Option<Given<bool>>,
     strict: Option<Given<bool>>,
-    mcast_src_ip: Option<Given<Ipv4Addr>>,
+    /// `mcast_src_ip` or `unicast_src_ip`: one setting in keepalived.
+    source: Option<Given<Ipv4Addr>>,
     use_vmac: Option<Given<()>>,
     v3_checksum_as_v2: Option<Given<bool>>,
     garp: Garp,
@@ -65,11 +66,14 @@ pub(in crate::keepalived) struct Instance {
 /// The `unicast` keywords.
 #[derive(Debug, Default)]
 struct Unicast {
-    src_ip: Option<Given<Ipv4Addr>>,
     ttl: Option<Given<i64>>,
     peers: Vec<Peer>,
     /// The block, even if nothing in it is carried over.
     block: Option<Place>,
+    /// Whether nothing stands in it.
+    is_empty: bool,
+    /// `unicast_fault_no_peer`: a fault instead of multicast then.
+    fault_without: bool,
     check_src: Option<Given<bool>>,
 }
 
@@ -110,7 +114,7 @@ impl Instance {
             preempt_delay: None,
             accept: None,
             strict: None,
-            mcast_src_ip: None,
+            source: None,
             use_vmac: None,
             v3_checksum_as_v2: None,
             garp: Garp::default(),
@@ -181,10 +185,10 @@ impl Instance {
         *field = Some(Given { value, place: statement.place });
     }
 
-    fn source(field: &mut Option<Given<Ipv4Addr>>, statement: &Statement, context: &mut Context<'_>) {
+    fn source(&mut self, statement: &Statement, context: &mut Context<'_>) {
         let Some(word) = context.one(statement, "an IP address") else { return };
-        let value = context.ipv4(statement.keyword(), word);
-        context.set(statement, field, value.map(|value| Given { value, place: statement.place }));
+        let value = context.host(statement.keyword(), word);
+        context.set(statement, &mut self.source, value.map(|value| Given { value, place: statement.place }));
     }
 
     fn authentication(&mut self, statement: &Statement, context: &mut Context<'_>) {
@@ -232,6 +236,8 @@ impl Instance {
     }
 
     fn unicast_peer(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        let nothing = statement.block.as_ref().is_none_or(Vec::is_empty);
+        self.unicast.is_empty = nothing && (self.unicast.is_empty || self.unicast.block.is_none());
         self.unicast.block = Some(statement.place);
         self.unicast.peers.extend(peer::peers(statement, context));
     }

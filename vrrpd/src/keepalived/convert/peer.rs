@@ -32,7 +32,7 @@ pub(super) fn peers(statement: &Statement, context: &mut Context<'_>) -> Vec<Pee
 /// `ADDRESS [min_ttl N] [max_ttl N]`.
 fn peer(keyword: &str, line: &Statement, context: &mut Context<'_>) -> Option<Peer> {
     let (address, options) = line.words.split_first()?;
-    let address = context.ipv4(keyword, address)?;
+    let address = context.host(keyword, address)?;
     let mut peer = Peer { address, min_ttl: None, max_ttl: None, place: line.place };
     let mut options = options.iter();
     while let Some(option) = options.next() {

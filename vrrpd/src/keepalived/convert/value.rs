@@ -214,6 +214,17 @@ impl Context<'_> {
         }
     }
 
+    /// An address of this host's or of another; what keepalived drops behind it is dropped and said.
+    pub(super) fn host(&mut self, keyword: &str, word: &Word) -> Option<Ipv4Addr> {
+        let Some(end) = word.text.find(['-', '/']) else { return self.ipv4(keyword, word) };
+        let (address, rest) = word.text.split_at(end);
+        let bare = Word { text: address.to_owned(), ..word.clone() };
+        let found = self.ipv4(keyword, &bare)?;
+        let note = format!("`{rest}` behind the address is dropped, as in keepalived");
+        self.report.push(Severity::Harmless, word.place, keyword, note);
+        Some(found)
+    }
+
     /// An address with or without a prefix; without one, all bits count.
     pub(super) fn net(&mut self, word: &Word) -> Option<(IpAddr, u8)> {
         let (address, prefix) = match word.text.split_once('/') {
@@ -241,6 +252,16 @@ impl Context<'_> {
     pub(super) fn wrong(&mut self, word: &Word, expected: &str) {
         let shown: String = word.text.chars().filter(|c| !c.is_control()).take(60).collect();
         self.faults.push(word.place, format!("bad value `{shown}`"), expected, "see keepalived.conf(5)");
+    }
+
+    /// Sets a field whose first value counts, as in keepalived.
+    pub(super) fn set_once<T>(&mut self, statement: &Statement, field: &mut Option<T>, value: Option<T>) {
+        if field.is_some() {
+            let note = "given twice: the first one counts, as in keepalived";
+            self.note(Severity::Harmless, statement, note);
+        } else {
+            *field = value;
+        }
     }
 
     /// Sets a field; the last of several counts, as in keepalived.

@@ -105,31 +105,26 @@ impl Instance {
         (self.auth_type, self.auth_pass) = (None, None);
     }
 
+    /// A block in which nothing stands is none, as in keepalived. One whose peers could not be carried over is one.
     fn peers(&mut self, context: &mut Context<'_>) {
-        if self.unicast.block.is_none() {
+        if let Some(place) = self.unicast.block.filter(|_| self.unicast.is_empty)
+            && !self.unicast.fault_without
+        {
+            let note = "without peers: adverts by multicast, as in keepalived";
+            context.report.push(Severity::Harmless, place, "unicast_peer", note);
+            self.unicast.block = None;
+        }
+        let Some(place) = self.unicast.block else {
             if let Some(Given { place, .. }) = self.unicast.ttl.take() {
-                context.report.push(
-                    Severity::Harmless,
-                    place,
-                    "unicast_ttl",
-                    "no peers: without effect, as in keepalived",
-                );
-            }
-            if let Some(given) = self.unicast.src_ip.take() {
-                let note = "no peers: the source of multicast adverts, as in keepalived";
-                context.report.push(Severity::Harmless, given.place, "unicast_src_ip", note);
-                self.mcast_src_ip = self.mcast_src_ip.or(Some(given));
+                let note = "no peers: without effect, as in keepalived";
+                context.report.push(Severity::Harmless, place, "unicast_ttl", note);
             }
             return;
-        }
-        self.unicast.src_ip = self.unicast.src_ip.or(self.mcast_src_ip.take());
+        };
         let looks = self.unicast.check_src.is_some_and(|given| given.value);
-        if let Some(place) = self.unicast.block
-            && !looks
-            && !self.unicast.peers.iter().any(super::Peer::has_bounds)
-        {
+        if !looks && !self.unicast.peers.iter().any(super::Peer::has_bounds) {
             let note = "adverts of hosts that are not listed are dropped, as with check_unicast_src";
-            context.report.push(Severity::Different, place, "unicast_peer", note);
+            context.report.push(Severity::Harmless, place, "unicast_peer", note);
         }
     }
 
@@ -171,8 +166,9 @@ impl Instance {
         writer.string("interface", self.interface.as_ref());
         self.write_role(writer);
         writer.show("accept", self.accept);
-        if let Some(Given { value, place }) = self.mcast_src_ip {
-            writer.line("mcast_src_ip", &quote(&value.to_string()), place);
+        if let Some(Given { value, place }) = self.source {
+            let key = if self.unicast.block.is_some() { "unicast_src_ip" } else { "mcast_src_ip" };
+            writer.line(key, &quote(&value.to_string()), place);
         }
         match self.use_vmac {
             Some(Given { place, .. }) => writer.line("use_vmac", "true", place),
@@ -217,9 +213,6 @@ impl Instance {
     }
 
     fn write_unicast(&self, writer: &mut Writer<'_, '_>) {
-        if let Some(Given { value, place }) = self.unicast.src_ip {
-            writer.line("unicast_src_ip", &quote(&value.to_string()), place);
-        }
         writer.show("unicast_ttl", self.unicast.ttl);
         let peers: Vec<Item> = self.unicast.peers.iter().map(super::Peer::to_item).collect();
         writer.list("unicast_peer", &peers);

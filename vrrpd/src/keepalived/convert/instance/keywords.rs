@@ -20,7 +20,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     }),
     carry("version", "version", "2 unless given, as in keepalived", |router, statement, context| {
         let value = context.integer(statement, 2..=3);
-        context.set(statement, &mut router.version, value);
+        context.set_once(statement, &mut router.version, value);
     }),
     carry("priority", "priority", "", |router, statement, context| {
         let value = context.integer(statement, 1..=255);
@@ -54,9 +54,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
         Instance::switch(&mut router.accept, false, statement, context);
     }),
     carry("authentication", "authentication", "", Instance::authentication),
-    carry("mcast_src_ip", "mcast_src_ip", "", |router, statement, context| {
-        Instance::source(&mut router.mcast_src_ip, statement, context);
-    }),
+    carry("mcast_src_ip", "mcast_src_ip", "`unicast_src_ip` with peers", Instance::source),
     carry(
         "use_vmac",
         "use_vmac = true",
@@ -129,9 +127,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     ),
     carry("virtual_routes", "virtual_routes", "one way for each, tables by number", Instance::routes),
     carry("virtual_rules", "virtual_rules", "tables by number", Instance::rules),
-    carry("unicast_src_ip", "unicast_src_ip", "", |router, statement, context| {
-        Instance::source(&mut router.unicast.src_ip, statement, context);
-    }),
+    carry("unicast_src_ip", "unicast_src_ip", "`mcast_src_ip` without peers", Instance::source),
     carry("unicast_peer", "unicast_peer", "", Instance::unicast_peer),
     carry("unicast_ttl", "unicast_ttl", "", |router, statement, context| {
         let value = range::number(statement, 1..=255, context);
@@ -146,7 +142,16 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
             context.set(statement, &mut router.unicast.check_src, value);
         },
     ),
-    harmless("unicast_fault_no_peer", "a `unicast_peer` without peers is refused"),
+    carry(
+        "unicast_fault_no_peer",
+        "",
+        "an instance without peers is left out, where keepalived has a fault",
+        |router, statement, _| {
+            router.unicast.fault_without = true;
+            router.unicast.block = router.unicast.block.or(Some(statement.place));
+            router.unicast.is_empty |= router.unicast.peers.is_empty();
+        },
+    ),
     unsupported("old_unicast_checksum", "version 3 has one checksum for multicast and unicast"),
     carry("dont_track_primary", "dont_track_primary = true", "", |router, statement, context| {
         Instance::switch(&mut router.dont_track_primary, true, statement, context);
