@@ -12,6 +12,7 @@ mod range;
 mod route;
 mod track;
 mod value;
+mod weigh;
 mod write;
 
 use std::collections::HashSet;
@@ -137,6 +138,7 @@ fn check(
     let Some((name, block)) = context.named(statement) else { return model.unread(keyword, statement) };
     let mut check = Check::new(name.text.clone(), statement.place, keyword);
     walk(&[keywords], &mut check, block, context);
+    context.defined.insert((keyword, name.text.clone()));
     model.checks.push(check);
 }
 
@@ -164,12 +166,14 @@ pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
         faults,
         report,
         next_preference: FIRST_PREFERENCE,
+        defined: HashSet::new(),
     };
     let mut model = Model::default();
     walk(&[TOP], &mut model, input.statements, &mut context);
     model.names_once(&mut context);
     model.references(&mut context);
     model.leave_out(&mut context);
+    model.weigh(&mut context);
     model.mail(&mut context);
     let routers = model.instances.len();
     let (toml, origins) = model.write(&mut context);

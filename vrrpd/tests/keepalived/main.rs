@@ -13,3 +13,4 @@ mod roles;
 mod samples;
 mod twice;
 mod unicast;
+mod weights;

@@ -246,6 +246,11 @@ impl Check {
         }
     }
 
+    /// What it does to who tracks it and says nothing else.
+    pub(super) fn weight(&self) -> i64 {
+        self.weight.map_or(self.kind().2, |given| given.value.0)
+    }
+
     /// The table in TOML, the key of its subject, and keepalived's weight when none is given.
     fn kind(&self) -> (&'static str, &'static str, i64) {
         match self.keyword {

@@ -23,7 +23,7 @@ pub(in crate::keepalived) struct Group {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) members: Vec<Word>,
-    tracking_weight: Option<Given<bool>>,
+    pub(super) tracking_weight: Option<Given<bool>>,
     pub(super) tracks: Tracks,
     pub(super) hooks: Hooks,
     remarks: Vec<Remark>,

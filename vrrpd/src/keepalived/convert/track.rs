@@ -1,5 +1,7 @@
 //! What instances and groups track.
 
+use std::collections::HashMap;
+
 use super::{
     Context,
     write::{Item, Writer},
@@ -16,11 +18,13 @@ use crate::{
 
 /// One entry of a `track_` block.
 #[derive(Clone, Debug)]
-struct Entry {
-    name: String,
-    weight: Option<i64>,
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) weight: Option<i64>,
     reverse: Option<bool>,
-    place: Place,
+    pub(super) place: Place,
+    /// Nothing above it defines it.
+    is_early: bool,
 }
 
 /// What is tracked, by kind.
@@ -65,7 +69,7 @@ fn track<T: Tracking, const KIND: usize>(target: &mut T, statement: &Statement, 
     context.extra(statement, statement.arguments());
     for line in block {
         context.no_block(line);
-        if let Some(entry) = entry(line, KIND, context)
+        if let Some(mut entry) = entry(line, KIND, context)
             && let Some(list) = target.tracks().lists.get_mut(KIND)
         {
             if list.iter().any(|known| known.name == entry.name) {
@@ -75,6 +79,8 @@ fn track<T: Tracking, const KIND: usize>(target: &mut T, statement: &Statement, 
                     "tracked twice: the first entry counts, as in keepalived",
                 );
             } else {
+                let by = KINDS.get(KIND).map_or("", |kind| kind.defined_by);
+                entry.is_early = !by.is_empty() && !context.defined.contains(&(by, entry.name.clone()));
                 list.push(entry);
             }
         }
@@ -83,7 +89,8 @@ fn track<T: Tracking, const KIND: usize>(target: &mut T, statement: &Statement, 
 
 /// `NAME [weight N] [reverse|noreverse]`.
 fn entry(line: &Statement, kind: usize, context: &mut Context<'_>) -> Option<Entry> {
-    let mut entry = Entry { name: line.keyword().to_owned(), weight: None, reverse: None, place: line.place };
+    let name = line.keyword().to_owned();
+    let mut entry = Entry { name, weight: None, reverse: None, place: line.place, is_early: false };
     let mut words = line.arguments().iter();
     while let Some(word) = words.next() {
         match word.text.as_str() {
@@ -135,18 +142,59 @@ pub(super) const PROCESS: usize = 1;
 pub(super) const FILE: usize = 2;
 
 impl Tracks {
-    /// Reports every name that nothing defines.
+    /// Reports every name that nothing defines, or nothing above it.
     pub(super) fn check(&self, defined: impl Fn(&str, &str) -> bool, context: &mut Context<'_>) {
         for (kind, list) in KINDS.iter().zip(&self.lists) {
-            for entry in list
-                .iter()
-                .filter(|entry| !kind.defined_by.is_empty() && !defined(kind.defined_by, &entry.name))
-            {
+            for entry in list.iter().filter(|entry| entry.is_early) {
+                if defined(kind.defined_by, &entry.name) {
+                    let note = format!(
+                        "`{}` is defined below: keepalived does not track it then, vrrpd does",
+                        entry.name
+                    );
+                    context.report.push(Severity::Different, entry.place, kind.key, note);
+                    continue;
+                }
                 let title = format!("no `{}` is called `{}`", kind.defined_by, entry.name);
                 let help = format!("define it: {} {} {{ ... }}", kind.defined_by, entry.name);
                 context.faults.push(entry.place, title, "expected the name of one that is defined", help);
             }
         }
+    }
+
+    /// Keeps the entries for which `keep` holds; it is given their kind, the keyword, and their effective weight.
+    pub(super) fn retain(
+        &mut self,
+        weights: &HashMap<(&'static str, String), i64>,
+        mut keep: impl FnMut(usize, &'static str, &mut Entry, i64) -> bool,
+    ) {
+        for (index, (kind, list)) in KINDS.iter().zip(&mut self.lists).enumerate() {
+            list.retain_mut(|entry| {
+                let weight = entry.effective(kind, weights);
+                keep(index, kind.key, entry, weight)
+            });
+        }
+    }
+
+    /// All entries, with the keyword and their effective weight.
+    pub(super) fn weighted(
+        &self,
+        weights: &HashMap<(&'static str, String), i64>,
+    ) -> impl Iterator<Item = (&'static str, &Entry, i64)> {
+        let lists = KINDS.iter().zip(&self.lists);
+        lists.flat_map(|(kind, list)| {
+            list.iter().map(|entry| (kind.key, entry, entry.effective(kind, weights)))
+        })
+    }
+
+    /// The effective weight that it tracks this with, if it does.
+    pub(super) fn weight(
+        &self,
+        kind: usize,
+        name: &str,
+        weights: &HashMap<(&'static str, String), i64>,
+    ) -> Option<i64> {
+        let entry = self.lists.get(kind)?.iter().find(|entry| entry.name == name)?;
+        Some(entry.effective(KINDS.get(kind)?, weights))
     }
 
     pub(super) fn write(&self, writer: &mut Writer<'_, '_>) {
@@ -158,6 +206,11 @@ impl Tracks {
 }
 
 impl Entry {
+    fn effective(&self, kind: &Kind, weights: &HashMap<(&'static str, String), i64>) -> i64 {
+        let of_check = || weights.get(&(kind.defined_by, self.name.clone())).copied().unwrap_or(0);
+        self.weight.unwrap_or_else(of_check)
+    }
+
     fn to_item(&self, name: &str) -> Item {
         let subject = quote(&self.name);
         let weight = self.weight.map(|weight| format!(", weight = {weight}"));

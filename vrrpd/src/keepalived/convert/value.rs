@@ -1,6 +1,7 @@
 //! Words as values: numbers, durations, addresses, and what is said when they are none.
 
 use std::{
+    collections::HashSet,
     net::{IpAddr, Ipv4Addr},
     ops::RangeInclusive,
     time::Duration,
@@ -31,6 +32,8 @@ pub(in crate::keepalived) struct Context<'a> {
     pub(in crate::keepalived) report: &'a mut Report,
     /// What keepalived gives to the next rule that has none.
     pub(in crate::keepalived) next_preference: u32,
+    /// What may be tracked and was defined so far: keyword of the block, and name.
+    pub(in crate::keepalived) defined: HashSet<(&'static str, String)>,
 }
 
 impl Context<'_> {
