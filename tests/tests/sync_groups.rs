@@ -7,7 +7,7 @@ use tests::{
     Lab,
     daemons::{Daemon as _, Vrrpd, binary},
     scenario::{PATIENCE, until_status},
-    wait::Mark,
+    wait::{Mark, poll},
 };
 
 const INSIDE: u8 = 51;
@@ -152,4 +152,20 @@ fn i9_a_reload_that_makes_and_unmakes_a_group_moves_nothing() -> Result<()> {
     std::thread::sleep(Duration::from_millis(500));
     ensure!((transitions(&r1)?, transitions(&r2)?) == before, "something has moved");
     until_all(&r1, "MASTER")
+}
+
+#[test]
+fn a_group_of_one_has_its_own_hooks_and_says_its_state() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    let seen = lab.scratch().path().join("seen");
+    let text = config("r1", 100, 100);
+    let inside = text.split("[vrrp_instance.OUT]").next().unwrap_or_default();
+    let script = format!("echo $3 >> {}", seen.display());
+    let group = format!("[vrrp_sync_group.GW]\ngroup = [\"IN\"]\nnotify = \"/bin/sh -c '{script}' sh\"\n");
+    let text = format!("{inside}{group}");
+    let r1 = Vrrpd::start_with(&binary()?, &lab.host("r1")?.namespace, &lab.scratch(), &text)?;
+    until_status(&r1, "the group is master", |status| status["groups"][0]["state"] == "MASTER")?;
+    poll("the group's hook", PATIENCE, || {
+        Ok(std::fs::read_to_string(&seen).is_ok_and(|text| text.ends_with("MASTER\n")).then_some(()))
+    })
 }

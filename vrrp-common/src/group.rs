@@ -109,6 +109,22 @@ mod tests {
         assert_eq!(decide(&[Following, Waiting], true), Move::Stay);
     }
 
+    #[test]
+    fn a_group_of_one_keeps_its_member_from_nothing() {
+        for (member, decided) in [
+            (Undecided, Move::Stay),
+            (Faulty, Move::Stay),
+            (Bound, Move::Recover),
+            (Following, Move::Stay),
+            (Waiting, Move::Stay),
+            (Willing, Move::Promote),
+            (Master, Move::Stay),
+        ] {
+            assert_eq!(decide(&[member], false), decided, "{member:?}");
+        }
+        assert_eq!(decide(&[Following], true), Move::Stay);
+    }
+
     /// After a restart the one has gone on with its lease and the other has to wait for its turn.
     #[test]
     fn a_master_waits_for_a_member_that_has_heard_nobody_yet() {

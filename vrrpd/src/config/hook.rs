@@ -57,7 +57,7 @@ pub struct Hook {
 pub struct SyncGroup {
     /// NAME.
     pub name: String,
-    /// Indexes in [`Config::routers`](super::Config::routers), two or more; no router is in two groups.
+    /// Indexes in [`Config::routers`](super::Config::routers), one or more; no router is in two groups.
     pub members: Vec<usize>,
     /// Tracked for all of them. Only weight 0 unless `tracking_weight`.
     pub track: Vec<super::Tracked>,

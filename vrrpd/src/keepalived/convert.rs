@@ -243,14 +243,14 @@ impl Model {
             }
             why.is_none()
         });
+        let mut taken = HashSet::new();
         self.groups.retain_mut(|group| {
-            group.members.retain(|member| !gone.contains(&member.text));
-            let enough = group.members.len() >= 2;
-            if !enough {
-                let why = "a group has two members or more";
-                leave("vrrp_sync_group", &group.name, group.place, why, context);
+            group.settle(&gone, &mut taken, context);
+            if group.members.is_empty() {
+                leave("vrrp_sync_group", &group.name, group.place, "none of its members is left", context);
+                group.say_what_goes(context);
             }
-            enough
+            !group.members.is_empty()
         });
     }
 

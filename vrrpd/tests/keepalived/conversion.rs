@@ -159,14 +159,14 @@ fn what_an_address_cannot_keep_is_said() {
 }
 
 #[test]
-fn an_instance_of_ipv6_is_left_out_and_its_group_with_it() {
+fn an_instance_of_ipv6_is_left_out_and_no_member_of_its_group() {
     let six =
         "vrrp_instance SIX {\n interface eth0\n virtual_router_id 6\n virtual_ipaddress {\n fe80::1\n }\n}\n";
     let group = "vrrp_sync_group G {\n group {\n VI\n SIX\n }\n}\n";
     let imported = convert(&(group.to_owned() + six + &instance("")));
     assert_eq!(imported.routers, 1);
     let unsupported = |keyword: &str, line| (Severity::Unsupported, line, keyword.to_owned());
-    assert_eq!(said(&imported), [unsupported("vrrp_sync_group", 1), unsupported("vrrp_instance", 7)]);
+    assert_eq!(said(&imported), [unsupported("group", 4), unsupported("vrrp_instance", 7)]);
     assert!(
         imported.toml.contains("# keepalived.conf:7: vrrp_instance SIX is left out"),
         "{}",

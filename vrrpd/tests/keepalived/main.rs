@@ -5,6 +5,7 @@
 mod broken;
 mod contradictions;
 mod conversion;
+mod groups;
 mod language;
 mod memory;
 mod properties;

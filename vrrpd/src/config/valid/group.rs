@@ -67,10 +67,9 @@ fn members<'f>(
         let problem = Problem::new(title, member.span.clone(), format!("in `{}`", group.name.value));
         findings.push(problem.also(place, format!("in `{earlier}`")).help("leave it to one of them"));
     }
-    if list.len() < 2 {
-        let label = if list.is_empty() { "nobody" } else { "moves with nobody" };
-        let problem = Problem::new(format!("`group` of {}", list.len()), span.clone(), label);
-        findings.push(problem.help("name two routers or more, or remove the group"));
+    if list.is_empty() {
+        let problem = Problem::new("`group` of nobody", span.clone(), "empty");
+        findings.push(problem.help("name a router or more, or remove the group"));
     }
     (members.len() == list.len()).then_some(members)
 }

@@ -1,5 +1,7 @@
 //! `vrrp_sync_group`.
 
+use std::collections::HashSet;
+
 use super::{
     Context, Given,
     hook::{Hooks, Notifying},
@@ -48,7 +50,7 @@ impl Notifying for Group {
 }
 
 pub(in crate::keepalived) const GROUP: &[Keyword<Group>] = &[
-    carry("group", "group", "two members or more", members),
+    carry("group", "group", "", members),
     carry("sync_group_tracking_weight", "sync_group_tracking_weight", "", tracking_weight),
     carry(
         "global_tracking",
@@ -87,6 +89,37 @@ impl Group {
             tracks: Tracks::default(),
             hooks: Hooks::default(),
             remarks: Vec::new(),
+        }
+    }
+
+    /// Without members that are `gone`, or `taken` by a group before it.
+    pub(super) fn settle(
+        &mut self,
+        gone: &HashSet<String>,
+        taken: &mut HashSet<String>,
+        context: &mut Context<'_>,
+    ) {
+        let name = &self.name;
+        self.members.retain(|member| {
+            let left_out = gone.contains(&member.text);
+            if left_out {
+                let note = format!("`{}` is left out, and so it is no member", member.text);
+                context.report.push(Severity::Unsupported, member.place, "group", note);
+            } else if !taken.insert(member.text.clone()) {
+                let note =
+                    format!("`{}` is in a group already: not in `{name}`, as in keepalived", member.text);
+                context.report.push(Severity::Harmless, member.place, "group", note);
+                return false;
+            }
+            !left_out
+        });
+    }
+
+    /// Says what goes with a group that is left out.
+    pub(super) fn say_what_goes(&self, context: &mut Context<'_>) {
+        for (keyword, place) in self.tracks.places().chain(self.hooks.places()) {
+            let note = format!("goes with the group `{}`, which is left out", self.name);
+            context.report.push(Severity::Unsupported, place, keyword, note);
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
     config::quote,
     keepalived::{
         report::Severity,
+        text::Place,
         tree::Statement,
         vocabulary::{Keyword, Target, carry, unsupported},
         words::{Word, arguments},
@@ -66,6 +67,13 @@ impl Hooks {
     /// Whether anything of it runs a program.
     pub(super) fn has_scripts(&self) -> bool {
         self.scripts.iter().any(Option::is_some)
+    }
+
+    /// The keyword and the place of each.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, Place)> {
+        let scripts = KEYS.iter().zip(&self.scripts);
+        let scripts = scripts.filter_map(|(key, script)| Some((*key, script.as_ref()?.place)));
+        scripts.chain(self.smtp_alert.map(|given| ("smtp_alert", given.place)))
     }
 
     /// There is nobody to write mails to.

@@ -186,6 +186,12 @@ impl Tracks {
         })
     }
 
+    /// The keyword and the place of each entry.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&'static str, Place)> {
+        let lists = KINDS.iter().zip(&self.lists);
+        lists.flat_map(|(kind, list)| list.iter().map(|entry| (kind.key, entry.place)))
+    }
+
     /// The effective weight that it tracks this with, if it does.
     pub(super) fn weight(
         &self,
