@@ -12,6 +12,7 @@ mod range;
 mod route;
 mod track;
 mod value;
+mod vmac;
 mod weigh;
 mod write;
 
@@ -171,6 +172,7 @@ pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
     let mut model = Model::default();
     walk(&[TOP], &mut model, input.statements, &mut context);
     model.names_once(&mut context);
+    model.without_macvlans(&mut context);
     model.references(&mut context);
     model.leave_out(&mut context);
     model.weigh(&mut context);

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Context, value::IPV6, write::Item};
+use super::{Context, value::IPV6, vmac::Macvlans, write::Item};
 use crate::{
     config::quote,
     keepalived::{report::Severity, text::Place, tree::Statement, words::Word},
@@ -132,6 +132,14 @@ impl Vip {
             "+" => Some(Some(Ipv4Addr::from(u32::from(address) | host_bits))),
             "-" => Some(Some(Ipv4Addr::from(u32::from(address) & !host_bits))),
             _ => context.ipv4("brd", word).map(Some),
+        }
+    }
+
+    pub(super) fn without_macvlan(&mut self, macvlans: &Macvlans, context: &mut Context<'_>) {
+        if let Some(dev) = &self.dev
+            && let Some(beneath) = macvlans.beneath(dev, "dev", self.place, context)
+        {
+            self.dev = Some(beneath);
         }
     }
 

@@ -36,6 +36,7 @@ pub(in crate::keepalived) struct Global {
     pub(super) version: Option<Given<i64>>,
     pub(super) garp: Garp,
     pub(super) strict: Option<Given<bool>>,
+    pub(super) vmac_prefix: Option<Given<String>>,
     pub(super) v3_checksum_as_v2: Option<Given<bool>>,
     remarks: Vec<Remark>,
 }

@@ -16,7 +16,8 @@ use super::{
     peer::{self, Peer},
     route,
     track::{Tracking, Tracks},
-    write::{Item, Remark},
+    vmac::Macvlans,
+    write::Remark,
 };
 use crate::keepalived::{
     report::Severity,
@@ -43,7 +44,8 @@ pub(in crate::keepalived) struct Instance {
     strict: Option<Given<bool>>,
     /// `mcast_src_ip` or `unicast_src_ip`: one setting in keepalived.
     source: Option<Given<Ipv4Addr>>,
-    use_vmac: Option<Given<()>>,
+    /// With the name of the macvlan, if it says one.
+    use_vmac: Option<Given<Option<String>>>,
     v3_checksum_as_v2: Option<Given<bool>>,
     garp: Garp,
     /// Whether PASS.
@@ -53,8 +55,8 @@ pub(in crate::keepalived) struct Instance {
     unicast: Unicast,
     vips: Vec<Vip>,
     excluded: Vec<Vip>,
-    routes: Vec<Item>,
-    rules: Vec<Item>,
+    routes: Vec<route::Entry>,
+    rules: Vec<route::Entry>,
     native_ipv6: Option<Place>,
     pub(super) tracks: Tracks,
     pub(super) hooks: Hooks,
@@ -134,6 +136,45 @@ impl Instance {
         }
     }
 
+    pub(super) fn vmac_name(&self) -> Option<&str> {
+        self.use_vmac.as_ref()?.value.as_deref()
+    }
+
+    pub(super) const fn has_vmac(&self) -> bool {
+        self.use_vmac.is_some()
+    }
+
+    pub(super) fn home(&self) -> Option<&str> {
+        self.interface.as_ref().map(|given| given.value.as_str())
+    }
+
+    pub(super) fn vrid(&self) -> Option<i64> {
+        self.vrid.map(|given| given.value)
+    }
+
+    pub(super) fn is_v6(&self) -> bool {
+        self.native_ipv6.is_some() || self.vips.first().is_some_and(|vip| vip.address().is_ipv6())
+    }
+
+    /// Names what is beneath each macvlan, and not itself among what it tracks.
+    pub(super) fn without_macvlans(&mut self, macvlans: &Macvlans, context: &mut Context<'_>) {
+        if let Some(given) = &mut self.interface
+            && let Some(beneath) = macvlans.beneath(&given.value, "interface", given.place, context)
+        {
+            given.value = beneath;
+        }
+        for vip in self.vips.iter_mut().chain(&mut self.excluded) {
+            vip.without_macvlan(macvlans, context);
+        }
+        for entry in self.routes.iter_mut().chain(&mut self.rules) {
+            entry.without_macvlan(macvlans, context);
+        }
+        self.tracks.without_macvlans(macvlans, context);
+        if let Some(own) = &self.interface {
+            self.tracks.without_own(&own.value, context);
+        }
+    }
+
     fn state(&mut self, statement: &Statement, context: &mut Context<'_>) {
         let Some(word) = context.one(statement, "MASTER or BACKUP") else { return };
         let value = match word.text.as_str() {
@@ -162,6 +203,9 @@ impl Instance {
 
     fn use_vmac(&mut self, statement: &Statement, context: &mut Context<'_>) {
         context.no_block(statement);
+        // A name has no colon, a MAC address has.
+        let name = statement.arguments().iter().take(2).find(|word| !word.text.contains(':'));
+        let name = name.map(|word| word.text.clone());
         if let [first, ..] = statement.arguments() {
             let note = format!(
                 "there is no macvlan, so none is called `{}` and none has a MAC of its own",
@@ -169,7 +213,7 @@ impl Instance {
             );
             context.note(Severity::Different, statement, note);
         }
-        let value = Some(Given { value: (), place: statement.place });
+        let value = Some(Given { value: name, place: statement.place });
         context.set(statement, &mut self.use_vmac, value);
     }
 

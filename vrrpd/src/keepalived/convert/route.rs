@@ -5,12 +5,39 @@ use std::net::IpAddr;
 use super::{
     Context, address,
     value::IPV6,
+    vmac::Macvlans,
     write::{Item, Remark},
 };
 use crate::{
     config::quote,
-    keepalived::{report::Severity, tree::Statement, words::Word},
+    keepalived::{report::Severity, text::Place, tree::Statement, words::Word},
 };
+
+/// A line that is carried over.
+#[derive(Clone, Debug)]
+pub(in crate::keepalived) struct Entry {
+    /// In our words.
+    words: Vec<String>,
+    place: Place,
+}
+
+impl Entry {
+    pub(super) fn to_item(&self) -> Item {
+        Item { toml: quote(&self.words.join(" ")), place: self.place }
+    }
+
+    pub(super) fn without_macvlan(&mut self, macvlans: &Macvlans, context: &mut Context<'_>) {
+        let mut after = String::new();
+        for word in &mut self.words {
+            let before = std::mem::replace(&mut after, word.clone());
+            if ["dev", "iif", "oif"].contains(&before.as_str())
+                && let Some(beneath) = macvlans.beneath(word, &before, self.place, context)
+            {
+                *word = beneath;
+            }
+        }
+    }
+}
 
 /// Why a line is not carried over.
 enum Stop {
@@ -45,7 +72,7 @@ pub(super) fn routes(
     statement: &Statement,
     remarks: &mut Vec<Remark>,
     context: &mut Context<'_>,
-) -> Vec<Item> {
+) -> Vec<Entry> {
     lines(statement, remarks, context, |line, entry| line.route(entry))
 }
 
@@ -54,7 +81,7 @@ pub(super) fn rules(
     statement: &Statement,
     remarks: &mut Vec<Remark>,
     context: &mut Context<'_>,
-) -> Vec<Item> {
+) -> Vec<Entry> {
     lines(statement, remarks, context, |line, entry| line.rule(entry))
 }
 
@@ -64,7 +91,7 @@ fn lines(
     remarks: &mut Vec<Remark>,
     context: &mut Context<'_>,
     read: for<'s, 'c, 'd> fn(&mut Line<'s, 'c, 'd>, &'s Statement) -> Result<Vec<String>, Stop>,
-) -> Vec<Item> {
+) -> Vec<Entry> {
     let Some(block) = context.block(statement) else { return Vec::new() };
     context.extra(statement, statement.arguments());
     let mut items = Vec::new();
@@ -75,7 +102,7 @@ fn lines(
         let (has_preference, has_interface, no_track) = (false, false, false);
         let mut line = Line { words, context, to, kind, options, has_preference, has_interface, no_track };
         match read(&mut line, entry) {
-            Ok(words) => items.push(Item { toml: quote(&words.join(" ")), place: entry.place }),
+            Ok(words) => items.push(Entry { words, place: entry.place }),
             Err(Stop::Fault) => {}
             Err(Stop::Left(why)) => {
                 let line: Vec<&str> = entry.words.iter().map(|word| word.text.as_str()).collect();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     Context,
+    vmac::Macvlans,
     write::{Item, Writer},
 };
 use crate::{
@@ -140,6 +141,7 @@ pub(super) fn weight(
 pub(super) const SCRIPT: usize = 0;
 pub(super) const PROCESS: usize = 1;
 pub(super) const FILE: usize = 2;
+const INTERFACE: usize = 3;
 
 impl Tracks {
     /// Reports every name that nothing defines, or nothing above it.
@@ -184,6 +186,27 @@ impl Tracks {
         lists.flat_map(|(kind, list)| {
             list.iter().map(|entry| (kind.key, entry, entry.effective(kind, weights)))
         })
+    }
+
+    pub(super) fn without_macvlans(&mut self, macvlans: &Macvlans, context: &mut Context<'_>) {
+        for entry in self.lists.iter_mut().skip(INTERFACE).flatten() {
+            if let Some(beneath) = macvlans.beneath(&entry.name, "track_interface", entry.place, context) {
+                entry.name = beneath;
+            }
+        }
+    }
+
+    /// An instance does not track its own interface: it needs that anyway.
+    pub(super) fn without_own(&mut self, interface: &str, context: &mut Context<'_>) {
+        let Some(list) = self.lists.get_mut(INTERFACE) else { return };
+        list.retain(|entry| {
+            let own = entry.name == interface;
+            if own {
+                let note = "the instance's own interface: ignored, as in keepalived";
+                context.report.push(Severity::Harmless, entry.place, "track_interface", note);
+            }
+            !own
+        });
     }
 
     /// The keyword and the place of each entry.

@@ -195,7 +195,15 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
     harmless("nftables_counters", FIREWALL),
     harmless("nftables_ifindex", FIREWALL),
     harmless("disable_local_igmp", "there is no macvlan that would send such reports"),
-    harmless("vmac_prefix", "there is no macvlan"),
+    carry(
+        "vmac_prefix",
+        "",
+        "there is no macvlan; names that start with it are known",
+        |global, statement, context| {
+            let value = text(statement, "the start of a name", context);
+            context.set(statement, &mut global.vmac_prefix, value);
+        },
+    ),
     harmless("vmac_addr_prefix", "there is no macvlan"),
     unsupported("snmp_socket", SNMP),
     unsupported("enable_snmp_vrrp", SNMP),

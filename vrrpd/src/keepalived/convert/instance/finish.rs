@@ -170,8 +170,8 @@ impl Instance {
             let key = if self.unicast.block.is_some() { "unicast_src_ip" } else { "mcast_src_ip" };
             writer.line(key, &quote(&value.to_string()), place);
         }
-        match self.use_vmac {
-            Some(Given { place, .. }) => writer.line("use_vmac", "true", place),
+        match &self.use_vmac {
+            Some(Given { place, .. }) => writer.line("use_vmac", "true", *place),
             None => writer.default("use_vmac", "false"),
         }
         if let Some(Given { value: true, place }) = self.v3_checksum_as_v2 {
@@ -222,8 +222,11 @@ impl Instance {
         let items = |vips: &[super::Vip]| vips.iter().map(super::Vip::to_item).collect::<Vec<_>>();
         writer.list("virtual_ipaddress", &items(&self.vips));
         writer.list("virtual_ipaddress_excluded", &items(&self.excluded));
-        writer.list("virtual_routes", &self.routes);
-        writer.list("virtual_rules", &self.rules);
+        let lines = |entries: &[super::route::Entry]| {
+            entries.iter().map(super::route::Entry::to_item).collect::<Vec<_>>()
+        };
+        writer.list("virtual_routes", &lines(&self.routes));
+        writer.list("virtual_rules", &lines(&self.rules));
     }
 }
 
