@@ -21,6 +21,10 @@ impl Surroundings for Files<'_> {
         Ok(if pattern.contains('?') { Vec::new() } else { vec![PathBuf::from(pattern)] })
     }
 
+    fn is_directory(&self, path: &Path) -> bool {
+        path.ends_with("directory")
+    }
+
     fn host_name(&self) -> String {
         "fuzz".to_owned()
     }

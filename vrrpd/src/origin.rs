@@ -163,6 +163,10 @@ impl Surroundings for Witness {
         ThisHost.matching(pattern)
     }
 
+    fn is_directory(&self, path: &Path) -> bool {
+        ThisHost.is_directory(path)
+    }
+
     fn host_name(&self) -> String {
         ThisHost.host_name()
     }

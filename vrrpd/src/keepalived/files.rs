@@ -23,6 +23,9 @@ pub trait Surroundings {
     /// It is no pattern, or a directory is not to be read.
     fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>>;
 
+    /// Whether that is a directory.
+    fn is_directory(&self, path: &Path) -> bool;
+
     /// The name of the host up to its first dot: what `@id` compares with unless it is told otherwise.
     fn host_name(&self) -> String;
 
@@ -60,6 +63,10 @@ impl Surroundings for ThisHost {
         let mut found = found.map_err(io::Error::from)?;
         found.retain(|path| !path.is_dir());
         Ok(found)
+    }
+
+    fn is_directory(&self, path: &Path) -> bool {
+        path.is_dir()
     }
 
     fn host_name(&self) -> String {

@@ -12,9 +12,9 @@ use super::{
     fault::{Faults, Source},
     files::Surroundings,
     repeat::{self, Repeat},
-    report::Report,
+    report::{Report, Severity},
     text::{Place, Text},
-    words::{brace, comment, unescaped},
+    words::{brace, comment, continues, unescaped},
 };
 
 /// The most lines that a configuration may come to: some ten thousand routers.
@@ -31,6 +31,9 @@ const MAX_WORK: usize = 128 << 20;
 const MAX_ROUNDS: usize = 64;
 /// How deep files, blocks and repetitions may be nested.
 const MAX_DEPTH: usize = 64;
+
+/// Some editors begin a file with it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// Where the next line comes from.
 enum Feed {
@@ -173,13 +176,29 @@ impl<'s> Lines<'s> {
                     if let Some(line) = text.get(start..).and_then(|rest| rest.split_inclusive('\n').next()) {
                         *next = start + line.len();
                         let line = Text::from_file(line.trim_end_matches(['\n', '\r']), file, offset(start));
-                        return Some(self.without_comment(&line));
+                        if let Some(line) = self.line_of_file(line, start == 0) {
+                            return Some(line);
+                        }
+                        continue;
                     }
                     self.end_of_file();
                 }
             }
             self.feeds.pop();
         }
+    }
+
+    /// `None` for one that a definition goes on over: of blanks or a comment alone. An empty one ends it.
+    fn line_of_file(&mut self, mut line: Text, is_first: bool) -> Option<Text> {
+        if is_first && line.as_str().starts_with(BYTE_ORDER_MARK) {
+            let note = "a byte order mark: taken as none; keepalived takes it for part of the first word";
+            let place = line.place(0..BYTE_ORDER_MARK.len_utf8());
+            self.report.push(Severity::Harmless, place, "file", note);
+            line = line.slice(BYTE_ORDER_MARK.len_utf8()..line.len());
+        }
+        let content = self.without_comment(&line);
+        let is_passed_over = self.open.is_some() && !line.is_empty() && content.trimmed().is_empty();
+        (!is_passed_over).then_some(content)
     }
 
     fn without_comment(&mut self, line: &Text) -> Text {
@@ -194,7 +213,13 @@ impl<'s> Lines<'s> {
             );
             return Text::default();
         }
-        unescaped(&line.slice(0..end))
+        let mut content = unescaped(&line.slice(0..end));
+        // Of a definition, the `\` behind a comment counts.
+        let is_of_one = || self.open.is_some() || definition(line.as_str()).is_some();
+        if end < line.len() && continues(line.as_str()) && is_of_one() {
+            content.push(&line.slice(line.len() - 1..line.len()));
+        }
+        content
     }
 
     /// A definition ends with its file at the latest.

@@ -5,7 +5,7 @@ use super::{
     lines::Lines,
     text::{Place, Text},
     vocabulary,
-    words::{Word, words},
+    words::{Lookalike, Word, words},
 };
 
 /// How deep blocks may be nested; keepalived's own go to five.
@@ -99,6 +99,7 @@ fn add(open: &mut [Vec<Statement>], line: &Text, faults: &mut Faults) {
             if let Some(word) = words.iter().find(|word| word.text.contains(char::REPLACEMENT_CHARACTER)) {
                 faults.push(word.place, "a word that is not UTF-8", "here", "save the file as UTF-8");
             }
+            lookalike(&words, faults);
             if let (Some(block), Some(first)) = (open.last_mut(), words.first()) {
                 let place = words.last().map_or(first.place, |last| first.place.to(last.place));
                 let keyword = first.text.len() + if first.is_quoted { 2 } else { 0 };
@@ -110,6 +111,19 @@ fn add(open: &mut [Vec<Statement>], line: &Text, faults: &mut Faults) {
             let help = "a quoted text ends on its own line";
             faults.push(place, "a quote is not closed", "expected `\"` after this", help);
         }
+    }
+}
+
+/// Keywords whose values may be any text.
+const OF_TEXT: [&str; 2] = ["router_id", "auth_pass"];
+
+/// Says which character of a line is not what it seems; keepalived takes it for part of the word.
+fn lookalike(words: &[Word], faults: &mut Faults) {
+    let is_text = words.first().is_some_and(|first| OF_TEXT.contains(&first.text.as_str()));
+    let mut plain = words.iter().filter(|word| !is_text && !word.is_quoted);
+    if let Some((word, (c, lookalike))) = plain.find_map(|word| Some((word, Lookalike::find(&word.text)?))) {
+        let title = format!("{} (U+{:04X})", lookalike.name, u32::from(c));
+        faults.push(word.place, title, "keepalived takes it for part of this word", lookalike.help);
     }
 }
 

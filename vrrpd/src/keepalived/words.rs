@@ -27,6 +27,39 @@ pub(super) fn comment(line: &str) -> Option<usize> {
     None
 }
 
+/// Whether a line ends with a `\` that has none before it.
+pub(super) fn continues(line: &str) -> bool {
+    let before = line.trim_end_matches('\\');
+    (line.len() - before.len()) % 2 == 1
+}
+
+/// A character that looks like one that means something, and is another.
+pub(super) struct Lookalike {
+    /// What it is.
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+}
+
+impl Lookalike {
+    /// The first in a word.
+    pub(super) fn find(word: &str) -> Option<(char, Self)> {
+        word.chars().find_map(|c| Some((c, Self::of(c)?)))
+    }
+
+    fn of(c: char) -> Option<Self> {
+        let (name, help) = match c {
+            '\u{a0}' | '\u{202f}' => ("a no-break space", "write a plain blank"),
+            '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' => ("an invisible character", "remove it"),
+            '\u{2018}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => {
+                ("a typographic quote", "write the plain one of programs")
+            }
+            c if c.is_whitespace() && !c.is_ascii() => ("a blank that is none here", "write a plain blank"),
+            _ => return None,
+        };
+        Some(Self { name, help })
+    }
+}
+
 /// `\#` and `\!` outside double quotes are the characters themselves.
 pub(super) fn unescaped(line: &Text) -> Text {
     let (mut quoted, mut escaped, mut done) = (false, false, 0);

@@ -94,6 +94,25 @@ fn a_definition_of_several_lines_is_a_block_with_its_own_conditions() {
 }
 
 #[test]
+fn a_definition_goes_on_over_comments_and_ends_with_an_empty_line() {
+    let body = |between: &str| {
+        let head = "$VI= \\\n vrrp_instance VI { \\\n interface eth0 \\\n";
+        let tail = " virtual_router_id 51 \\\n virtual_ipaddress { 192.0.2.1/24 } \\\n }\n$VI\n";
+        format!("{head}{between}{tail}")
+    };
+    for between in
+        ["", "# a comment\n", "  ! another\n   \n", "# one with a mark \\\n", " priority 7 # why \\\n"]
+    {
+        assert_eq!(addresses(&body(between)), ["192.0.2.1/24"], "{between:?}");
+    }
+    assert_eq!(run(&body(" priority 7 # why \\\n")).routers[0].priority.as_u8(), 7);
+    // What follows an empty line is outside, as in keepalived.
+    assert!(broken(&body("\n")).contains("a line ends with `\\`"));
+    // And outside of one a comment is a comment.
+    assert_eq!(addresses(&instance("  priority 7 # C:\\")), ["192.0.2.1/24"]);
+}
+
+#[test]
 fn blocks_of_definitions_may_use_each_other() {
     let text = "$IP= \\\n ${NET}.${N} \\\n ${NET}.1${N}\n$VI= \\\n vrrp_instance VI { \\\n interface eth0 \\\n \
                 virtual_router_id 51 \\\n virtual_ipaddress { \\\n $N=1 \\\n $IP \\\n $N=2 \\\n $IP \\\n } \\\n }\n\
@@ -181,6 +200,16 @@ fn an_include_without_a_file_is_said_or_refused_as_its_kind_asks() {
     convert(&with("includem", "none/*.conf"));
     let checked = format!("global_defs {{\n include_check match\n include none.conf\n}}\n{}", instance(""));
     assert!(broken(&checked).contains("no file matches `none.conf`"));
+}
+
+#[test]
+fn a_directory_that_is_included_is_named_as_one() {
+    let main = format!("include conf.d\n{}", instance(""));
+    let host =
+        Host::new(&[("/etc/keepalived/keepalived.conf", &main), ("/etc/keepalived/conf.d/1.conf", "")]);
+    let imported = host.import(None).unwrap();
+    assert_eq!(said(&imported), [(Severity::Unsupported, 1, "include".to_owned())]);
+    assert!(imported.report.to_string().contains("is a directory"), "{}", imported.report);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod contradictions;
 mod conversion;
 mod groups;
 mod language;
+mod lookalikes;
 mod macvlans;
 mod memory;
 mod properties;

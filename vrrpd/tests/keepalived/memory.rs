@@ -43,6 +43,10 @@ impl Surroundings for Host {
         Ok(self.files.keys().filter(|path| pattern.matches_path(path)).cloned().collect())
     }
 
+    fn is_directory(&self, path: &Path) -> bool {
+        self.files.keys().any(|file| file != path && file.starts_with(path))
+    }
+
     fn host_name(&self) -> String {
         "gw1".to_owned()
     }

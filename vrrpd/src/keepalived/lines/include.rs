@@ -143,7 +143,13 @@ impl Lines<'_> {
             }
             paths.extend(found);
         }
-        if paths.is_empty() && self.faults.is_empty() {
+        if paths.is_empty() && self.surroundings.is_directory(&self.directory().join(pattern)) {
+            let note = format!(
+                "`{pattern}` is a directory, of which keepalived reads nothing either: write {}/*.conf",
+                pattern.trim_end_matches('/')
+            );
+            self.report.push(Severity::Unsupported, place, "include", note);
+        } else if paths.is_empty() && self.faults.is_empty() {
             let note = format!("no file matches `{pattern}`; keepalived goes on without it too");
             self.report.push(Severity::Harmless, place, "include", note);
         }
