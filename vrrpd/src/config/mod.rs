@@ -42,6 +42,7 @@ pub use hook::{Hook, Hooks, Mail, MailTls, NotifyFifo, Program, SyncGroup, User}
 pub use load::{ConfigError, load, parse, read};
 pub use overrides::{EMBEDDED, Overrides};
 pub use problem::Problems;
+pub(crate) use raw::{is_account, is_host, is_mailbox};
 pub use route::{Prefix, RouteKind, RuleAction, VirtualRoute, VirtualRule};
 pub use unicast::{Unicast, UnicastPeer};
 pub(crate) use vocabulary::nearest;

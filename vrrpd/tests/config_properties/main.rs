@@ -200,7 +200,7 @@ fn group(config: &Config) -> SyncGroup {
 }
 
 fn advert() -> impl Strategy<Value = (Version, AdvertInterval, Option<[u8; 8]>)> {
-    let password = option::of("[ -~]{1,8}").prop_map(|text| {
+    let password = option::of(prop_oneof!["[ -~]{1,8}", "[a-z]{0,2}[à-ÿ€]{1,2}"]).prop_map(|text| {
         text.map(|text| {
             let mut padded = [0; 8];
             padded[..text.len()].copy_from_slice(text.as_bytes());

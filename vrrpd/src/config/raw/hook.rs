@@ -116,7 +116,7 @@ pub(super) fn user(value: &Value<'_>) -> Result<User, Wrong> {
 }
 
 /// What `useradd` lets through, and numbers.
-fn is_account(name: &str) -> bool {
+pub(crate) fn is_account(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b'@');
     !name.is_empty() && name.len() <= 255 && !name.starts_with('-') && name.bytes().all(is_part)
 }

@@ -193,9 +193,7 @@ fn auth_pass(value: &Value<'_>) -> Result<[u8; 8], Wrong> {
     let mut password = [0; 8];
     let label = match text.len() {
         0 => "empty".to_owned(),
-        _ if !text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') => {
-            "has a character that is not printable ASCII".to_owned()
-        }
+        _ if text.contains(char::is_control) => "has a character that is not printable".to_owned(),
         1..=8 => {
             password[..text.len()].copy_from_slice(text.as_bytes());
             return Ok(password);
@@ -203,5 +201,5 @@ fn auth_pass(value: &Value<'_>) -> Result<[u8; 8], Wrong> {
         many => format!("{many} bytes; the protocol has room for 8"),
     };
     let wrong = Wrong::new("is no password that an advert can carry", label);
-    Err(wrong.help("use 1 to 8 ASCII characters; keepalived silently cuts longer ones to 8"))
+    Err(wrong.help("use 1 to 8 bytes, as in UTF-8; keepalived silently cuts longer ones to 8"))
 }

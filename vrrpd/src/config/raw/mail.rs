@@ -47,18 +47,22 @@ impl Mail {
 /// As much of RFC 5321 §4.1.2 as keeps a command in one piece.
 fn mailbox(value: &Value<'_>) -> Result<String, Wrong> {
     let text = string(value)?;
-    let is_local = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
-    let good = text.rsplit_once('@').filter(|(local, domain)| {
-        let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
-        let has_gap = domain.split('.').any(|label| label.is_empty() || label.starts_with('-'));
-        let sizes = (1..=64).contains(&local.len()) && !domain.contains([':', '_']);
-        sizes && !dots && !has_gap && local.bytes().all(is_local) && text::is_host(domain)
-    });
-    if good.is_some() {
+    if is_mailbox(&text) {
         return Ok(text);
     }
     Err(Wrong::new("is no mail address", "must be a name, `@` and a host")
         .help("write it like \"root@example.net\", without a person's name"))
+}
+
+/// Whether mails can be sent to and from it as it stands.
+pub(crate) fn is_mailbox(text: &str) -> bool {
+    let is_local = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
+    text.rsplit_once('@').is_some_and(|(local, domain)| {
+        let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");
+        let has_gap = domain.split('.').any(|label| label.is_empty() || label.starts_with('-'));
+        let sizes = (1..=64).contains(&local.len()) && !domain.contains([':', '_']);
+        sizes && !dots && !has_gap && local.bytes().all(is_local) && text::is_host(domain)
+    })
 }
 
 fn server(value: &Value<'_>) -> Result<(String, u16), Wrong> {

@@ -26,6 +26,7 @@ pub(super) use self::{
     track::{Track, TrackKey, Tracks},
     unicast::Unicast,
 };
+pub(crate) use self::{hook::is_account, mail::is_mailbox, text::is_host};
 use super::{
     User,
     keys::{At, FILE, Field, GROUP, INSTANCE, Keys, boolean, table},

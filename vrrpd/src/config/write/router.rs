@@ -57,7 +57,8 @@ fn unicast(unicast: &Unicast) -> Vec<Setting> {
 }
 
 fn authentication(password: &[u8; 8]) -> String {
-    let text: String = password.iter().take_while(|byte| **byte != 0).copied().map(char::from).collect();
+    let end = password.iter().position(|byte| *byte == 0).unwrap_or(password.len());
+    let text = String::from_utf8_lossy(password.get(..end).unwrap_or_default());
     format!("{{ auth_type = \"PASS\", auth_pass = {} }}", quote(&text))
 }
 
