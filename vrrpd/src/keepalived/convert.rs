@@ -1,5 +1,6 @@
 //! Statements into TOML.
 
+mod across;
 mod address;
 mod check;
 mod global;
@@ -20,6 +21,7 @@ use std::collections::HashSet;
 
 pub(super) use self::write::Origins;
 use self::{
+    across::Claims,
     check::Check,
     global::Global,
     write::{Remark, Writer},
@@ -236,10 +238,11 @@ impl Model {
             );
             remarks.push(Remark { place, text: format!("{keyword} {name} is left out: {why}") });
         };
-        let mut gone = HashSet::new();
+        let (mut gone, mut claims) = (HashSet::new(), Claims::default());
         self.instances.retain_mut(|instance| {
-            let why = instance.check(global, context);
-            if let Some(why) = why {
+            let why = instance.check(global, context).map(ToOwned::to_owned);
+            let why = why.or_else(|| claims.take(instance, context));
+            if let Some(why) = &why {
                 leave("vrrp_instance", &instance.name, instance.place, why, context);
                 gone.insert(instance.name.clone());
             }
@@ -254,6 +257,7 @@ impl Model {
             }
             !group.members.is_empty()
         });
+        self.addresses_elsewhere(&mut claims.into_numbers(), context);
     }
 
     fn mail(&mut self, context: &mut Context<'_>) {

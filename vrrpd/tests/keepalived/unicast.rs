@@ -60,3 +60,13 @@ fn a_block_without_peers_is_multicast_unless_that_is_to_be_a_fault() {
     // Peers that are not carried over are peers: multicast is heard by others.
     assert_eq!(convert(&instance("unicast_peer {\n2001:db8::9\n}")).routers, 0);
 }
+
+#[test]
+fn the_own_address_and_a_peer_that_is_named_twice_are_left_out_and_said() {
+    let settings = "unicast_src_ip 192.0.2.8\nunicast_peer {\n192.0.2.8\n192.0.2.9\n192.0.2.9\n}";
+    let peers = router(settings).unicast.unwrap().peers;
+    assert_eq!(peers.iter().map(|peer| Some(peer.address)).collect::<Vec<_>>(), [address("192.0.2.9")]);
+    let imported = convert(&instance(settings));
+    let told: Vec<_> = said(&imported).into_iter().map(|(_, line, _)| line).collect();
+    assert_eq!((told, imported.report.worst()), (vec![8, 9, 11], Some(Severity::Harmless)));
+}

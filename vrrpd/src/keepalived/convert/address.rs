@@ -81,8 +81,8 @@ impl Vip {
         context: &mut Context<'_>,
     ) -> Option<()> {
         match option.text.as_str() {
-            "dev" => self.dev = Some(argument(option, rest, context)?.text.clone()),
-            "label" => self.label = Some(argument(option, rest, context)?.text.clone()),
+            "dev" => self.dev = Some(name(option, rest, context)?),
+            "label" => self.label = Some(name(option, rest, context)?),
             "scope" => self.scope = Some(scope(argument(option, rest, context)?, context)?),
             "brd" | "broadcast" => {
                 let word = argument(option, rest, context)?;
@@ -143,6 +143,11 @@ impl Vip {
         }
     }
 
+    /// The interface that it is kept on if it is another one that neighbours are on.
+    pub(super) fn device(&self) -> Option<&str> {
+        self.dev.as_deref().filter(|dev| *dev != "lo")
+    }
+
     pub(super) fn address(&self) -> IpAddr {
         self.address
     }
@@ -178,6 +183,16 @@ pub(super) fn argument<'w>(
         context.faults.push(option.place, title, "expected a value after this", "see keepalived.conf(5)");
     }
     found
+}
+
+/// The name after an option.
+pub(super) fn name<'w>(
+    option: &Word,
+    rest: &mut impl Iterator<Item = &'w Word>,
+    context: &mut Context<'_>,
+) -> Option<String> {
+    let word = argument(option, rest, context)?;
+    context.is_defined(word).then(|| word.text.clone())
 }
 
 /// A scope by name or number, as TOML.

@@ -10,7 +10,7 @@ use super::{
     write::{Item, Remark, Writer, spell},
 };
 use crate::{
-    config::quote,
+    config::{is_host, is_mailbox, quote},
     keepalived::{report::Severity, text::Place, tree::Statement, vocabulary::Target},
 };
 
@@ -87,7 +87,8 @@ fn fifo(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
 }
 
 fn fifo_script(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
-    let value = script_and_user(statement, context).map(|value| Given { value, place: statement.place });
+    let script = script_and_user(global, statement, context);
+    let value = script.map(|value| Given { value, place: statement.place });
     context.set_once(statement, &mut global.fifo_script, value);
 }
 
@@ -96,16 +97,35 @@ fn notification_email(global: &mut Global, statement: &Statement, context: &mut 
     for line in block {
         context.no_block(line);
         for word in &line.words {
-            if word.text.contains('@') {
+            if is_mailbox(&word.text) {
                 global.mail_to.push(Item { toml: quote(&word.text), place: word.place });
             } else {
                 global.mail_lost = true;
-                let note = format!("`{}` is left out: an address here has an @", word.text);
+                let note = format!("`{}` is left out: an address is a name, `@` and a host", word.text);
                 context.report.push(Severity::Unsupported, word.place, statement.keyword(), note.clone());
                 global.remark(word.place, note);
             }
         }
     }
+}
+
+/// One that nothing can be sent from is left out.
+fn mail_from(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
+    let value = text(statement, "an address", context);
+    if let Some(Given { value: address, .. }) = value.as_ref().filter(|given| !is_mailbox(&given.value)) {
+        let note = format!("`{address}` is no mail address: mails are from vrrpd@ and the host's name");
+        return context.leave(global, Severity::Unsupported, statement, &note);
+    }
+    context.set(statement, &mut global.mail_from, value);
+}
+
+fn helo_name(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
+    let value = text(statement, "a name", context);
+    if let Some(Given { value: name, .. }) = value.as_ref().filter(|given| !is_host(&given.value)) {
+        let note = format!("`{name}` is no host name: the name of this host is said");
+        return context.leave(global, Severity::Unsupported, statement, &note);
+    }
+    context.set(statement, &mut global.smtp_helo_name, value);
 }
 
 /// `smtp_server HOST [PORT]`.

@@ -75,7 +75,7 @@ fn members(group: &mut Group, statement: &Statement, context: &mut Context<'_>) 
     }
     for line in block {
         context.no_block(line);
-        group.members.extend(line.words.iter().cloned());
+        group.members.extend(line.words.iter().filter(|word| context.is_defined(word)).cloned());
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     write::{Writer, command_line},
 };
 use crate::{
-    config::quote,
+    config::{is_account, quote},
     keepalived::{
         report::Severity,
         text::Place,
@@ -50,7 +50,9 @@ pub(in crate::keepalived) trait Notifying: Target + Sized + 'static {
 }
 
 fn hook<T: Notifying>(target: &mut T, statement: &Statement, context: &mut Context<'_>) {
-    let Some(script) = script_and_user(statement, context) else { return };
+    let Some(script) = script_and_user(target, statement, context) else { return };
+    let note = "killed when it runs for 30 s, unless it has another `timeout` here; not in keepalived";
+    context.note(Severity::Harmless, statement, note);
     let Some(index) = KEYS.iter().position(|key| *key == statement.keyword()) else { return };
     let given = Given { value: script, place: statement.place };
     if let Some(field) = target.hooks().scripts.get_mut(index) {
@@ -102,11 +104,33 @@ impl Script {
     }
 }
 
-/// `SCRIPT [USER [GROUP]]`.
-pub(super) fn script_and_user(statement: &Statement, context: &mut Context<'_>) -> Option<Script> {
+/// `SCRIPT [USER [GROUP]]`. `None`, and said: keepalived does not run it either, or it is no script at all.
+pub(super) fn script_and_user(
+    target: &mut impl Target,
+    statement: &Statement,
+    context: &mut Context<'_>,
+) -> Option<Script> {
     let mut words = script_words(statement, context)?.into_iter();
     let line = words.next().and_then(|script| command(&script, statement, context))?;
-    let user = account(&words.collect::<Vec<_>>(), statement, context)?;
+    let words: Vec<String> = words.collect();
+    // keepalived looks at two words, and runs nothing for a user or a group that there is not.
+    // More than two are arguments, as a rule, unless the first is a user.
+    let is_argument = |word: &&String| {
+        !is_account(word)
+            || (words.len() > 2 && words.first() == Some(*word) && !context.surroundings.has_user(word))
+    };
+    if let Some(word) = words.iter().take(2).find(is_argument) {
+        let note = format!(
+            "`{word}` is no user: not run, as in keepalived; quote a script with its arguments as a whole"
+        );
+        context.leave(target, Severity::Unsupported, statement, &note);
+        return None;
+    }
+    if let Some(extra) = words.get(2) {
+        let note = format!("`{extra}` after user and group is ignored, as in keepalived");
+        context.note(Severity::Harmless, statement, note);
+    }
+    let user = words.iter().take(2).cloned().reduce(|user, group| format!("{user}:{group}"));
     Some(Script { line, user })
 }
 

@@ -51,6 +51,8 @@ pub(in crate::keepalived) struct Instance {
     /// Whether PASS.
     auth_type: Option<Given<bool>>,
     auth_pass: Option<Given<String>>,
+    /// The eighth byte is not the last of its character.
+    has_torn_password: bool,
     dont_track_primary: Option<Given<bool>>,
     unicast: Unicast,
     vips: Vec<Vip>,
@@ -122,6 +124,7 @@ impl Instance {
             garp: Garp::default(),
             auth_type: None,
             auth_pass: None,
+            has_torn_password: false,
             dont_track_primary: None,
             unicast: Unicast::default(),
             vips: Vec::new(),
@@ -154,6 +157,33 @@ impl Instance {
 
     pub(super) fn is_v6(&self) -> bool {
         self.native_ipv6.is_some() || self.vips.first().is_some_and(|vip| vip.address().is_ipv6())
+    }
+
+    pub(super) const fn is_unicast(&self) -> bool {
+        self.unicast.block.is_some()
+    }
+
+    pub(super) const fn has_no_address(&self) -> bool {
+        self.vips.is_empty()
+    }
+
+    /// Keeps the addresses that may stay; why not is said.
+    pub(super) fn retain_addresses(
+        &mut self,
+        mut may_stay: impl FnMut(&Vip) -> Result<(), String>,
+        context: &mut Context<'_>,
+    ) {
+        let lists =
+            [("virtual_ipaddress", &mut self.vips), ("virtual_ipaddress_excluded", &mut self.excluded)];
+        for (keyword, list) in lists {
+            list.retain(|vip| {
+                let stays = may_stay(vip);
+                if let Err(note) = &stays {
+                    context.report.push(Severity::Unsupported, vip.place(), keyword, note.clone());
+                }
+                stays.is_ok()
+            });
+        }
     }
 
     /// Names what is beneath each macvlan, and not itself among what it tracks.
@@ -190,8 +220,7 @@ impl Instance {
     }
 
     fn interface(&mut self, statement: &Statement, context: &mut Context<'_>) {
-        let word = context.one(statement, "the name of an interface");
-        let value = word.map(|word| Given { value: word.text.clone(), place: statement.place });
+        let value = context.name(statement, "the name of an interface");
         context.set(statement, &mut self.interface, value);
     }
 
@@ -256,16 +285,16 @@ impl Instance {
     fn auth_pass(&mut self, statement: &Statement, context: &mut Context<'_>) {
         context.faults.secrets.extend(statement.arguments().iter().map(|word| word.place));
         let Some(word) = context.one(statement, "a password") else { return };
-        let printable = word.text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
-        if word.text.is_empty() || !printable {
-            let help = "keepalived and vrrpd must have the same eight bytes: choose ASCII on both sides";
-            let label = "expected 1 to 8 printable ASCII characters";
-            return context.faults.push(word.place, "bad password", label, help);
+        if word.text.is_empty() || word.text.contains(char::is_control) {
+            let help = "keepalived and vrrpd must have the same eight bytes: choose letters and digits";
+            return context.faults.push(word.place, "bad password", "expected 1 to 8 printable bytes", help);
         }
-        let value = word.text.get(..8).unwrap_or(&word.text).to_owned();
+        let value = word.text.get(..word.text.floor_char_boundary(8)).unwrap_or(&word.text).to_owned();
         if value.len() < word.text.len() {
-            context.note(Severity::Harmless, statement, "cut to 8 characters, as in keepalived");
+            context.note(Severity::Harmless, statement, "cut to 8 bytes, as in keepalived");
         }
+        // keepalived cuts within a character, and what is left of that is no text.
+        self.has_torn_password = value.len() < word.text.len().min(8);
         context.set(statement, &mut self.auth_pass, Some(Given { value, place: statement.place }));
     }
 

@@ -58,6 +58,14 @@ impl Peer {
         self.min_ttl.is_some() || self.max_ttl.is_some()
     }
 
+    pub(super) const fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    pub(super) const fn place(&self) -> Place {
+        self.place
+    }
+
     pub(super) fn to_item(&self) -> Item {
         let address = quote(&self.address.to_string());
         let bound = |key: &str, ttl: Option<i64>| ttl.map(|ttl| format!(", {key} = {ttl}"));

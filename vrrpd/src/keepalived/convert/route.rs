@@ -1,10 +1,9 @@
 //! `virtual_routes` and `virtual_rules`: lines in the words of `ip route` and `ip rule`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     Context, address,
-    value::IPV6,
     vmac::Macvlans,
     write::{Item, Remark},
 };
@@ -65,6 +64,8 @@ struct Line<'s, 'c, 'd> {
     has_preference: bool,
     has_interface: bool,
     no_track: bool,
+    /// Whether IPv6, once anything says so.
+    is_v6: Option<bool>,
 }
 
 /// `virtual_routes`.
@@ -100,7 +101,9 @@ fn lines(
         let words = entry.words.iter();
         let (to, kind, options) = (None, None, Vec::new());
         let (has_preference, has_interface, no_track) = (false, false, false);
-        let mut line = Line { words, context, to, kind, options, has_preference, has_interface, no_track };
+        let is_v6 = None;
+        let mut line =
+            Line { words, context, to, kind, options, has_preference, has_interface, no_track, is_v6 };
         match read(&mut line, entry) {
             Ok(words) => items.push(Entry { words, place: entry.place }),
             Err(Stop::Fault) => {}
@@ -127,6 +130,7 @@ impl<'s> Line<'s, '_, '_> {
                     let destination = self.argument(word)?;
                     self.to = Some(self.destination(destination)?);
                 }
+                family @ ("inet" | "inet6") => self.family(family == "inet6")?,
                 "via" | "gw" => self.address(word, "via")?,
                 "src" => self.address(word, "src")?,
                 "dev" | "oif" => self.interface(word, "dev")?,
@@ -151,6 +155,8 @@ impl<'s> Line<'s, '_, '_> {
             return Err(Stop::Fault);
         };
         self.end();
+        let of_v6 = self.is_v6 == Some(true) && to == "default";
+        let to = if of_v6 { "::/0".to_owned() } else { to };
         Ok(self.kind.take().into_iter().chain([to]).chain(self.options.drain(..)).collect())
     }
 
@@ -160,6 +166,7 @@ impl<'s> Line<'s, '_, '_> {
                 option @ ("not" | "blackhole" | "unreachable" | "prohibit") => {
                     self.options.push(option.to_owned());
                 }
+                family @ ("inet" | "inet6") => self.family(family == "inet6")?,
                 "from" | "to" => self.prefix(word)?,
                 "iif" | "dev" => self.interface(word, "iif")?,
                 "oif" => self.interface(word, "oif")?,
@@ -172,6 +179,9 @@ impl<'s> Line<'s, '_, '_> {
                 "no_track" => self.no_track(word),
                 _ => return Err(self.unknown(word, "ip rule")),
             }
+        }
+        if self.is_v6 == Some(true) && !self.options.iter().any(|word| word == "from" || word == "to") {
+            return Err(Stop::Left("a rule of IPv6 without `from` and `to` is not supported".to_owned()));
         }
         if !self.has_preference {
             // keepalived counts down from 16384, over all instances.
@@ -187,7 +197,9 @@ impl<'s> Line<'s, '_, '_> {
 
     fn interface(&mut self, option: &Word, ours: &str) -> Result<(), Stop> {
         self.has_interface = true;
-        self.as_it_is(option, ours)
+        let name = address::name(option, &mut self.words, self.context).ok_or(Stop::Fault)?;
+        self.options.extend([ours.to_owned(), name]);
+        Ok(())
     }
 
     /// `no_track` is about an interface; where none is named there is nothing to say.
@@ -219,14 +231,25 @@ impl<'s> Line<'s, '_, '_> {
         Ok(())
     }
 
+    /// `via inet6 ADDRESS` names the family; so does the address.
     fn address(&mut self, option: &Word, ours: &str) -> Result<(), Stop> {
-        let word = self.argument(option)?;
-        let address = self.context.address(word).ok_or(Stop::Fault)?;
-        if address.is_ipv6() {
-            return Err(Stop::Left(IPV6.to_owned()));
+        let mut word = self.argument(option)?;
+        if let family @ ("inet" | "inet6") = word.text.as_str() {
+            self.family(family == "inet6")?;
+            word = self.argument(word)?;
         }
+        let address = self.context.address(word).ok_or(Stop::Fault)?;
+        self.family(address.is_ipv6())?;
         self.options.extend([ours.to_owned(), address.to_string()]);
         Ok(())
+    }
+
+    /// All of a line is of one family.
+    fn family(&mut self, is_v6: bool) -> Result<(), Stop> {
+        if *self.is_v6.get_or_insert(is_v6) == is_v6 {
+            return Ok(());
+        }
+        Err(Stop::Left("it mixes IPv4 and IPv6, which keepalived does not take either".to_owned()))
     }
 
     fn table(&mut self, option: &Word) -> Result<(), Stop> {
@@ -243,8 +266,13 @@ impl<'s> Line<'s, '_, '_> {
     fn prefix(&mut self, option: &Word) -> Result<(), Stop> {
         let word = self.argument(option)?;
         if !["all", "any", "default"].contains(&word.text.as_str()) {
-            let prefix = self.destination(word)?;
-            self.options.extend([option.text.clone(), prefix]);
+            let (address, length) = self.net(word)?;
+            let prefix = masked(address, length);
+            if prefix != address {
+                let note = format!("{address}/{length} is {prefix}/{length}, as for the kernel");
+                self.context.report.push(Severity::Harmless, word.place, "virtual_rules", note);
+            }
+            self.options.extend([option.text.clone(), format!("{prefix}/{length}")]);
         }
         Ok(())
     }
@@ -253,10 +281,19 @@ impl<'s> Line<'s, '_, '_> {
         if word.text == "default" {
             return Ok(word.text.clone());
         }
-        match self.context.net(word).ok_or(Stop::Fault)? {
-            (IpAddr::V4(address), length) => Ok(format!("{address}/{length}")),
-            (IpAddr::V6(_), _) => Err(Stop::Left(IPV6.to_owned())),
+        let (address, length) = self.net(word)?;
+        if masked(address, length) != address {
+            let why =
+                format!("the kernel takes no route with bits behind its /{length}, from keepalived neither");
+            return Err(Stop::Left(why));
         }
+        Ok(format!("{address}/{length}"))
+    }
+
+    fn net(&mut self, word: &Word) -> Result<(IpAddr, u8), Stop> {
+        let (address, length) = self.context.net(word).ok_or(Stop::Fault)?;
+        self.family(address.is_ipv6())?;
+        Ok((address, length))
     }
 
     fn no_track(&mut self, word: &Word) {
@@ -272,5 +309,19 @@ impl<'s> Line<'s, '_, '_> {
         }
         self.context.wrong(word, &format!("expected an option of `{command}`"));
         Stop::Fault
+    }
+}
+
+/// The address without the bits behind the prefix.
+fn masked(address: IpAddr, length: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => {
+            let kept = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+            Ipv4Addr::from_bits(address.to_bits() & kept).into()
+        }
+        IpAddr::V6(address) => {
+            let kept = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+            Ipv6Addr::from_bits(address.to_bits() & kept).into()
+        }
     }
 }

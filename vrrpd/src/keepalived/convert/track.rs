@@ -90,6 +90,9 @@ fn track<T: Tracking, const KIND: usize>(target: &mut T, statement: &Statement, 
 
 /// `NAME [weight N] [reverse|noreverse]`.
 fn entry(line: &Statement, kind: usize, context: &mut Context<'_>) -> Option<Entry> {
+    if !context.is_defined(line.words.first()?) {
+        return None;
+    }
     let name = line.keyword().to_owned();
     let mut entry = Entry { name, weight: None, reverse: None, place: line.place, is_early: false };
     let mut words = line.arguments().iter();

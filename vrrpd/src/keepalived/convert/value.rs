@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::keepalived::{
+    define::next_use,
     fault::{Faults, Source},
     files::Surroundings,
     report::{Report, Severity},
@@ -89,6 +90,9 @@ impl Context<'_> {
             return None;
         };
         self.extra(statement, extra);
+        if !self.is_defined(name) {
+            return None;
+        }
         if name.text.is_empty() || name.text.len() > 255 || name.text.contains(char::is_control) {
             self.faults.push(
                 name.place,
@@ -249,6 +253,21 @@ impl Context<'_> {
             self.wrong(word, &format!("expected a prefix from /0 to /{bits}"));
         }
         Some((address, length?))
+    }
+
+    /// Says it of a name that has a definition in it which is none: as a name keepalived knows nothing of that kind.
+    pub(super) fn is_defined(&mut self, word: &Word) -> bool {
+        let Some(used) = next_use(&word.text, 0).filter(|_| !word.is_quoted) else { return true };
+        let title = format!("`${}` is not defined", used.name);
+        let help = "define it above: $NAME=VALUE";
+        self.faults.push(word.place, title, "has no value here", help);
+        false
+    }
+
+    /// A name of an interface or of something that is defined elsewhere.
+    pub(super) fn name(&mut self, statement: &Statement, expected: &str) -> Option<Given<String>> {
+        let word = self.one(statement, expected)?;
+        self.is_defined(word).then(|| Given { value: word.text.clone(), place: statement.place })
     }
 
     /// Says that `word` is not what was expected.

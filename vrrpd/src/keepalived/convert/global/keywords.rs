@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::{Given, hook, only, range, value},
-    Global, fifo, fifo_script, min_garp, notification_email, smtp_server, text,
+    Global, fifo, fifo_script, helo_name, mail_from, min_garp, notification_email, smtp_server, text,
 };
 use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
 
@@ -34,15 +34,9 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
     carry("notify_fifo_script", "notify_fifo_script", "", fifo_script),
     carry("vrrp_notify_fifo_script", "notify_fifo_script", "as `notify_fifo_script`", fifo_script),
     carry("notification_email", "notification_email", "", notification_email),
-    carry("notification_email_from", "notification_email_from", "", |global, statement, context| {
-        let value = text(statement, "an address", context);
-        context.set(statement, &mut global.mail_from, value);
-    }),
+    carry("notification_email_from", "notification_email_from", "", mail_from),
     carry("smtp_server", "smtp_server", "`host:port`", smtp_server),
-    carry("smtp_helo_name", "smtp_helo_name", "", |global, statement, context| {
-        let value = text(statement, "a name", context);
-        context.set(statement, &mut global.smtp_helo_name, value);
-    }),
+    carry("smtp_helo_name", "smtp_helo_name", "", helo_name),
     carry("smtp_connect_timeout", "smtp_connect_timeout", "with unit", |global, statement, context| {
         let value = range::seconds(statement, Duration::from_secs(1)..=Duration::from_secs(600), context);
         context.set(statement, &mut global.smtp_connect_timeout, value);

@@ -1,6 +1,6 @@
 //! How the keywords of an instance go together, and the table that they come to.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     super::{
@@ -121,6 +121,7 @@ impl Instance {
             }
             return;
         };
+        self.others_once(context);
         let looks = self.unicast.check_src.is_some_and(|given| given.value);
         if !looks && !self.unicast.peers.iter().any(super::Peer::has_bounds) {
             let note = "adverts of hosts that are not listed are dropped, as with check_unicast_src";
@@ -128,8 +129,28 @@ impl Instance {
         }
     }
 
+    /// Each peer once, and this host not at all: keepalived sends to both, and nothing comes of it.
+    fn others_once(&mut self, context: &mut Context<'_>) {
+        let own = self.source.map(|given| given.value);
+        let mut seen = BTreeSet::new();
+        self.unicast.peers.retain(|peer| {
+            let note = if own == Some(peer.address()) {
+                "this host's own address: left out"
+            } else if !seen.insert(peer.address()) {
+                "a peer twice: once here"
+            } else {
+                return true;
+            };
+            context.report.push(Severity::Harmless, peer.place(), "unicast_peer", note);
+            false
+        });
+    }
+
     /// Why it cannot be carried over at all.
     fn left_out(&mut self, context: &mut Context<'_>) -> Option<&'static str> {
+        if self.has_torn_password && self.auth_pass.is_some() {
+            return Some("its password has a character that is not one byte where it is cut: choose another");
+        }
         let is_v6 = self.vips.first().is_some_and(|vip| vip.address().is_ipv6());
         if is_v6 || self.native_ipv6.is_some() {
             return Some(IPV6);
