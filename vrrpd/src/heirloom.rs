@@ -11,11 +11,14 @@ use rustix::io::{FdFlags, dup, fcntl_getfd, fcntl_setfd};
 
 /// The notify FIFO: descriptor, and whether the daemon made it.
 pub(crate) const FIFO: &str = "VRRPD_FIFO";
+/// The other one, of `vrrp_notify_fifo`.
+pub(crate) const VRRP_FIFO: &str = "VRRPD_VRRP_FIFO";
 /// The control socket: descriptors of the socket and of its lock.
 pub(crate) const CONTROL: &str = "VRRPD_CONTROL";
 
 /// All variables that are left.
-pub(crate) const NAMES: [&str; 4] = [crate::checks::STANDINGS, crate::nonlocal_bind::FOUND, FIFO, CONTROL];
+pub(crate) const NAMES: [&str; 5] =
+    [crate::checks::STANDINGS, crate::nonlocal_bind::FOUND, FIFO, VRRP_FIFO, CONTROL];
 
 /// A variable that is left. What it names stays open as long as this lives, also in the next program.
 #[derive(Debug)]

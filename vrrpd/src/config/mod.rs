@@ -66,6 +66,8 @@ pub struct Config {
     pub script_user: Option<User>,
     /// Where transitions are written to.
     pub notify_fifo: Option<NotifyFifo>,
+    /// And where they are written to as well: keepalived has one FIFO for all its parts and one for VRRP.
+    pub vrrp_notify_fifo: Option<NotifyFifo>,
     /// Where mails go.
     pub mail: Option<Mail>,
     /// Whether services may bind addresses that are not on this host, while the daemon runs.

@@ -63,8 +63,6 @@ fn at_the_top(key: &str) -> Option<&'static str> {
         "virtual_server" | "virtual_server_group" => Some("not supported: vrrpd is no load balancer"),
         "enable_script_security" => Some("leave it out: it is always on"),
         "script_group" => Some("write script_user = \"user:group\""),
-        "vrrp_notify_fifo" => Some("write notify_fifo = \"...\""),
-        "vrrp_notify_fifo_script" => Some("write notify_fifo_script = \"...\""),
         "smtp_alert_vrrp" => Some("write smtp_alert = true"),
         "vrrp_version" => Some("write version = 2 or version = 3 in each [vrrp_instance.NAME]"),
         "notify_master" | "notify_backup" | "notify_fault" | "notify_stop" | "notify" => {

@@ -178,6 +178,7 @@ pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
     model.references(&mut context);
     model.leave_out(&mut context);
     model.weigh(&mut context);
+    model.global.check_fifos(&mut context);
     model.mail(&mut context);
     let routers = model.instances.len();
     let (toml, origins) = model.write(&mut context);

@@ -52,9 +52,62 @@ pub(super) struct Estate {
 }
 
 impl Estate {
-    /// Of the program before this one.
-    pub(super) fn inherited() -> Self {
-        Self { pipe: Pipe::inherited().map(Arc::new), ..Self::default() }
+    /// Of the program before this one, which has left it under this name.
+    fn inherited(name: &str) -> Self {
+        Self { pipe: Pipe::inherited(name).map(Arc::new), ..Self::default() }
+    }
+}
+
+/// One place in the configuration where a FIFO may be named.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    /// What it is left to the next program as.
+    heirloom: &'static str,
+    fifo: Option<Fifo>,
+    /// Of the program before, until the first configuration says what becomes of it.
+    estate: Estate,
+}
+
+impl Outlet {
+    pub(super) fn new(heirloom: &'static str) -> Self {
+        Self { heirloom, fifo: None, estate: Estate::inherited(heirloom) }
+    }
+
+    /// One that stays where it is stays open: its readers go on.
+    pub(super) fn configure(
+        &mut self,
+        config: Option<&NotifyFifo>,
+        launcher: &Launcher,
+        user: Option<&User>,
+    ) {
+        let inherited = std::mem::take(&mut self.estate);
+        if self.fifo.as_ref().map(Fifo::config) == config {
+            return;
+        }
+        let before = self.fifo.take();
+        let stays = |fifo: &Fifo| config.is_some_and(|config| config.path == fifo.config().path);
+        let estate = match before {
+            Some(before) if stays(&before) => before.give_up(),
+            Some(_) => Estate::default(),
+            None => inherited,
+        };
+        self.fifo = config.map(|config| Fifo::open(config.clone(), launcher.clone(), user.cloned(), estate));
+    }
+
+    pub(super) fn bequeath(&self) -> Option<Heirloom> {
+        self.fifo.as_ref()?.bequeath(self.heirloom)
+    }
+
+    pub(super) fn write(&self, news: &News) {
+        if let Some(fifo) = &self.fifo {
+            fifo.write(news);
+        }
+    }
+
+    pub(super) async fn finish(&mut self, deadline: Instant) {
+        if let Some(fifo) = self.fifo.take() {
+            fifo.finish(deadline).await;
+        }
     }
 }
 
@@ -91,8 +144,8 @@ impl Fifo {
     }
 
     /// For the program that takes this one's place. What is in the pipe stays there meanwhile.
-    pub(super) fn bequeath(&self) -> Option<Heirloom> {
-        self.pipe.get()?.bequeath()
+    fn bequeath(&self, name: &'static str) -> Option<Heirloom> {
+        self.pipe.get()?.bequeath(name)
     }
 
     pub(super) const fn config(&self) -> &NotifyFifo {

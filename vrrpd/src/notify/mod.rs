@@ -20,14 +20,10 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::{
-    fifo::{Estate, Fifo},
-    mail::Mailer,
-    script::Queue,
-};
+use self::{fifo::Outlet, mail::Mailer, script::Queue};
 use crate::{
     config::{self, Config, NotifyFifo, User},
-    heirloom::Heirloom,
+    heirloom::{self, Heirloom},
     program::Launcher,
     status::HookStatus,
 };
@@ -127,9 +123,8 @@ pub(crate) struct Notifier {
     former: BTreeMap<Subject, Arc<config::Hooks>>,
     /// One for each subject that has a script.
     queues: BTreeMap<Subject, Queue>,
-    fifo: Option<Fifo>,
-    /// Of the program before, until the first configuration says what becomes of it.
-    estate: Estate,
+    /// `notify_fifo` and `vrrp_notify_fifo`.
+    outlets: [Outlet; 2],
     mailer: Option<Mailer>,
     results: Results,
 }
@@ -143,8 +138,7 @@ impl Notifier {
             hooks: BTreeMap::new(),
             former: BTreeMap::new(),
             queues: BTreeMap::new(),
-            fifo: None,
-            estate: Estate::inherited(),
+            outlets: [heirloom::FIFO, heirloom::VRRP_FIFO].map(Outlet::new),
             mailer: None,
             results: Results::default(),
         }
@@ -164,39 +158,26 @@ impl Notifier {
         let known = |subject: &Subject| hooks.contains_key(subject) || former.contains_key(subject);
         queues.retain(|subject, queue| known(subject) || queue.is_live());
         lock(&self.results).retain(|(subject, _), _| known(subject));
-        self.configure_fifo(config.notify_fifo.as_ref());
+        self.configure_fifos([config.notify_fifo.as_ref(), config.vrrp_notify_fifo.as_ref()]);
         if self.mailer.as_ref().map(Mailer::config) != config.mail.as_ref() {
             self.mailer = config.mail.as_ref().map(|mail| Mailer::new(mail.clone()));
         }
     }
 
-    /// One that stays where it is stays open: its readers go on.
-    fn configure_fifo(&mut self, config: Option<&NotifyFifo>) {
-        let inherited = std::mem::take(&mut self.estate);
-        if self.fifo.as_ref().map(Fifo::config) == config {
-            return;
-        }
-        let before = self.fifo.take();
-        let stays = |fifo: &Fifo| config.is_some_and(|config| config.path == fifo.config().path);
-        let estate = match before {
-            Some(before) if stays(&before) => before.give_up(),
-            Some(_) => Estate::default(),
-            None => inherited,
-        };
-        let (launcher, user) = (&self.launcher, &self.script_user);
-        self.fifo = config.map(|config| Fifo::open(config.clone(), launcher.clone(), user.clone(), estate));
+    /// What the program that takes this one's place goes on with.
+    pub(crate) fn bequeath(&self) -> impl Iterator<Item = Heirloom> {
+        self.outlets.iter().filter_map(Outlet::bequeath)
     }
 
-    /// What the program that takes this one's place goes on with.
-    pub(crate) fn bequeath(&self) -> Option<Heirloom> {
-        self.fifo.as_ref()?.bequeath()
+    fn configure_fifos(&mut self, configs: [Option<&NotifyFifo>; 2]) {
+        for (outlet, config) in self.outlets.iter_mut().zip(configs) {
+            outlet.configure(config, &self.launcher, self.script_user.as_ref());
+        }
     }
 
     /// Tells of a change of state. Returns at once.
     pub(crate) fn tell(&mut self, news: &News) {
-        if let Some(fifo) = &self.fifo {
-            fifo.write(news);
-        }
+        self.outlets.iter().for_each(|outlet| outlet.write(news));
         let hooks = self.hooks.get(&news.subject).or_else(|| self.former.get(&news.subject));
         let Some(hooks) = hooks else { return };
         if let Some(mailer) = self.mailer.as_ref().filter(|_| hooks.smtp_alert) {
@@ -225,8 +206,8 @@ impl Notifier {
                 tracing::warn!(%subject, "scripts have not ended; they are killed");
             }
         }
-        if let Some(fifo) = self.fifo.take() {
-            fifo.finish(deadline).await;
+        for outlet in &mut self.outlets {
+            outlet.finish(deadline).await;
         }
         if let Some(mailer) = self.mailer.take()
             && timeout_at(deadline, mailer.finish()).await.is_err()

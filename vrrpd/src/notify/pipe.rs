@@ -19,7 +19,7 @@ use rustix::{
 use super::lock;
 use crate::{
     config::User,
-    heirloom::{self, FIFO, Heirloom},
+    heirloom::{self, Heirloom},
     program,
 };
 
@@ -88,8 +88,8 @@ impl Pipe {
     }
 
     /// The one that the program before this one has left open.
-    pub(super) fn inherited() -> Option<Self> {
-        let left = std::env::var(FIFO).ok()?;
+    pub(super) fn inherited(name: &str) -> Option<Self> {
+        let left = std::env::var(name).ok()?;
         let mut words = left.splitn(3, ' ');
         let file = File::from(heirloom::descriptor(words.next()?)?);
         let (made, path) = (words.next()? == MADE, PathBuf::from(words.next()?));
@@ -98,10 +98,10 @@ impl Pipe {
     }
 
     /// For the program that takes this one's place.
-    pub(super) fn bequeath(&self) -> Option<Heirloom> {
+    pub(super) fn bequeath(&self, name: &'static str) -> Option<Heirloom> {
         let note = format!("{} {}", if self.made { MADE } else { FOUND }, self.path.to_str()?);
         let file = lock(&self.file);
-        Heirloom::descriptors(FIFO, &[file.as_ref()?.as_fd()], &note).ok()
+        Heirloom::descriptors(name, &[file.as_ref()?.as_fd()], &note).ok()
     }
 
     /// Another descriptor of it.

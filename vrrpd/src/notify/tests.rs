@@ -8,7 +8,10 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::*;
+use super::{
+    fifo::{Estate, Fifo},
+    *,
+};
 use crate::config::{Hook, Hooks, NotifyFifo, Program};
 
 /// A directory that only root can write to, with a script that writes what it is told into `log`.
@@ -277,17 +280,35 @@ async fn readers_go_on_over_a_reload_that_changes_the_script_and_another_path_ta
     let (path, other) = (scene.path("fifo"), scene.path("other"));
     let mut notifier = Notifier::new(Launcher::new());
     let config = |path: &Path, script| NotifyFifo { path: path.to_owned(), script };
-    notifier.configure_fifo(Some(&config(&path, None)));
+    notifier.configure_fifos([Some(&config(&path, None)), None]);
     until("the FIFO is made", || path.exists()).await;
     let mut reader = reader(&path);
     notifier.tell(&news("VI_1", State::Backup));
     until_read(&mut reader, "INSTANCE \"VI_1\" BACKUP 100\n").await;
-    notifier.configure_fifo(Some(&config(&path, scene.hook("reader", PATIENT))));
+    notifier.configure_fifos([Some(&config(&path, scene.hook("reader", PATIENT))), None]);
     notifier.tell(&news("VI_1", State::Master));
     until_read(&mut reader, "INSTANCE \"VI_1\" MASTER 100\n").await;
     assert!(path.exists());
-    notifier.configure_fifo(Some(&config(&other, None)));
+    notifier.configure_fifos([Some(&config(&other, None)), None]);
     until("the other is made, and this one gone", || other.exists() && !path.exists()).await;
-    notifier.configure_fifo(None);
+    notifier.configure_fifos([None, None]);
     until("none is left", || !other.exists()).await;
+}
+
+#[tokio::test]
+async fn two_fifos_get_every_line_each() {
+    let scene = Scene::new("exec sleep 60");
+    let (one, other) = (scene.path("one"), scene.path("other"));
+    let config = |path: &Path| NotifyFifo { path: path.to_owned(), script: None };
+    let mut notifier = Notifier::new(Launcher::new());
+    notifier.configure_fifos([Some(&config(&one)), Some(&config(&other))]);
+    until("both are made", || one.exists() && other.exists()).await;
+    let readers = [&one, &other].map(|path| fs::File::open(path).unwrap());
+    notifier.tell(&news("VI_1", State::Master));
+    notifier.finish().await;
+    for mut reader in readers {
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        assert_eq!(text, "INSTANCE \"VI_1\" MASTER 100\n");
+    }
 }

@@ -121,26 +121,35 @@ proptest! {
 }
 
 fn any_config() -> impl Strategy<Value = Config> {
-    let host = (name(), option::of(user()), option::of(fifo()), option::of(mail()));
+    let fifos = (option::of(fifo()), option::of(fifo())).prop_filter("two paths", |(one, other)| {
+        one.as_ref().zip(other.as_ref()).is_none_or(|(one, other)| one.path != other.path)
+    });
+    let host = (name(), option::of(user()), fifos, option::of(mail()));
     let parts = (collection::vec(router(), 1..5), collection::vec(check(), 0..6), any::<bool>());
     (host, parts)
-        .prop_map(|((router_id, script_user, notify_fifo, mail), (routers, checks, grouped))| {
-            let mut config = Config {
-                router_id,
-                routers,
-                checks,
-                sync_groups: Vec::new(),
-                script_user,
-                notify_fifo,
-                mail,
-                ip_nonlocal_bind: grouped,
-            };
-            tell_apart(&mut config);
-            if grouped && config.routers.len() > 1 {
-                config.sync_groups.push(group(&config));
-            }
-            config
-        })
+        .prop_map(
+            |(
+                (router_id, script_user, (notify_fifo, vrrp_notify_fifo), mail),
+                (routers, checks, grouped),
+            )| {
+                let mut config = Config {
+                    router_id,
+                    routers,
+                    checks,
+                    sync_groups: Vec::new(),
+                    script_user,
+                    notify_fifo,
+                    vrrp_notify_fifo,
+                    mail,
+                    ip_nonlocal_bind: grouped,
+                };
+                tell_apart(&mut config);
+                if grouped && config.routers.len() > 1 {
+                    config.sync_groups.push(group(&config));
+                }
+                config
+            },
+        )
         .prop_filter("at least one router", |config| !config.routers.is_empty())
 }
 

@@ -313,7 +313,7 @@ fn groups_hooks_and_globals_are_carried_over() {
     let mail = config.mail.as_ref().unwrap();
     assert_eq!((mail.to.len(), mail.server.as_str(), mail.port), (2, "192.0.2.25", 2525));
     assert_eq!(mail.connect_timeout, Duration::from_secs(5));
-    let fifo = config.notify_fifo.as_ref().unwrap();
+    let fifo = config.vrrp_notify_fifo.as_ref().unwrap();
     assert_eq!(fifo.script.as_ref().unwrap().program.to_string(), "/bin/reader x");
     let group = &config.sync_groups[0];
     assert_eq!(

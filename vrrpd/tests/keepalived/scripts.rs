@@ -30,3 +30,21 @@ fn that_a_hook_is_killed_after_30_seconds_is_in_the_report() {
     assert_eq!(told, [(Severity::Harmless, 7), (Severity::Harmless, 8)]);
     assert!(imported.report.to_string().contains("killed when it runs for 30 s"), "{}", imported.report);
 }
+
+#[test]
+fn both_fifos_are_carried_over_each_with_its_script() {
+    let global = |settings: &str| format!("global_defs {{\n{settings}\n}}\n") + &instance("");
+    let both = "notify_fifo /run/a\nvrrp_notify_fifo /run/b\nvrrp_notify_fifo_script /bin/b\nnotify_fifo_script /bin/a";
+    let config = run(&global(both));
+    let shown = |fifo: Option<vrrpd::config::NotifyFifo>| {
+        let fifo = fifo.unwrap();
+        format!("{} {}", fifo.path.display(), fifo.script.unwrap().program)
+    };
+    assert_eq!(shown(config.notify_fifo), "/run/a /bin/a");
+    assert_eq!(shown(config.vrrp_notify_fifo), "/run/b /bin/b");
+    assert_eq!(said(&convert(&global(both))), []);
+    let same = said(&convert(&global("notify_fifo /run/a\nvrrp_notify_fifo /run/a")));
+    assert_eq!(same, [(Severity::Different, 3, "vrrp_notify_fifo".to_owned())]);
+    let idle = said(&convert(&global("notify_fifo /run/a\nvrrp_notify_fifo_script /bin/b")));
+    assert_eq!(idle, [(Severity::Harmless, 3, "vrrp_notify_fifo_script".to_owned())]);
+}

@@ -46,7 +46,8 @@ fn host(config: &Config) -> Vec<Line> {
     let mut lines = Vec::new();
     let users = config.script_user.as_ref();
     lines.extend(users.map(|user| ("scripts run as", format!("{user}, unless they name a user"))));
-    lines.extend(config.notify_fifo.as_ref().map(|fifo| ("notify FIFO", notify_fifo(fifo))));
+    let fifos = [&config.notify_fifo, &config.vrrp_notify_fifo].into_iter().flatten().map(notify_fifo);
+    lines.extend(under("notify FIFO", fifos));
     if config.ip_nonlocal_bind {
         lines.push(("bind", "services may bind addresses that are not here (ip_nonlocal_bind)".to_owned()));
     }

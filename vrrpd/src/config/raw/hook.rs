@@ -53,6 +53,11 @@ impl Fifo {
     pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
         Self { path: keys.read("notify_fifo", text::path), script: hook(keys, "notify_fifo_script") }
     }
+
+    pub(super) fn read_vrrp(keys: &mut Keys<'_, '_>) -> Self {
+        let path = keys.read("vrrp_notify_fifo", text::path);
+        Self { path, script: hook(keys, "vrrp_notify_fifo_script") }
+    }
 }
 
 /// The two ways to write a hook.

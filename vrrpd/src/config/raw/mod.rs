@@ -41,6 +41,7 @@ pub(super) struct File {
     pub(super) router_id: Field<String>,
     pub(super) script_user: Field<User>,
     pub(super) fifo: Fifo,
+    pub(super) vrrp_fifo: Fifo,
     pub(super) mail: Mail,
     /// The default of the key of that name in routers and groups.
     pub(super) smtp_alert: Field<bool>,
@@ -59,6 +60,7 @@ impl File {
             router_id: keys.read("router_id", text::name),
             script_user: keys.read("script_user", hook::user),
             fifo: Fifo::read(&mut keys),
+            vrrp_fifo: Fifo::read_vrrp(&mut keys),
             mail: Mail::read(&mut keys),
             smtp_alert: keys.read("smtp_alert", boolean),
             ip_nonlocal_bind: keys.read("ip_nonlocal_bind", boolean),

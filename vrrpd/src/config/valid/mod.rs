@@ -25,7 +25,9 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
     across::check(&file.instances, findings);
     let router_id = file.router_id.or(host_name());
     let mail = mail(file, findings);
-    let notify_fifo = fifo(&file.fifo, findings);
+    let notify_fifo = fifo("notify_fifo", &file.fifo, findings);
+    let vrrp_notify_fifo = fifo("vrrp_notify_fifo", &file.vrrp_fifo, findings);
+    two_fifos(file, findings);
     let config = Config {
         router_id: router_id?,
         routers: routers.into_iter().collect::<Option<Vec<_>>>()?,
@@ -33,6 +35,7 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
         sync_groups: groups?,
         script_user: file.script_user.optional()?,
         notify_fifo: notify_fifo?,
+        vrrp_notify_fifo: vrrp_notify_fifo?,
         mail: mail?,
         ip_nonlocal_bind: file.ip_nonlocal_bind.or(false)?,
     };
@@ -51,11 +54,21 @@ fn hooks(hooks: &raw::Hooks, alert: Option<bool>) -> Option<Hooks> {
     })
 }
 
-fn fifo(fifo: &raw::Fifo, findings: &mut Findings) -> Option<Option<NotifyFifo>> {
+/// Each line would be in it twice.
+fn two_fifos(file: &File, findings: &mut Findings) {
+    let paths = file.fifo.path.given().zip(file.vrrp_fifo.path.given());
+    if let Some((one, other)) = paths.filter(|(one, other)| one.value == other.value) {
+        let title = "`vrrp_notify_fifo` is `notify_fifo`";
+        let problem = Problem::new(title, other.span.clone(), "each line would be in it twice");
+        findings.push(problem.also(one.span.clone(), "the same").help("remove one of them"));
+    }
+}
+
+fn fifo(key: &str, fifo: &raw::Fifo, findings: &mut Findings) -> Option<Option<NotifyFifo>> {
     if let (Some(script), Field::Absent) = (fifo.script.given(), &fifo.path) {
-        let title = "`notify_fifo_script` without `notify_fifo`";
+        let title = format!("`{key}_script` without `{key}`");
         let problem = Problem::new(title, script.span.clone(), "has nothing to read");
-        findings.push(problem.help("add notify_fifo = \"/run/vrrpd.fifo\"").absence());
+        findings.push(problem.help(format!("add {key} = \"/run/vrrpd.fifo\"")).absence());
     }
     let script = fifo.script.optional()?;
     Some(fifo.path.optional()?.map(|path| NotifyFifo { path, script }))

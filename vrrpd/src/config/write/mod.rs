@@ -19,7 +19,10 @@ pub fn to_toml(config: &Config) -> String {
     let user = config.script_user.as_ref().map(|user| ("script_user", quote(&user.to_string())));
     add(
         &mut out,
-        user.into_iter().chain(fifo(config.notify_fifo.as_ref())).chain(mail(config.mail.as_ref())),
+        user.into_iter()
+            .chain(fifo("notify_fifo", "notify_fifo_script", config.notify_fifo.as_ref()))
+            .chain(fifo("vrrp_notify_fifo", "vrrp_notify_fifo_script", config.vrrp_notify_fifo.as_ref()))
+            .chain(mail(config.mail.as_ref())),
     );
     add(&mut out, [("ip_nonlocal_bind", config.ip_nonlocal_bind.to_string())]);
     for check in &config.checks {
@@ -60,10 +63,10 @@ fn list<T>(entries: &[T], spell: impl Fn(&T) -> String) -> String {
     }
 }
 
-fn fifo(fifo: Option<&NotifyFifo>) -> impl Iterator<Item = Setting> {
+fn fifo(key: &'static str, script: &'static str, fifo: Option<&NotifyFifo>) -> impl Iterator<Item = Setting> {
     let settings = fifo.map(|fifo| {
-        let script = fifo.script.as_ref().map(|script| ("notify_fifo_script", hook(script)));
-        std::iter::once(("notify_fifo", quote(&fifo.path.to_string_lossy()))).chain(script)
+        let script = fifo.script.as_ref().map(|one| (script, hook(one)));
+        std::iter::once((key, quote(&fifo.path.to_string_lossy()))).chain(script)
     });
     settings.into_iter().flatten()
 }

@@ -22,8 +22,8 @@ pub(super) use self::keywords::LOSING;
 pub(in crate::keepalived) struct Global {
     router_id: Option<Given<String>>,
     script_user: Option<Given<String>>,
-    fifo: Option<Given<String>>,
-    fifo_script: Option<Given<Script>>,
+    fifo: Fifo,
+    vrrp_fifo: Fifo,
     mail_to: Vec<Item>,
     /// Some of the addresses could not be carried over.
     mail_lost: bool,
@@ -71,6 +71,40 @@ fn text(statement: &Statement, expected: &str, context: &mut Context<'_>) -> Opt
     Some(Given { value: word.text.clone(), place: statement.place })
 }
 
+/// A FIFO and its script, as far as they are said.
+#[derive(Debug, Default)]
+struct Fifo {
+    path: Option<Given<String>>,
+    script: Option<Given<Script>>,
+}
+
+const VRRP: &str = "vrrp_";
+
+impl Global {
+    /// keepalived's own FIFO, or the one of its VRRP part.
+    fn fifo(&mut self, statement: &Statement) -> &mut Fifo {
+        if statement.keyword().starts_with(VRRP) { &mut self.vrrp_fifo } else { &mut self.fifo }
+    }
+
+    /// Says which script has nothing to read, and that one FIFO is enough where both are the same.
+    pub(super) fn check_fifos(&mut self, context: &mut Context<'_>) {
+        let is_same =
+            |other: &Given<String>| self.fifo.path.as_ref().is_some_and(|one| one.value == other.value);
+        if let Some(twice) = self.vrrp_fifo.path.take_if(|other| is_same(other)) {
+            let note = "the path of notify_fifo: each line is there once; from keepalived it is there twice";
+            context.report.push(Severity::Different, twice.place, "vrrp_notify_fifo", note);
+        }
+        for (keyword, fifo) in
+            [("notify_fifo_script", &mut self.fifo), ("vrrp_notify_fifo_script", &mut self.vrrp_fifo)]
+        {
+            if let Some(script) = fifo.script.take_if(|_| fifo.path.is_none()) {
+                let note = "there is no FIFO for it to read: left out";
+                context.report.push(Severity::Harmless, script.place, keyword, note);
+            }
+        }
+    }
+}
+
 /// `notify_fifo PATH [USER [GROUP]]`.
 fn fifo(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
     context.no_block(statement);
@@ -83,13 +117,13 @@ fn fifo(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
         context.report.push(Severity::Unsupported, owner.place, statement.keyword(), note);
     }
     let value = Some(Given { value: path.text.clone(), place: statement.place });
-    context.set_once(statement, &mut global.fifo, value);
+    context.set_once(statement, &mut global.fifo(statement).path, value);
 }
 
 fn fifo_script(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
     let script = script_and_user(global, statement, context);
     let value = script.map(|value| Given { value, place: statement.place });
-    context.set_once(statement, &mut global.fifo_script, value);
+    context.set_once(statement, &mut global.fifo(statement).script, value);
 }
 
 fn notification_email(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
@@ -173,9 +207,11 @@ impl Global {
         if let Some(user) = default_user {
             writer.default("script_user", &quote(user));
         }
-        writer.string("notify_fifo", self.fifo.as_ref());
-        if let Some(Given { value, place }) = &self.fifo_script {
-            writer.line("notify_fifo_script", &value.to_toml(), *place);
+        for (start, fifo) in [("", &self.fifo), (VRRP, &self.vrrp_fifo)] {
+            writer.string(&format!("{start}notify_fifo"), fifo.path.as_ref());
+            if let Some(Given { value, place }) = &fifo.script {
+                writer.line(&format!("{start}notify_fifo_script"), &value.to_toml(), *place);
+            }
         }
         self.write_mail(writer);
         writer.remarks(&self.remarks);

@@ -30,9 +30,9 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         context.set(statement, &mut global.script_user, value);
     }),
     carry("notify_fifo", "notify_fifo", "without the user of the FIFO", fifo),
-    carry("vrrp_notify_fifo", "notify_fifo", "as `notify_fifo`", fifo),
+    carry("vrrp_notify_fifo", "vrrp_notify_fifo", "without the user of the FIFO", fifo),
     carry("notify_fifo_script", "notify_fifo_script", "", fifo_script),
-    carry("vrrp_notify_fifo_script", "notify_fifo_script", "as `notify_fifo_script`", fifo_script),
+    carry("vrrp_notify_fifo_script", "vrrp_notify_fifo_script", "", fifo_script),
     carry("notification_email", "notification_email", "", notification_email),
     carry("notification_email_from", "notification_email_from", "", mail_from),
     carry("smtp_server", "smtp_server", "`host:port`", smtp_server),
