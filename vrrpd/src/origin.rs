@@ -85,13 +85,14 @@ impl Loaded {
         Self { config, report: Report::default(), exposed: Vec::new() }
     }
 
-    /// Who else could change it, in sentences.
+    /// Who else could change it, and what in it has no effect, in sentences.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let text = |exposed: &Exposed| format!("the configuration is not root's alone: {exposed}");
-        self.exposed.iter().map(text)
+        let advice = config::advise(&self.config).into_iter().map(|advice| advice.to_string());
+        self.exposed.iter().map(text).chain(advice)
     }
 
-    /// Logs what was not carried over, and who else could change it.
+    /// Logs what was not carried over, who else could change it, and what in it has no effect.
     pub fn log(&self) {
         for entry in self.report.entries() {
             match entry.severity {
@@ -243,6 +244,15 @@ mod tests {
         files.set(Path::new("etc"), 0o755);
         std::os::unix::fs::chown(files.0.join("etc"), Some(12_345), None).unwrap();
         assert!(warnings(&origin)[0].contains("it belongs to user 12345"));
+    }
+
+    #[test]
+    fn what_has_no_effect_is_told_too() {
+        let files = Files::new("advice");
+        let text = "[vrrp_instance.A]\ninterface = \"eth0\"\nvirtual_router_id = 1\npriority = 255\n\
+                    track_interface = [{ interface = \"eth1\", weight = -5 }]\nvirtual_ipaddress = [\"192.0.2.1/24\"]\n";
+        let origin = Origin::Toml(files.write("vrrpd.toml", 0o644, text));
+        assert_eq!(warnings(&origin), ["A: weight -5 of `eth1` does not count with priority 255"]);
     }
 
     #[test]

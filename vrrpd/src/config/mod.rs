@@ -10,6 +10,7 @@
 
 mod across;
 mod address;
+mod advice;
 mod carriers;
 mod check;
 mod describe;
@@ -32,6 +33,7 @@ use std::{
     time::Duration,
 };
 
+pub use advice::{Advice, advise};
 pub(crate) use carriers::Carrier;
 pub use check::{
     Check, CheckKind, FileCheck, HttpCheck, InitFile, ParamMatch, ProcessCheck, ProcessName, ScriptCheck,

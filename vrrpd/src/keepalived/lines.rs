@@ -198,6 +198,10 @@ impl<'s> Lines<'s> {
         }
         let content = self.without_comment(&line);
         let is_passed_over = self.open.is_some() && !line.is_empty() && content.trimmed().is_empty();
+        if is_passed_over {
+            let note = "a comment within a definition, which goes on; in keepalived 2.2.7 it ends here";
+            self.report.push(Severity::Different, line.whole(), "$NAME=", note);
+        }
         (!is_passed_over).then_some(content)
     }
 

@@ -106,6 +106,10 @@ fn a_definition_goes_on_over_comments_and_ends_with_an_empty_line() {
         assert_eq!(addresses(&body(between)), ["192.0.2.1/24"], "{between:?}");
     }
     assert_eq!(run(&body(" priority 7 # why \\\n")).routers[0].priority.as_u8(), 7);
+    // keepalived 2.2.7 ends there unless the comment has its own mark: no file that works has one without.
+    let told = said(&convert(&body("# a comment\n")));
+    assert_eq!(told, [(Severity::Different, 4, "$NAME=".to_owned())]);
+    assert_eq!(said(&convert(&body("# one with a mark \\\n"))), []);
     // What follows an empty line is outside, as in keepalived.
     assert!(broken(&body("\n")).contains("a line ends with `\\`"));
     // And outside of one a comment is a comment.
