@@ -10,7 +10,7 @@ fn a_byte_order_mark_is_taken_and_said() {
     assert_eq!(run(&text).routers[0].priority.as_u8(), 7);
     assert_eq!(said(&convert(&text)), [(Severity::Harmless, 1, "file".to_owned())]);
     // The places behind it are right.
-    let said = broken(&format!("\u{feff}vrrp_instance VI\n"));
+    let said = broken("\u{feff}vrrp_instance VI\n");
     assert!(said.contains("`vrrp_instance` without a block"), "{said}");
 }
 

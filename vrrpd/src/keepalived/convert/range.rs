@@ -18,7 +18,7 @@ pub(super) fn number(
 ) -> Option<Given<i64>> {
     let given = context.integer(statement, 0..=i64::from(u32::MAX))?;
     let value = given.value.clamp(*ours.start(), *ours.end());
-    said(statement, given.value, value, given.value < LEAST && value == LEAST, context);
+    said(statement, &given.value, &value, given.value < LEAST && value == LEAST, context);
     Some(Given { value, ..given })
 }
 
@@ -32,15 +32,15 @@ pub(super) fn seconds(
     let zero = given.value.is_zero();
     let wanted = if zero { Duration::from_secs(1) } else { given.value };
     let value = wanted.clamp(*ours.start(), *ours.end());
-    said(statement, given.value.as_secs_f64(), value.as_secs_f64(), zero, context);
+    said(statement, &given.value.as_secs_f64(), &value.as_secs_f64(), zero, context);
     Some(Given { value, ..given })
 }
 
 /// `as_keepalived`: it makes the same of it.
 fn said<T: PartialEq + fmt::Display>(
     statement: &Statement,
-    given: T,
-    taken: T,
+    given: &T,
+    taken: &T,
     as_keepalived: bool,
     context: &mut Context<'_>,
 ) {
