@@ -79,6 +79,9 @@ fn in_strict_mode_nothing_is_delayed_nor_accepted() {
 
 #[test]
 fn peers_in_strict_mode_are_named_since_keepalived_does_not_start() {
-    let said = notes(&instance("strict_mode\nunicast_peer {\n192.0.2.9\n}"));
-    assert!(said.contains(&(Severity::Different, "unicast_peer".to_owned())), "{said:?}");
+    let report = convert(&instance("strict_mode\nunicast_peer {\n192.0.2.9\n}")).report;
+    let is_told = |entry: &vrrpd::keepalived::Entry| {
+        entry.severity == Severity::Different && entry.text.contains("does not start with peers")
+    };
+    assert!(report.entries().iter().any(is_told), "{report}");
 }
