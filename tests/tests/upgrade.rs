@@ -265,12 +265,15 @@ impl Reader {
 #[test]
 fn readers_of_the_fifo_go_on_over_an_upgrade_and_it_goes_with_the_last_daemon() -> Result<()> {
     let path = std::env::temp_dir().join(format!("vrrpd-{}-fifo", std::process::id()));
-    let mut upgrade = Upgrade::start(&format!("notify_fifo = \"{}\"", path.display()))?;
-    let mut reader = Reader::open(&path)?;
+    let second = path.with_extension("second");
+    let fifos = format!("notify_fifo = \"{}\"\nvrrp_notify_fifo = \"{}\"", path.display(), second.display());
+    let mut upgrade = Upgrade::start(&fifos)?;
+    let (mut reader, mut other) = (Reader::open(&path)?, Reader::open(&second)?);
     let mut until = |what: &str, upgrade: &Upgrade, condition: &dyn Fn(&str) -> bool| {
         poll(what, PATIENCE, || {
             reader.read()?;
-            Ok(condition(&reader.text).then_some(()))
+            other.read()?;
+            Ok((condition(&reader.text) && reader.text == other.text).then_some(()))
         })
         .with_context(|| upgrade.daemon.log())
     };
@@ -282,6 +285,6 @@ fn readers_of_the_fifo_go_on_over_an_upgrade_and_it_goes_with_the_last_daemon() 
     upgrade.signal(Signal::TERM)?;
     until("the last line", &upgrade, &|text| text.contains("STOP 100"))?;
     upgrade.daemon.process().ended()?;
-    ensure!(!path.exists(), "the daemon has made it, and takes it away");
+    ensure!(!path.exists() && !second.exists(), "the daemon has made both, and takes them away");
     Ok(())
 }

@@ -29,6 +29,15 @@ fn at_least_one_gratuitous_arp_is_sent_as_in_keepalived() {
 }
 
 #[test]
+fn the_least_of_gratuitous_arp_changes_nothing_that_was_said() {
+    let global = |settings: &str| garp(&(format!("global_defs {{\n{settings}\n}}\n") + &instance("")));
+    let shown = |garp: Garp| (garp.repeat, garp.delay.as_secs());
+    assert_eq!(shown(global("vrrp_min_garp")), (1, 0));
+    assert_eq!(shown(global("vrrp_garp_master_repeat 3\nvrrp_min_garp\nvrrp_garp_master_delay 7")), (3, 7));
+    assert_eq!(shown(global("vrrp_garp_master_repeat 5\nvrrp_min_garp")), (1, 0), "5 is as good as nothing");
+}
+
+#[test]
 fn more_than_there_can_be_here_is_taken_as_the_most_and_said() {
     let most = garp(&instance("garp_master_repeat 1000\ngarp_master_delay 4000\ngarp_master_refresh 100000"));
     let day = Duration::from_secs(86_400);

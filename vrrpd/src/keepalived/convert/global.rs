@@ -186,13 +186,20 @@ fn smtp_server(global: &mut Global, statement: &Statement, context: &mut Context
     context.set(statement, &mut global.smtp_server, Some(Given { value, place: statement.place }));
 }
 
-/// `vrrp_min_garp`: one gratuitous ARP, once.
+/// `vrrp_min_garp`: one gratuitous ARP, once, where nothing else was said before.
 fn min_garp(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
     if let Some(Given { value: true, place }) = context.boolean(statement) {
-        global.garp.repeat = Some(Given { value: 1, place });
-        global.garp.delay = Some(Given { value: 0, place });
+        for (field, value) in [(&mut global.garp.repeat, 1), (&mut global.garp.delay, 0)] {
+            let is_default = field.is_none_or(|given| given.value == GARP_DEFAULT);
+            if is_default {
+                *field = Some(Given { value, place });
+            }
+        }
     }
 }
+
+/// keepalived's repeat, and its delay in seconds.
+const GARP_DEFAULT: i64 = 5;
 
 impl Global {
     /// Who runs the scripts that say nothing of it: the user that keepalived looks for, if there is one.

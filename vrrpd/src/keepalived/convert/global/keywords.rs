@@ -6,7 +6,7 @@ use super::{
     super::{Given, hook, only, range, value},
     Global, fifo, fifo_script, helo_name, mail_from, min_garp, notification_email, smtp_server, text,
 };
-use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
+use crate::keepalived::vocabulary::{Keyword, carry, harmless, unsupported};
 
 /// Answering a master of lower priority by gratuitous ARP.
 pub(in crate::keepalived::convert) const LOSING: &str =
@@ -127,10 +127,7 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         },
     ),
     harmless("vrrp_check_unicast_src", "always: adverts of hosts that are not peers are dropped in XDP"),
-    different(
-        "vrrp_skip_check_adv_addr",
-        "version 3 accepts every list of addresses, version 2 only its own",
-    ),
+    harmless("vrrp_skip_check_adv_addr", "always: a master with other addresses is heard, if one is shared"),
     unsupported("vrrp_owner_ignore_adverts", "an owner answers adverts of lower priority"),
     unsupported("vrrp_mcast_group4", "adverts go to 224.0.0.18"),
     unsupported("vrrp_mcast_group6", value::IPV6),

@@ -159,7 +159,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     unsupported("track_src_ip", "the address of the adverts is not watched"),
     unsupported("linkbeat_use_polling", "links are watched by netlink"),
     unsupported("notify_master_rx_lower_pri", "counted as a losing advert, see `vrrpd status`"),
-    different("skip_check_adv_addr", "version 3 accepts every list of addresses, version 2 only its own"),
+    harmless("skip_check_adv_addr", "always: a master with other addresses is heard, if one is shared"),
     unsupported("owner_ignore_adverts", "an owner answers adverts of lower priority"),
     unsupported("timer_expired_backup", "a master that was late steps down before it sends"),
     unsupported("thread_timer_expired", "a master that was late steps down before it sends"),
