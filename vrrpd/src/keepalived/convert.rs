@@ -33,7 +33,7 @@ pub(super) use self::{
     hook::Notifying,
     instance::{AUTHENTICATION, INSTANCE, Instance},
     track::Tracking,
-    value::{Context, Given},
+    value::{Context, Given, NextPreferences},
 };
 use super::{
     fault::{Faults, Source},
@@ -43,9 +43,6 @@ use super::{
     tree::Statement,
     vocabulary::{Keyword, Target, carry, harmless, unsupported, walk},
 };
-
-/// The first preference that keepalived gives to a rule without one; it counts down.
-const FIRST_PREFERENCE: u32 = 16_384;
 
 /// Everything that is converted.
 #[derive(Debug, Default)]
@@ -168,7 +165,7 @@ pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
         files: input.files,
         faults,
         report,
-        next_preference: FIRST_PREFERENCE,
+        next_preferences: NextPreferences::FIRST,
         defined: HashSet::new(),
     };
     let mut model = Model::default();

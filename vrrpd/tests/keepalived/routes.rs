@@ -45,6 +45,14 @@ fn routes_and_rules_of_ipv6_are_carried_over() {
 }
 
 #[test]
+fn preferences_count_down_in_each_family_by_itself() {
+    let rules = "from 10.0.0.0/8 table 5\nfrom 2001:db8::/64 table 5\nfrom 10.0.0.0/8 table 6\nfrom 2001:db8::/64 table 6";
+    let spelled = spelled(&run(&with("10.0.0.0/8 dev eth1", rules)));
+    let preferences: Vec<_> = spelled.iter().skip(1).map(|line| line.rsplit(' ').next().unwrap()).collect();
+    assert_eq!(preferences, ["16384", "16384", "16383", "16383"], "{spelled:?}");
+}
+
+#[test]
 fn what_mixes_families_is_named() {
     for route in [
         "10.0.0.0/8 via inet6 2001:db8::1",

@@ -40,6 +40,14 @@ fn a_number_that_another_has_on_the_interface_is_named_where_keepalived_takes_it
 }
 
 #[test]
+fn addresses_beyond_what_an_advert_holds_are_excluded_from_it() {
+    let many = "virtual_ipaddress {\n~SEQ(A, 2, 3) ~SEQ(B, 1, 200) 10.0.${A}.${B}\n}";
+    let router = run(&instance(many)).routers.remove(0);
+    assert_eq!((router.addresses.len(), router.excluded.len()), (255, 146));
+    assert_eq!(convert(&instance(many)).report.worst(), Some(Severity::Harmless));
+}
+
+#[test]
 fn an_address_where_another_has_the_number_is_named() {
     let there =
         second("", "192.0.2.2/24\n192.0.2.3/24 dev eth0\n").replace("interface eth0", "interface eth1");

@@ -184,9 +184,7 @@ impl<'s> Line<'s, '_, '_> {
             return Err(Stop::Left("a rule of IPv6 without `from` and `to` is not supported".to_owned()));
         }
         if !self.has_preference {
-            // keepalived counts down from 16384, over all instances.
-            let preference = self.context.next_preference;
-            self.context.next_preference = preference.saturating_sub(1);
+            let preference = self.context.next_preferences.take(self.is_v6 == Some(true));
             self.options.extend(["priority".to_owned(), preference.to_string()]);
             let note = "no preference: the one that keepalived gives it is written out";
             self.context.report.push(Severity::Harmless, entry.place, "virtual_rules", note);

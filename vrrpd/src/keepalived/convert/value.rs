@@ -25,14 +25,31 @@ pub(in crate::keepalived) struct Given<T> {
     pub(in crate::keepalived) place: Place,
 }
 
+/// The preference that keepalived gives to the next rule without one; it counts down, for each family.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::keepalived) struct NextPreferences {
+    v4: u32,
+    v6: u32,
+}
+
+impl NextPreferences {
+    pub(super) const FIRST: Self = Self { v4: 16_384, v6: 16_384 };
+
+    pub(super) const fn take(&mut self, is_v6: bool) -> u32 {
+        let next = if is_v6 { &mut self.v6 } else { &mut self.v4 };
+        let taken = *next;
+        *next = taken.saturating_sub(1);
+        taken
+    }
+}
+
 /// What a conversion has at hand.
 pub(in crate::keepalived) struct Context<'a> {
     pub(in crate::keepalived) surroundings: &'a dyn Surroundings,
     pub(in crate::keepalived) files: &'a [Source],
     pub(in crate::keepalived) faults: &'a mut Faults,
     pub(in crate::keepalived) report: &'a mut Report,
-    /// What keepalived gives to the next rule that has none.
-    pub(in crate::keepalived) next_preference: u32,
+    pub(in crate::keepalived) next_preferences: NextPreferences,
     /// What may be tracked and was defined so far: keyword of the block, and name.
     pub(in crate::keepalived) defined: HashSet<(&'static str, String)>,
 }

@@ -16,6 +16,9 @@ use crate::{
     keepalived::{report::Severity, text::Place},
 };
 
+/// The most addresses that an advert counts.
+const MOST_ADDRESSES: usize = 255;
+
 impl Instance {
     /// Reports what is missing, and what keepalived makes of settings that contradict each other. `Some`: why the
     /// instance is left out as a whole.
@@ -160,11 +163,26 @@ impl Instance {
         if self.vips.is_empty() {
             return Some("it has no virtual address that can be carried over");
         }
+        self.no_more_than_fit(context);
         self.excluded_once(context);
         if self.unicast.block.is_some() && self.unicast.peers.is_empty() {
             return Some("it has no peer that can be carried over");
         }
         None
+    }
+
+    /// An advert has room for so many; the others are not in it.
+    fn no_more_than_fit(&mut self, context: &mut Context<'_>) {
+        if self.vips.len() <= MOST_ADDRESSES {
+            return;
+        }
+        let more = self.vips.split_off(MOST_ADDRESSES);
+        if let Some(first) = more.first() {
+            let note =
+                "an advert has room for 255: this and the others are excluded from it, as in keepalived";
+            context.report.push(Severity::Harmless, first.place(), "virtual_ipaddress", note);
+        }
+        self.excluded.extend(more);
     }
 
     /// An address is in one list.
