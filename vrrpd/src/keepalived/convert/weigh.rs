@@ -60,16 +60,22 @@ impl Model {
         let Self { checks, instances, groups, .. } = self;
         let weights: Weights =
             checks.iter().map(|check| ((check.keyword, check.name.clone()), check.weight())).collect();
-        for group in groups.iter_mut() {
-            let is_member = |one: &&mut Instance| group.members.iter().any(|member| member.text == one.name);
-            let members: Vec<&mut Instance> = instances.iter_mut().filter(is_member).collect();
-            weigh_group(group, members, &weights, context);
+        let groups_of = groups
+            .iter()
+            .enumerate()
+            .flat_map(|(index, group)| group.members.iter().map(move |member| (member.text.clone(), index)));
+        let groups_of: HashMap<String, usize> = groups_of.collect();
+        let mut members: Vec<Vec<&mut Instance>> = groups.iter().map(|_| Vec::new()).collect();
+        for instance in instances {
+            let of_group = groups_of.get(&instance.name).and_then(|index| members.get_mut(*index));
+            match of_group {
+                Some(list) => list.push(instance),
+                None if instance.is_owner() => instance.tracks.unweigh(Reason::Owner, &weights, context),
+                None => {}
+            }
         }
-        let grouped = |one: &Instance| {
-            groups.iter().any(|group| group.members.iter().any(|member| member.text == one.name))
-        };
-        for owner in instances.iter_mut().filter(|one| one.is_owner() && !grouped(one)) {
-            owner.tracks.unweigh(Reason::Owner, &weights, context);
+        for (group, members) in groups.iter_mut().zip(members) {
+            weigh_group(group, members, &weights, context);
         }
     }
 }
