@@ -7,6 +7,7 @@ mod global;
 mod group;
 mod hook;
 mod instance;
+mod names;
 mod only;
 mod peer;
 mod range;
@@ -167,6 +168,7 @@ pub(super) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
         report,
         next_preferences: NextPreferences::FIRST,
         defined: HashSet::new(),
+        has_ipvs: input.statements.iter().any(|statement| statement.keyword() == "virtual_server"),
     };
     let mut model = Model::default();
     walk(&[TOP], &mut model, input.statements, &mut context);
@@ -188,36 +190,20 @@ impl Model {
         self.unread.extend(name.map(|name| (keyword, name)));
     }
 
-    fn names_once(&self, context: &mut Context<'_>) {
-        let instances = self.instances.iter().map(|one| ("vrrp_instance", &one.name, one.place));
-        let groups = self.groups.iter().map(|one| ("vrrp_sync_group", &one.name, one.place));
-        let checks = self.checks.iter().map(|one| (one.keyword, &one.name, one.place));
-        let mut seen = std::collections::HashMap::new();
-        for (kind, name, place) in instances.chain(groups).chain(checks) {
-            if let Some(first) = seen.insert((kind, name), place) {
-                let title = format!("`{kind} {name}` twice");
-                let also = (first, "first here");
-                context.faults.push_with(place, title, "again here", also, "give one of them another name");
-            }
-        }
-    }
-
     /// What is tracked is defined, and who is in a group is there.
-    fn references(&self, context: &mut Context<'_>) {
+    fn references(&mut self, context: &mut Context<'_>) {
         let unread = self.unread.iter().map(|(keyword, name)| (*keyword, name.as_str()));
         let checks = self.checks.iter().map(|check| (check.keyword, check.name.as_str()));
         let checks: HashSet<_> = checks.chain(unread.clone()).collect();
-        let tracks = self.instances.iter().map(|one| &one.tracks);
-        for tracks in tracks.chain(self.groups.iter().map(|one| &one.tracks)) {
+        let tracks = self.instances.iter_mut().map(|one| &mut one.tracks);
+        for tracks in tracks.chain(self.groups.iter_mut().map(|one| &mut one.tracks)) {
             tracks.check(|keyword, name| checks.contains(&(keyword, name)), context);
         }
-        let unread = unread.filter(|(keyword, _)| *keyword == "vrrp_instance").map(|(_, name)| name);
-        let names: HashSet<_> = self.instances.iter().map(|one| one.name.as_str()).chain(unread).collect();
-        let members = self.groups.iter().flat_map(|group| &group.members);
-        for member in members.filter(|member| !names.contains(member.text.as_str())) {
-            let title = format!("no `vrrp_instance` is called `{}`", member.text);
-            let help = format!("define it: vrrp_instance {} {{ ... }}", member.text);
-            context.faults.push(member.place, title, "expected the name of an instance", help);
+        let unread = self.unread.iter().filter(|(keyword, _)| *keyword == "vrrp_instance");
+        let names = self.instances.iter().map(|one| &one.name).chain(unread.map(|(_, name)| name));
+        let names: HashSet<String> = names.cloned().collect();
+        for group in &mut self.groups {
+            group.known_members(&names, context);
         }
         for check in &self.checks {
             check.check(context);

@@ -78,17 +78,28 @@ pub(super) fn walk<T: Target>(
             Some(Keyword { act: Act::Leave(severity), note, .. }) => {
                 context.leave(target, *severity, statement, note);
             }
-            None => {
-                let names = keywords.iter().copied().flatten().map(|keyword| keyword.name);
-                let near = crate::config::nearest(word, names);
-                let note = match near {
-                    Some(near) => format!("no keyword of this block; did you mean `{near}`?"),
-                    None => "no keyword of this block in keepalived".to_owned(),
-                };
-                context.leave(target, Severity::Unsupported, statement, &note);
-            }
+            None => unknown(keywords, target, statement, context),
         }
     }
+}
+
+/// A word that keepalived does not know here either. It ignores the line; of a block it takes the lines for settings of
+/// the block around it, and the first brace for its end.
+fn unknown<T: Target>(
+    keywords: &[&[Keyword<T>]],
+    target: &mut T,
+    statement: &Statement,
+    context: &mut Context<'_>,
+) {
+    let names = keywords.iter().copied().flatten().map(|keyword| keyword.name);
+    let near = crate::config::nearest(statement.keyword(), names);
+    let meant = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+    let (severity, note) = if statement.block.is_none() {
+        (Severity::Harmless, "no keyword of this block: ignored, as in keepalived")
+    } else {
+        (Severity::Unsupported, "no keyword of this block in keepalived")
+    };
+    context.leave(target, severity, statement, &format!("{note}{meant}"));
 }
 
 /// Whether the word starts a block or a line outside all blocks.

@@ -338,7 +338,7 @@ fn scripts_run_as_keepalived_s_own_user_if_there_is_one() {
 fn what_is_not_known_is_named_with_its_line() {
     let imported = convert(&instance("prioritty 5\ntrack_bfd {\n b\n}\ndebug 1\nfoo {\n priority 7\n}"));
     let expected = [
-        (Severity::Unsupported, 7, "prioritty"),
+        (Severity::Harmless, 7, "prioritty"),
         (Severity::Unsupported, 8, "track_bfd"),
         (Severity::Harmless, 11, "debug"),
         (Severity::Unsupported, 12, "foo"),
@@ -353,7 +353,7 @@ fn what_is_not_known_is_named_with_its_line() {
         imported
             .report
             .to_string()
-            .ends_with("3 not supported, 0 behaves differently, 1 ignored, harmless\n")
+            .ends_with("2 not supported, 0 behaves differently, 2 ignored, harmless\n")
     );
 }
 

@@ -2,7 +2,7 @@
 
 use vrrpd::keepalived::Severity;
 
-use crate::memory::{broken, convert, instance, run, said};
+use crate::memory::{convert, instance, run, said};
 
 const SIX: &str =
     "vrrp_instance SIX {\n interface eth0\n virtual_router_id 6\n virtual_ipaddress {\n fe80::1\n }\n}\n";
@@ -51,5 +51,4 @@ fn a_member_of_two_groups_is_the_firsts() {
     assert_eq!(config.sync_groups.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["G"]);
     let told = said(&convert(&text));
     assert!(told.contains(&(Severity::Harmless, 17, "group".to_owned())), "{told:?}");
-    assert!(broken(&(instance("") + &group("G", "nobody", ""))).contains("no `vrrp_instance` is called"));
 }

@@ -6,6 +6,7 @@ mod broken;
 mod contradictions;
 mod conversion;
 mod groups;
+mod ignored;
 mod language;
 mod lookalikes;
 mod macvlans;

@@ -150,16 +150,7 @@ const UNSUPPORTED: &[(&str, &[(&str, usize)])] = &[
         ],
     ),
     ("vrrp.localcheck", &[]),
-    (
-        "vrrp.lvs_syncd",
-        &[
-            ("vrrp_sync_group", 3),
-            ("VI_2", 4),
-            ("VI_3", 5),
-            ("lvs_sync_daemon_interface", 11),
-            ("virtual_server", 50),
-        ],
-    ),
+    ("vrrp.lvs_syncd", &[("vrrp_sync_group", 3), ("lvs_sync_daemon_interface", 11), ("virtual_server", 50)]),
     ("vrrp.routes", &[("static_routes", 7), ("virtual_routes", 30)]),
     ("vrrp.rules", &[("*", 26)]),
     ("vrrp.scripts", &[]),

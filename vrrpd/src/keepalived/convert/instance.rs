@@ -210,7 +210,13 @@ impl Instance {
         let value = match word.text.as_str() {
             "MASTER" => true,
             "BACKUP" => false,
-            _ => return context.wrong(word, "expected MASTER or BACKUP"),
+            name if name.starts_with('$') => return context.wrong(word, "expected MASTER or BACKUP"),
+            name => {
+                let note = format!("no state is called `{name}`: BACKUP, as in keepalived");
+                context.note(Severity::Harmless, statement, note);
+                self.state = Some(Given { value: false, place: statement.place });
+                return;
+            }
         };
         if self.state.is_some_and(|first| first.value) && !value {
             let note = "MASTER was said before: this is ignored, as in keepalived";

@@ -39,6 +39,16 @@ pub(super) fn zero(target: &mut impl Target, statement: &Statement, note: &str, 
     }
 }
 
+/// The daemon that copies IPVS's connections to the other box: without a `virtual_server` there are none.
+pub(super) fn sync_daemon(target: &mut impl Target, statement: &Statement, context: &mut Context<'_>) {
+    let (severity, note) = if context.has_ipvs {
+        (Severity::Unsupported, "there is no IPVS")
+    } else {
+        (Severity::Harmless, "without a virtual_server there are no connections to be copied")
+    };
+    context.leave(target, severity, statement, note);
+}
+
 fn say(
     target: &mut impl Target,
     statement: &Statement,

@@ -147,22 +147,17 @@ pub(super) const FILE: usize = 2;
 const INTERFACE: usize = 3;
 
 impl Tracks {
-    /// Reports every name that nothing defines, or nothing above it.
-    pub(super) fn check(&self, defined: impl Fn(&str, &str) -> bool, context: &mut Context<'_>) {
-        for (kind, list) in KINDS.iter().zip(&self.lists) {
-            for entry in list.iter().filter(|entry| entry.is_early) {
-                if defined(kind.defined_by, &entry.name) {
-                    let note = format!(
-                        "`{}` is defined below: keepalived does not track it then, vrrpd does",
-                        entry.name
-                    );
-                    context.report.push(Severity::Different, entry.place, kind.key, note);
-                    continue;
+    /// Reports every name that nothing defines, or nothing above it; the former are not tracked, as in keepalived.
+    pub(super) fn check(&mut self, defined: impl Fn(&str, &str) -> bool, context: &mut Context<'_>) {
+        for (kind, list) in KINDS.iter().zip(&mut self.lists) {
+            list.retain(|entry| {
+                let known = !entry.is_early || defined(kind.defined_by, &entry.name);
+                if entry.is_early {
+                    let (severity, note) = entry.early(kind, known);
+                    context.report.push(severity, entry.place, kind.key, note);
                 }
-                let title = format!("no `{}` is called `{}`", kind.defined_by, entry.name);
-                let help = format!("define it: {} {} {{ ... }}", kind.defined_by, entry.name);
-                context.faults.push(entry.place, title, "expected the name of one that is defined", help);
-            }
+                known
+            });
         }
     }
 
@@ -238,6 +233,16 @@ impl Tracks {
 }
 
 impl Entry {
+    /// What is said of one that nothing above it defines; `known`: something below it does.
+    fn early(&self, kind: &Kind, known: bool) -> (Severity, String) {
+        let (name, block) = (&self.name, kind.defined_by);
+        if known {
+            let note = format!("`{name}` is defined below: keepalived does not track it then, vrrpd does");
+            return (Severity::Different, note);
+        }
+        (Severity::Harmless, format!("no {block} is called `{name}`: not tracked, as in keepalived"))
+    }
+
     fn effective(&self, kind: &Kind, weights: &HashMap<(&'static str, String), i64>) -> i64 {
         let of_check = || weights.get(&(kind.defined_by, self.name.clone())).copied().unwrap_or(0);
         self.weight.unwrap_or_else(of_check)

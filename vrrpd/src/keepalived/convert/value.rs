@@ -52,6 +52,8 @@ pub(in crate::keepalived) struct Context<'a> {
     pub(in crate::keepalived) next_preferences: NextPreferences,
     /// What may be tracked and was defined so far: keyword of the block, and name.
     pub(in crate::keepalived) defined: HashSet<(&'static str, String)>,
+    /// There is a `virtual_server`.
+    pub(in crate::keepalived) has_ipvs: bool,
 }
 
 impl Context<'_> {

@@ -18,6 +18,7 @@ const SCHEDULING: &str =
     "always SCHED_FIFO at 40 with locked memory for the protocol thread, where permitted";
 const BUFFERS: &str = "adverts do not come by a socket, and netlink is read again when it overruns";
 const FIREWALL: &str = "XDP does it";
+pub(in crate::keepalived::convert) const SYNC_DAEMON: &str = "harmless without a `virtual_server`";
 const SNMP: &str = "there is no SNMP and no D-Bus: see `vrrpd status --json`";
 
 pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
@@ -205,6 +206,7 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
     unsupported("enable_traps", SNMP),
     unsupported("enable_dbus", SNMP),
     unsupported("dbus_service_name", SNMP),
+    unsupported("dbus_no_interface_name", SNMP),
     harmless("umask", "vrrpd writes no files but its FIFO and what init_file asks for"),
     harmless("random_seed", "there is no random number in the output"),
     harmless("reload_check_config", "always: a file with errors changes nothing"),
@@ -224,8 +226,12 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
     harmless("rs_init_notifies", IPVS),
     harmless("lvs_flush", IPVS),
     harmless("lvs_flush_on_stop", IPVS),
+    harmless("lvs_flush_onstop", IPVS),
+    harmless("enable_snmp_checker", IPVS),
+    harmless("snmp_rs_stats_update_interval", IPVS),
+    harmless("snmp_vs_stats_update_interval", IPVS),
     harmless("lvs_timeouts", IPVS),
-    unsupported("lvs_sync_daemon", IPVS),
+    carry("lvs_sync_daemon", "", SYNC_DAEMON, only::sync_daemon),
     unsupported("lvs_notify_fifo", IPVS),
     unsupported("lvs_notify_fifo_script", IPVS),
     harmless("lvs_netlink_cmd_rcv_bufs", IPVS),
@@ -240,9 +246,13 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
     harmless("checker_rt_priority", IPVS),
     harmless("checker_cpu_affinity", IPVS),
     harmless("checker_rlimit_rttime", IPVS),
+    harmless("checker_rlimit_rtime", IPVS),
     harmless("bfd_priority", "there is no BFD"),
     harmless("bfd_no_swap", "there is no BFD"),
     harmless("bfd_rt_priority", "there is no BFD"),
     harmless("bfd_cpu_affinity", "there is no BFD"),
     harmless("bfd_rlimit_rttime", "there is no BFD"),
+    harmless("bfd_rlimit_rtime", "there is no BFD"),
+    unsupported("iproute_usr_dir", "tables and protocols go by number"),
+    unsupported("iproute_etc_dir", "tables and protocols go by number"),
 ];

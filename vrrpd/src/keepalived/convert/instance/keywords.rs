@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::{global::LOSING, range},
+    super::{
+        global::{LOSING, SYNC_DAEMON},
+        range,
+    },
     Instance, only,
 };
 use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
@@ -172,8 +175,8 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     ),
     unsupported("no_virtual_ipaddress", "a router has one address at least"),
     unsupported("auth_hmac", "the trailer is let be and not checked"),
-    unsupported("lvs_sync_daemon_interface", "there is no IPVS"),
-    unsupported("lvs_sync_daemon", "there is no IPVS"),
+    carry("lvs_sync_daemon_interface", "", SYNC_DAEMON, only::sync_daemon),
+    carry("lvs_sync_daemon", "", SYNC_DAEMON, only::sync_daemon),
     carry("native_ipv6", "", "the instance is left out: no IPv6 yet", |router, statement, _| {
         router.native_ipv6 = Some(statement.place);
     }),
