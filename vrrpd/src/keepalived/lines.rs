@@ -217,7 +217,7 @@ impl<'s> Lines<'s> {
             );
             return Text::default();
         }
-        let mut content = unescaped(&line.slice(0..end));
+        let mut content = self.without_late_comment(unescaped(&line.slice(0..end)));
         // Of a definition, the `\` behind a comment counts.
         let is_of_one = || self.open.is_some() || definition(line.as_str()).is_some();
         if end < line.len() && continues(line.as_str()) && is_of_one() {
@@ -282,8 +282,24 @@ impl<'s> Lines<'s> {
         Outcome::Done
     }
 
+    /// keepalived looks for comments twice: at a mark that an escape or a value has put there, one starts as well.
+    fn without_late_comment(&mut self, line: Text) -> Text {
+        let Some(at) = comment(line.as_str()) else { return line };
+        let before = line.slice(0..at);
+        if !before.trimmed().is_empty() {
+            let note = "a comment starts here, as in keepalived; within double quotes it is the character";
+            let mark = line.slice(at..at + 1);
+            self.report.push(Severity::Harmless, mark.whole(), mark.as_str(), note);
+        }
+        before
+    }
+
     /// `\` joins the lines of a definition, and no others.
     fn resolved(&mut self, line: Text) -> Outcome {
+        let line = self.without_late_comment(line).trimmed();
+        if line.is_empty() {
+            return Outcome::Done;
+        }
         if line.as_str().ends_with('\\') {
             let place = line.place(line.len() - 1..line.len());
             let help = "join the lines; only the lines of a definition, `$NAME= \\`, go on like this";

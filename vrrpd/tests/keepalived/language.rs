@@ -26,6 +26,36 @@ fn comments_start_with_either_mark_anywhere() {
 }
 
 #[test]
+fn a_mark_that_an_escape_or_a_value_puts_there_starts_a_comment_too() {
+    let password = |definition: &str, password: &str| {
+        let settings = format!("authentication {{\nauth_type PASS\nauth_pass {password}\n}}");
+        let text = format!("{definition}\n{}", instance(&settings));
+        let told = said(&convert(&text));
+        assert!(told.iter().all(|(severity, ..)| *severity == Severity::Harmless), "{told:?}");
+        let password = run(&text).routers[0].auth_pass.unwrap();
+        (String::from_utf8(password.to_vec()).unwrap().trim_end_matches('\0').to_owned(), told.len())
+    };
+    for (definition, word, expected, told) in [
+        ("", "ab\\#cd", "ab", 1),
+        ("", "ab\\!cd", "ab", 1),
+        ("", "a${_HASH}b", "a", 1),
+        ("", "\"a${_HASH}b\"", "a#b", 0),
+        ("", "\"ab#cd\"", "ab#cd", 0),
+        ("$X=a\\#b", "$X", "a", 1),
+        ("$X=a${_HASH}b", "$X", "a", 1),
+        ("$X=\"a#b\"", "$X", "a#b", 0),
+    ] {
+        assert_eq!(password(definition, word), (expected.to_owned(), told), "{definition} {word}");
+    }
+    // What follows is off where the value is a mark, and on where it is nothing.
+    let addresses = |definition: &str| {
+        let text = instance("").replace("192.0.2.1/24\n", "192.0.2.1/24\n    $OFF 192.0.2.3\n");
+        run(&format!("{definition}\n{text}")).routers[0].addresses.len()
+    };
+    assert_eq!((addresses("$OFF=${_HASH}"), addresses("$OFF=\\#")), (1, 2));
+}
+
+#[test]
 fn braces_may_stand_on_the_same_line_the_next_or_all_on_one() {
     for text in [
         "vrrp_instance VI {\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {\n 192.0.2.1/24\n }\n}\n",
@@ -152,7 +182,7 @@ fn sequences_and_lists_repeat_the_rest_of_their_line() {
 
 #[test]
 fn what_is_predefined_is_known() {
-    let text = "global_defs {\n router_id ${_INSTANCE}${_HASH}${_BANG}\n}\n".to_owned()
+    let text = "global_defs {\n router_id \"${_INSTANCE}${_HASH}${_BANG}\"\n}\n".to_owned()
         + &instance(" priority ${_RANDOM 7 9}\n notify ${_PWD}/x.sh");
     let imported = convert(&text);
     let config = run(&text);
