@@ -130,14 +130,17 @@ fn virtual_net(text: &str) -> Result<Net, Wrong> {
     let (address, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
     let address = ipv4(address)?;
     let prefix_len = prefix.map_or(Ok(32), prefix_len)?;
-    if let Some(kind) = unusable(address) {
-        return Err(Wrong::new("cannot be a virtual address", kind));
+    match no_virtual_address(address, prefix_len) {
+        None => Ok((address, prefix_len)),
+        Some(kind) => Err(Wrong::new("cannot be a virtual address", kind)),
     }
+}
+
+/// Why no host can have that address.
+pub(crate) fn no_virtual_address(address: Ipv4Addr, prefix_len: u8) -> Option<&'static str> {
     let host_bits = u32::MAX.checked_shr(u32::from(prefix_len)).unwrap_or(0);
-    if prefix_len <= 30 && u32::from(address) & host_bits == host_bits {
-        return Err(Wrong::new("cannot be a virtual address", "the broadcast address of its network"));
-    }
-    Ok((address, prefix_len))
+    let is_broadcast = prefix_len <= 30 && u32::from(address) & host_bits == host_bits;
+    unusable(address).or(is_broadcast.then_some("the broadcast address of its network"))
 }
 
 fn prefix_len(text: &str) -> Result<u8, Wrong> {

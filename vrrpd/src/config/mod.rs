@@ -33,6 +33,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use address::no_virtual_address;
 pub use advice::{Advice, advise};
 pub(crate) use carriers::Carrier;
 pub use check::{

@@ -40,12 +40,12 @@ impl Definitions {
     }
 }
 
-/// The name and where the value starts, if `line` is a definition: `$NAME=`, where blanks may be around `=`.
+/// The name and where the value starts, if `line` is a definition: `$NAME=`, where blanks may follow.
 pub(super) fn definition(line: &str) -> Option<(&str, usize)> {
     let rest = line.strip_prefix('$')?;
     let length = name_length(rest)?;
     let (name, after) = rest.split_at(length);
-    let after_equals = after.trim_start_matches([' ', '\t']).strip_prefix('=')?;
+    let after_equals = after.strip_prefix('=')?;
     let value = after_equals.trim_start_matches([' ', '\t']);
     Some((name, line.len() - value.len()))
 }
@@ -101,9 +101,9 @@ mod tests {
     #[test]
     fn a_definition_is_a_name_an_equals_sign_and_a_value() {
         assert_eq!(definition("$A=1"), Some(("A", 3)));
-        assert_eq!(definition("$A_1 =  x y"), Some(("A_1", 8)));
+        assert_eq!(definition("$A_1=  x y"), Some(("A_1", 7)));
         assert_eq!(definition("$EMPTY="), Some(("EMPTY", 7)));
-        for none in ["$1=2", "$A", "$A-B=1", "A=1", "${A}=1"] {
+        for none in ["$1=2", "$A", "$A =1", "$A-B=1", "A=1", "${A}=1"] {
             assert_eq!(definition(none), None, "{none}");
         }
     }

@@ -58,7 +58,8 @@ fn wrong_values_are_underlined_with_what_was_expected() {
         ("track_interface {\n eth1 weight 500\n}", ":8:14", "expected a whole number from -254 to 254"),
         ("unicast_peer {\n 192.0.2.9 192.0.2.10\n}", ":8:12", "one peer to a line"),
         ("notify \"'/bin/x\"", ":7:1", "without a program"),
-        ("notify x/y", ":7:1", "relative path"),
+        ("track_interface {\n eth1 reverse\n}", ":8:7", "expected weight N before this"),
+        ("track_interface {\n eth1 noreverse weight 5\n}", ":8:7", "expected weight N before this"),
         ("notify \"/bin/x", ":7:8", "a quote is not closed"),
         ("interface \\", ":7:11", "a line ends with `\\`"),
         ("~SEQ(I) x", ":7:1", "bad repetition"),
@@ -80,7 +81,7 @@ fn one_mistake_is_one_error() {
     for text in [
         "vrrp_instance VI {\n interface eth0\n virtual_router_id 0\n virtual_ipaddress {\n 192.0.2.1\n }\n}\n".to_owned(),
         "vrrp_instance VI {\n interface\n virtual_router_id 51\n virtual_ipaddress {\n 192.0.2.1\n }\n}\n".to_owned(),
-        "vrrp_script s {\n script \"x/y\"\n}\n".to_owned() + &instance("track_script {\n s\n}"),
+        "vrrp_script s {\n script \"'x\"\n}\n".to_owned() + &instance("track_script {\n s\n}"),
         "vrrp_script s\n".to_owned() + &instance("track_script {\n s\n}"),
         "vrrp_track_process p {\n process\n}\n".to_owned() + &instance(""),
         "track_file f {\n file\n}\n".to_owned() + &instance(""),

@@ -24,7 +24,6 @@ error: virtual_router_id 51 twice on eth0 with IPv4
 fn what_only_toml_refuses_is_shown_at_the_line_of_the_file() {
     for (settings, place, what) in [
         ("mcast_src_ip 192.0.2.1", ":7:1", "is the virtual address 192.0.2.1"),
-        ("virtual_ipaddress {\n 224.0.0.5\n}", ":8:2", "`virtual_ipaddress`"),
         (
             "virtual_ipaddress {\n 192.0.2.7 label a-label-that-is-too-long\n}",
             ":8:2",

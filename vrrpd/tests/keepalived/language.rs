@@ -181,6 +181,14 @@ fn sequences_and_lists_repeat_the_rest_of_their_line() {
 }
 
 #[test]
+fn a_definition_has_its_equals_sign_at_its_name() {
+    assert_eq!(run(&("$P= 7\n".to_owned() + &instance("priority $P"))).routers[0].priority.as_u8(), 7);
+    let text = "$P = 7\n".to_owned() + &instance("");
+    assert_eq!(said(&convert(&text)), [(Severity::Harmless, 1, "$P".to_owned())]);
+    assert!(broken(&("$P = 7\n".to_owned() + &instance("priority $P"))).contains(":8:10"));
+}
+
+#[test]
 fn what_is_predefined_is_known() {
     let text = "global_defs {\n router_id \"${_INSTANCE}${_HASH}${_BANG}\"\n}\n".to_owned()
         + &instance(" priority ${_RANDOM 7 9}\n notify ${_PWD}/x.sh");

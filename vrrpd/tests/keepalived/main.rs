@@ -5,6 +5,7 @@
 mod broken;
 mod contradictions;
 mod conversion;
+mod dump;
 mod groups;
 mod ignored;
 mod language;

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Context, value::IPV6, vmac::Macvlans, write::Item};
 use crate::{
-    config::quote,
+    config::{no_virtual_address, quote},
     keepalived::{report::Severity, text::Place, tree::Statement, words::Word},
 };
 
@@ -55,6 +55,13 @@ pub(super) fn addresses(statement: &Statement, context: &mut Context<'_>) -> Vec
 fn address(keyword: &str, line: &Statement, context: &mut Context<'_>) -> Option<Vip> {
     let (first, options) = line.words.split_first()?;
     let (address, length) = context.net(first)?;
+    if let IpAddr::V4(v4) = address
+        && let Some(why) = no_virtual_address(v4, length)
+    {
+        let note = format!("{address} is left out: {why}");
+        context.report.push(Severity::Unsupported, line.place, keyword, note);
+        return None;
+    }
     let mut vip = Vip {
         address,
         length,

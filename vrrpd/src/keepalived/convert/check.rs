@@ -112,8 +112,9 @@ pub(in crate::keepalived) const PROCESS: &[Keyword<Check>] = &[
 
 pub(in crate::keepalived) const FILE: &[Keyword<Check>] = &[
     carry("file", "file", "", |check, statement, context| {
-        let path = context.one(statement, "a path");
-        let value = path.map(|path| Given { value: quote(&path.text), place: statement.place });
+        let path =
+            context.one(statement, "a path").map(|path| hook::absolute(&path.text, statement, context));
+        let value = path.map(|path| Given { value: quote(&path), place: statement.place });
         context.set_once(statement, &mut check.subject, value);
     }),
     carry("weight", "weight, reverse", "-253 to 253; 1 unless given", file_weight),
@@ -196,9 +197,19 @@ fn param_match(check: &mut Check, statement: &Statement, context: &mut Context<'
     context.set(statement, &mut check.param_match, Some(Given { value, place: statement.place }));
 }
 
+/// `delay` is both of the others, which count only if they come after it.
 fn delay(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
     let value = context.timer(statement, Duration::ZERO..=HOUR);
     let index = DELAYS.iter().position(|name| *name == statement.keyword()).unwrap_or(0);
+    if index == 0
+        && let [_, fork, terminate] = &mut check.delays
+    {
+        let before = [fork.take(), terminate.take()].into_iter().flatten();
+        for Given { place, .. } in before {
+            let note = "before `delay`, which is both: without effect, as in keepalived";
+            context.report.push(Severity::Harmless, place, "delay", note);
+        }
+    }
     if let Some(field) = check.delays.get_mut(index) {
         context.set(statement, field, value);
     }

@@ -169,7 +169,7 @@ fn command(script: &str, statement: &Statement, context: &mut Context<'_>) -> Op
     if script.starts_with(['<', '>']) {
         return Some(script.to_owned());
     }
-    let words = arguments(script).unwrap_or_default();
+    let mut words = arguments(script).unwrap_or_default();
     let Some(program) = words.first().filter(|program| !program.is_empty()) else {
         let title = format!("`{}` without a program", statement.keyword());
         let help = "write the path of the program first; close every quote";
@@ -186,13 +186,21 @@ fn command(script: &str, statement: &Statement, context: &mut Context<'_>) -> Op
         );
         return None;
     }
-    if program.contains('/') && !program.starts_with('/') {
-        let help = "write the whole path";
-        let title = format!("`{program}` is a relative path");
-        context.faults.push(statement.place, title, "expected an absolute path, or a name alone", help);
-        return None;
+    if program.contains('/') {
+        let program = absolute(program, statement, context);
+        words.splice(..1, [program]);
     }
     Some(command_line(words))
+}
+
+/// A path as it is from the directory that a service runs in.
+pub(super) fn absolute(path: &str, statement: &Statement, context: &mut Context<'_>) -> String {
+    if path.starts_with('/') || path.is_empty() {
+        return path.to_owned();
+    }
+    let note = format!("`{path}` is a relative path: from /, as in a keepalived that runs as a service");
+    context.note(Severity::Harmless, statement, note);
+    format!("/{path}")
 }
 
 /// `USER [GROUP]` as `user:group`.

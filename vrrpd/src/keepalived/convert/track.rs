@@ -111,6 +111,10 @@ fn entry(line: &Statement, kind: usize, context: &mut Context<'_>) -> Option<Ent
                 };
                 entry.weight = Some(weight(number, kind, context)?);
             }
+            "reverse" | "noreverse" | "no_reverse" if entry.weight.is_none() => {
+                context.wrong(word, "expected weight N before this");
+                return None;
+            }
             "reverse" => entry.reverse = Some(true),
             "noreverse" | "no_reverse" => entry.reverse = Some(false),
             _ => {
