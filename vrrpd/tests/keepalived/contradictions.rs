@@ -29,7 +29,7 @@ fn what_only_toml_refuses_is_shown_at_the_line_of_the_file() {
             ":8:2",
             "`virtual_ipaddress.label`",
         ),
-        ("virtual_routes {\n 10.0.0.0/8 onlink dev eth0\n}", ":8:2", "is incomplete"),
+        ("virtual_rules {\n from 10.0.0.0/8\n}", ":8:2", "`virtual_rules`"),
         ("track_interface {\n an-interface-with-a-long-name\n}", ":8:2", "`track_interface`"),
     ] {
         let said = contradicting(&instance(settings));

@@ -57,6 +57,23 @@ fn relative_paths_start_where_a_service_does() {
 }
 
 #[test]
+fn routes_that_the_kernel_refuses_are_left_out() {
+    for route in [
+        "10.0.0.0/8",
+        "10.0.0.0/8 onlink dev eth1",
+        "10.0.0.0/8 via 192.0.2.9 onlink",
+        "blackhole 10.0.0.0/8 dev eth1",
+    ] {
+        let text = instance(&format!("virtual_routes {{\n {route}\n 10.1.0.0/16 dev eth1\n}}"));
+        assert_eq!(run(&text).routers[0].routes.len(), 1, "{route}");
+        let report = convert(&text).report;
+        let told: Vec<_> = report.entries().iter().map(|entry| (entry.severity, entry.line)).collect();
+        assert_eq!(told, [(Severity::Unsupported, 8)], "{report}");
+        assert!(report.to_string().contains("the kernel takes no such route"), "{report}");
+    }
+}
+
+#[test]
 fn addresses_that_no_host_can_have_are_left_out() {
     for address in ["224.0.0.5", "0.0.0.0", "127.0.0.1", "255.255.255.255", "192.0.2.255/24"] {
         let block = format!("virtual_ipaddress_excluded {{\n 192.0.2.7\n {address}\n}}");

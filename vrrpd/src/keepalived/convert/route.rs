@@ -154,10 +154,25 @@ impl<'s> Line<'s, '_, '_> {
             self.context.faults.push(entry.place, "a route without a destination", label, help);
             return Err(Stop::Fault);
         };
+        self.leads()?;
         self.end();
         let of_v6 = self.is_v6 == Some(true) && to == "default";
         let to = if of_v6 { "::/0".to_owned() } else { to };
         Ok(self.kind.take().into_iter().chain([to]).chain(self.options.drain(..)).collect())
+    }
+
+    /// Whether the kernel takes it: keepalived leaves that to the kernel, and logs the refusal.
+    fn leads(&self) -> Result<(), Stop> {
+        let has = |option: &str| self.options.iter().any(|given| given == option);
+        let (via, dev, onlink) = (has("via"), has("dev"), has("onlink"));
+        let left = |why: &str| Err(Stop::Left(format!("the kernel takes no such route: {why}")));
+        match self.kind.as_deref().unwrap_or("unicast") {
+            "unicast" if !via && !dev => left("neither `via` nor `dev`"),
+            "unicast" if onlink && !(via && dev) => left("`onlink` needs `via` and `dev`"),
+            "unicast" => Ok(()),
+            _ if via || dev || onlink => left("it leads nowhere, and has `via`, `dev` or `onlink`"),
+            _ => Ok(()),
+        }
     }
 
     fn rule(&mut self, entry: &'s Statement) -> Result<Vec<String>, Stop> {
