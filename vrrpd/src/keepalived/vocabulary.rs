@@ -91,11 +91,16 @@ fn unknown<T: Target>(
     statement: &Statement,
     context: &mut Context<'_>,
 ) {
-    let names = keywords.iter().copied().flatten().map(|keyword| keyword.name);
-    let near = crate::config::nearest(statement.keyword(), names);
+    let names = || keywords.iter().copied().flatten().map(|keyword| keyword.name);
+    let is_within = !names().any(|name| name == "global_defs");
+    let near = crate::config::nearest(statement.keyword(), names());
     let meant = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let (severity, note) = if statement.block.is_none() {
         (Severity::Harmless, "no keyword of this block: ignored, as in keepalived")
+    } else if is_within {
+        let note =
+            "no keyword of this block in keepalived, which also ignores what follows in the block around it";
+        (Severity::Different, note)
     } else {
         (Severity::Unsupported, "no keyword of this block in keepalived")
     };

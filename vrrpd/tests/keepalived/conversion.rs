@@ -341,7 +341,7 @@ fn what_is_not_known_is_named_with_its_line() {
         (Severity::Harmless, 7, "prioritty"),
         (Severity::Unsupported, 8, "track_bfd"),
         (Severity::Harmless, 11, "debug"),
-        (Severity::Unsupported, 12, "foo"),
+        (Severity::Different, 12, "foo"),
     ];
     assert_eq!(
         said(&imported),
@@ -353,7 +353,7 @@ fn what_is_not_known_is_named_with_its_line() {
         imported
             .report
             .to_string()
-            .ends_with("2 not supported, 0 behaves differently, 2 ignored, harmless\n")
+            .ends_with("1 not supported, 1 behaves differently, 2 ignored, harmless\n")
     );
 }
 

@@ -50,9 +50,14 @@ fn lines_of_no_keyword_are_ignored() {
 }
 
 #[test]
-fn a_block_of_no_keyword_is_named_as_missing() {
-    let told = said(&convert(&instance("fancy {\n priority 7\n}")));
-    assert_eq!(told, [(Severity::Unsupported, 7, "fancy".to_owned())]);
+fn a_block_of_no_keyword_is_named_and_so_is_that_it_ends_the_block_around_it() {
+    let imported = convert(&instance("fancy {\n priority 7\n}\npriority 8"));
+    assert_eq!(said(&imported), [(Severity::Different, 7, "fancy".to_owned())]);
+    let note =
+        "keepalived, which also ignores what follows in the block around it; the whole block is skipped";
+    assert!(imported.report.to_string().contains(note), "{}", imported.report);
+    let told = said(&convert(&("fancy {\n priority 7\n}\n".to_owned() + &instance(""))));
+    assert_eq!(told, [(Severity::Unsupported, 1, "fancy".to_owned())]);
 }
 
 #[test]
