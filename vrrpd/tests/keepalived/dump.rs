@@ -26,6 +26,24 @@ fn the_least_of_gratuitous_arp_is_for_what_nothing_else_says() {
 }
 
 #[test]
+fn with_the_least_of_gratuitous_arp_a_refresh_sends_none() {
+    let refresh = |global: &str, own: &str| {
+        let text = format!("global_defs {{\n{global}\n}}\n") + &instance(own);
+        let told = said(&convert(&text)).into_iter().filter(|one| one.2 == "garp_master_refresh");
+        (run(&text).routers[0].garp.refresh.as_secs(), told.count())
+    };
+    let (min, every) = ("vrrp_min_garp", "vrrp_garp_master_refresh 60");
+    let (one, two) = ("vrrp_garp_master_refresh_repeat 1", "vrrp_garp_master_refresh_repeat 2");
+    assert_eq!(refresh(every, ""), (60, 0));
+    assert_eq!(refresh(&format!("{min}\n{every}"), ""), (0, 1));
+    assert_eq!(refresh(&format!("{every}\n{one}\n{min}"), ""), (0, 1));
+    assert_eq!(refresh(&format!("{min}\n{every}\n{one}"), ""), (60, 0));
+    assert_eq!(refresh(&format!("{two}\n{min}\n{every}"), ""), (60, 0));
+    assert_eq!(refresh(min, "garp_master_refresh 30"), (0, 1));
+    assert_eq!(refresh(min, "garp_master_refresh 30\ngarp_master_refresh_repeat 1"), (30, 0));
+}
+
+#[test]
 fn the_delay_of_a_process_is_both_delays_unless_one_comes_after_it() {
     let delays = |settings: &str| {
         let text = format!("vrrp_track_process p {{\n process x\n{settings}\n}}\n") + &instance("");

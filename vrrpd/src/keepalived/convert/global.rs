@@ -41,12 +41,14 @@ pub(in crate::keepalived) struct Global {
     remarks: Vec<Remark>,
 }
 
-/// The three keywords that become `garp`.
+/// The keywords that become `garp`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::keepalived) struct Garp {
     pub(super) repeat: Option<Given<i64>>,
     pub(super) delay: Option<Given<i64>>,
     pub(super) refresh: Option<Given<i64>>,
+    /// 0 where `vrrp_min_garp` made it so: then a refresh sends none.
+    pub(super) refresh_repeat: Option<Given<i64>>,
 }
 
 impl Target for Global {
@@ -195,6 +197,8 @@ fn min_garp(global: &mut Global, statement: &Statement, context: &mut Context<'_
                 *field = Some(Given { value, place });
             }
         }
+        let repeat = &mut global.garp.refresh_repeat;
+        *repeat = repeat.filter(|given| given.value > 1).or(Some(Given { value: 0, place }));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Context;
+use super::{Context, Given};
 use crate::keepalived::{report::Severity, tree::Statement, vocabulary::Target};
 
 /// A number that must be `ours`.
@@ -19,10 +19,15 @@ pub(super) fn number(
 }
 
 /// How often something is done, which must be once. keepalived takes 0 for that too.
-pub(super) fn one(target: &mut impl Target, statement: &Statement, note: &str, context: &mut Context<'_>) {
-    if let Some(given) = context.integer(statement, 0..=i64::from(u32::MAX)) {
-        say(target, statement, given.value <= 1, note, context);
-    }
+pub(super) fn one(
+    target: &mut impl Target,
+    statement: &Statement,
+    note: &str,
+    context: &mut Context<'_>,
+) -> Option<Given<i64>> {
+    let Given { value, place } = context.integer(statement, 0..=i64::from(u32::MAX))?;
+    say(target, statement, value <= 1, note, context);
+    Some(Given { value: value.max(1), place })
 }
 
 /// A switch that must be off.

@@ -84,7 +84,8 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
     ),
     carry("vrrp_min_garp", "garp = { repeat = 1, delay = \"0s\" }", "written to each instance", min_garp),
     carry("vrrp_garp_master_refresh_repeat", "", "1 only", |global, statement, context| {
-        only::one(global, statement, "one gratuitous ARP for each address in a refresh", context);
+        global.garp.refresh_repeat =
+            only::one(global, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
     carry("vrrp_garp_lower_prio_delay", "", "0 only", |global, statement, context| {
         only::number(global, statement, 0, LOSING, context);

@@ -38,6 +38,7 @@ impl Instance {
         self.round_interval(context);
         self.password(context);
         self.peers(context);
+        self.refresh(global, context);
         self.left_out(context)
     }
 
@@ -227,6 +228,18 @@ impl Instance {
         writer.show("dont_track_primary", self.dont_track_primary);
         self.hooks.write(writer);
         writer.remarks(&self.remarks);
+    }
+
+    /// With `vrrp_min_garp` a refresh sends nothing, unless `garp_master_refresh_repeat` says how much.
+    pub(super) fn refresh(&mut self, global: &Global, context: &mut Context<'_>) {
+        let none = |given: &Given<i64>| given.value == 0;
+        let sends_none = self.garp.refresh_repeat.or(global.garp.refresh_repeat).is_some_and(|it| none(&it));
+        let given = self.garp.refresh.or(global.garp.refresh).filter(|given| !none(given));
+        if let Some(Given { place, .. }) = given.filter(|_| sends_none) {
+            let note = "with vrrp_min_garp none is sent: left out, as in keepalived";
+            context.report.push(Severity::Harmless, place, "garp_master_refresh", note);
+            self.garp.refresh = Some(Given { value: 0, place });
+        }
     }
 
     fn write_role(&self, writer: &mut Writer<'_, '_>) {

@@ -90,7 +90,8 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
         context.set(statement, &mut router.garp.refresh, value);
     }),
     carry("garp_master_refresh_repeat", "", "1 only", |router, statement, context| {
-        only::one(router, statement, "one gratuitous ARP for each address in a refresh", context);
+        router.garp.refresh_repeat =
+            only::one(router, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
     carry("garp_lower_prio_delay", "", "0 only", |router, statement, context| {
         only::number(router, statement, 0, LOSING, context);
