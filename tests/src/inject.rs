@@ -6,14 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::{
     Lab,
     lab::{CLIENT, INTERFACE},
     netns::Namespace,
-    packet::{FLOOD_MAC, PacketSocket},
+    packet::{BATCH, FLOOD_MAC, PacketSocket},
     wire::sum,
 };
 
@@ -58,8 +58,17 @@ pub fn flood(
     })
 }
 
-/// Sends frames from a host, over and over in their order, so many a second, until it is told to stop. Says how many a second they
-/// were. Captures leave them out. Stays on one processor, so that a daemon that runs on another does not hold it up.
+/// What a flood came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Flood {
+    /// Frames a second.
+    pub per_second: f64,
+    /// For what part of the time it did not wait for a processor that others had.
+    pub share: f64,
+}
+
+/// Sends frames from a host, over and over in their order, so many a second, until it is told to stop. Captures leave them out.
+/// Stays on one processor, so that a daemon that runs on another does not hold it up.
 ///
 /// # Errors
 /// If the socket cannot be opened.
@@ -69,30 +78,39 @@ pub fn flood_until(
     frames: &[Vec<u8>],
     processor: usize,
     stop: &AtomicBool,
-) -> Result<f64> {
+) -> Result<Flood> {
     host.run(|| {
         let mut here = CpuSet::new();
         here.set(processor);
         sched_setaffinity(None, &here)?;
-        let socket = PacketSocket::sender(INTERFACE)?;
-        let began = Instant::now();
-        let mut sent = 0_u32;
+        let socket = PacketSocket::flooder(INTERFACE)?;
         let frames: Vec<_> = frames.iter().map(|frame| from_the_flood(frame)).collect();
-        for frame in frames.iter().cycle() {
+        let (began, waited) = (Instant::now(), waited()?);
+        let mut sent = 0;
+        for batch in frames.chunks(BATCH).cycle() {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            let _full = socket.send(frame);
-            sent += 1;
+            // What a full queue does not take is not sent again, and not counted.
+            sent += socket.send_batch(batch).unwrap_or(0);
             // What is behind is caught up with, what is ahead waits.
-            let due = began + Duration::from_secs_f64(f64::from(sent) / f64::from(per_second));
+            let due = began + Duration::from_secs_f64(sent as f64 / f64::from(per_second));
             let ahead = due.saturating_duration_since(Instant::now());
             if ahead > Duration::from_micros(500) {
                 std::thread::sleep(ahead);
             }
         }
-        Ok(f64::from(sent) / began.elapsed().as_secs_f64().max(f64::EPSILON))
+        let elapsed = began.elapsed().as_secs_f64().max(f64::EPSILON);
+        let waited = (self::waited()? - waited).as_secs_f64();
+        Ok(Flood { per_second: sent as f64 / elapsed, share: 1.0 - waited / elapsed })
     })
+}
+
+/// For how long this thread was ready to run and did not.
+fn waited() -> Result<Duration> {
+    let account = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let waited = account.split_whitespace().nth(1).context("no account of the scheduler's")?;
+    Ok(Duration::from_nanos(waited.parse()?))
 }
 
 fn from_the_flood(frame: &[u8]) -> Vec<u8> {

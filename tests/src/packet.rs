@@ -15,6 +15,9 @@ use crate::{Mac, Stamp};
 /// Bytes that the kernel may hold back for a capture: some 100,000 small frames.
 const RECEIVE_BUFFER: c_int = 128 << 20;
 
+/// Frames that are sent in one call.
+pub const BATCH: usize = 64;
+
 /// Source of frames that are too many to be looked at one by one, and the front of it.
 pub const FLOOD_MAC: Mac = Mac([2, 0xf1, 0, 0, 0xd0, 0x0d]);
 const FLOOD_MAC_HEAD: u32 = 0x02f1_0000;
@@ -72,6 +75,37 @@ impl PacketSocket {
         // SAFETY: pointer and length are those of a live slice.
         let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    }
+
+    /// Sends on one interface, past its queue, and hears nothing: for many frames.
+    ///
+    /// # Errors
+    /// Without root, or if there is no such interface.
+    pub fn flooder(interface: &str) -> Result<Self> {
+        let socket = Self::sender(interface)?;
+        socket.option(libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS, &1_i32)?;
+        Ok(socket)
+    }
+
+    /// Sends up to [`BATCH`] frames in one call. Says how many the kernel took.
+    ///
+    /// # Errors
+    /// As the kernel says of the first.
+    pub fn send_batch(&self, frames: &[Vec<u8>]) -> io::Result<usize> {
+        // SAFETY: null pointers with length zero are valid in both.
+        let (mut parts, mut messages): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
+            unsafe { mem::zeroed() };
+        let mut count = 0;
+        for ((part, message), frame) in parts.iter_mut().zip(&mut messages).zip(frames) {
+            part.iov_base = frame.as_ptr().cast_mut().cast();
+            part.iov_len = frame.len();
+            message.msg_hdr.msg_iov = std::ptr::from_mut(part);
+            message.msg_hdr.msg_iovlen = 1;
+            count += 1;
+        }
+        // SAFETY: the first `count` messages point to live vectors, and those to live frames, which are only read.
+        let sent = unsafe { libc::sendmmsg(self.0.as_raw_fd(), messages.as_mut_ptr(), count, 0) };
+        usize::try_from(sent).map_err(|_negative| io::Error::last_os_error())
     }
 
     /// Waits for frames, at most this long. Says whether there are any.
