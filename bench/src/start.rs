@@ -50,6 +50,9 @@ pub(crate) fn run(bench: &Bench, report: &mut Report) -> Result<()> {
             report.add(figure.headline(true));
         }
     }
+    let quantity = (SUITE, case(ONE), METRIC);
+    let text = "start of an owner: until it answers".to_owned();
+    report.expect(&Target::at_most(text, quantity, "median", 1.0).relative_to(Contender::Keepalived.name()));
     let quantity = (SUITE, case(THOUSAND), LAST);
     let text = "start of 1000 routers: until the last answers".to_owned();
     report.expect(&Target::at_most(text, quantity, "median", 1.0).relative_to(Contender::Keepalived.name()));

@@ -31,8 +31,9 @@ pub const MAX_VIPS: usize = 65_536;
 /// Most unicast peers on one interface: 254 of each of 255 routers fit.
 pub const MAX_PEERS: usize = 65_536;
 
-/// Bytes of the ring of events, per interface: about 680 events, which two adverts of every router are not.
-pub const EVENTS_BYTES: usize = 1024 * 1024;
+/// Bytes of the ring of events, per interface: an advert of every router with up to 200 addresses each, two with up to 70, seven
+/// with up to 15.
+pub const EVENTS_BYTES: usize = 256 * 1024;
 
 /// Names of maps and programs in the object, and of their pins.
 pub mod name {
@@ -323,7 +324,8 @@ pub struct PeerTtl {
     pub reserved: [u8; 2],
 }
 
-/// Something that the daemon must judge, with the frame that brought it.
+/// Something that the daemon must judge, with the frame that brought it. In the ring it ends with the [room](EVENT_ROOMS) that
+/// its frame needs.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Event {
@@ -343,6 +345,31 @@ pub struct Event {
 
 /// Most bytes of a frame in an [`Event`]: an untagged Ethernet frame with an MTU of 1498.
 pub const EVENT_FRAME_BYTES: usize = 1512;
+
+/// What a frame may take in the ring, in bytes, the smallest that does: adverts with up to 15 addresses, up to 70, up to 200, and
+/// any.
+pub const EVENT_ROOMS: [usize; 4] = [104, 328, 848, EVENT_FRAME_BYTES];
+
+impl Event {
+    /// Bytes before the frame.
+    pub const HEAD_BYTES: usize = size_of::<Self>() - EVENT_FRAME_BYTES;
+
+    /// What is in the ring, if it is of one of the sizes that are written there.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let room = bytes.len().checked_sub(Self::HEAD_BYTES)?;
+        let mut event = EVENT_ROOMS.contains(&room).then(Self::zeroed)?;
+        bytemuck::bytes_of_mut(&mut event).get_mut(..bytes.len())?.copy_from_slice(bytes);
+        event.captured = event.captured.min(room as u32);
+        Some(event)
+    }
+
+    /// The captured bytes of the frame, from its Ethernet header on.
+    #[must_use]
+    pub fn captured_frame(&self) -> &[u8] {
+        self.frame.get(..self.captured as usize).unwrap_or(&self.frame)
+    }
+}
 
 /// Values of [`Event::kind`].
 pub mod event {

@@ -4,7 +4,7 @@
 use core::ptr;
 
 use vrrp_common::{
-    abi::{EVENT_FRAME_BYTES, EXPECTED_BYTES, Verdict, event},
+    abi::{EVENT_ROOMS, EXPECTED_BYTES, Event, Verdict, event},
     types::Family,
 };
 
@@ -119,13 +119,28 @@ fn is_expected(frame: &Frame, ip: &Ipv4, slot: u32) -> bool {
 /// Hands the frame to the daemon; `false` when the ring is full.
 #[inline(always)]
 pub(crate) fn report(frame: &Frame, kind: u32, slot: u32, now: u64) -> bool {
-    let Some(mut entry) = maps::reserve_event() else { return false };
-    let event = entry.as_mut_ptr();
+    const { assert!(EVENT_ROOMS.len() == 4) };
     let length = frame.length();
-    let captured = if length < EVENT_FRAME_BYTES as u64 { length } else { EVENT_FRAME_BYTES as u64 };
+    if length <= EVENT_ROOMS[0] as u64 {
+        write::<{ EVENT_ROOMS[0] }>(frame, kind, slot, now)
+    } else if length <= EVENT_ROOMS[1] as u64 {
+        write::<{ EVENT_ROOMS[1] }>(frame, kind, slot, now)
+    } else if length <= EVENT_ROOMS[2] as u64 {
+        write::<{ EVENT_ROOMS[2] }>(frame, kind, slot, now)
+    } else {
+        write::<{ EVENT_ROOMS[3] }>(frame, kind, slot, now)
+    }
+}
+
+#[inline(always)]
+fn write<const ROOM: usize>(frame: &Frame, kind: u32, slot: u32, now: u64) -> bool {
+    let Some(mut entry) = maps::reserve_event::<ROOM>() else { return false };
+    let event: *mut Event = entry.as_mut_ptr().cast();
+    let length = frame.length();
+    let captured = if length < ROOM as u64 { length } else { ROOM as u64 };
     // Nothing shorter gets here. The bound is for the verifier: that of Linux 6.1 does not learn from a comparison with 0
     // that the number is not 0.
-    // SAFETY: the reserved entry is an `Event`, and `captured` is within its `frame`.
+    // SAFETY: the reserved entry is an `Event` with a `frame` of `ROOM` bytes, and `captured` is within that.
     let copied = captured >= ETHERNET_BYTES as u64
         && unsafe {
             (&raw mut (*event).at_ns).write(now);

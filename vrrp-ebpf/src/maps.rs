@@ -85,10 +85,17 @@ impl Cpu {
     }
 }
 
+/// An [`Event`] as long as its frame needs.
+#[repr(C, align(8))]
+pub(crate) struct EventWith<const ROOM: usize> {
+    _bytes: [u8; Event::HEAD_BYTES],
+    _frame: [u8; ROOM],
+}
+
 /// A place in the ring for one event; `None` when it is full.
 #[inline(always)]
-pub(crate) fn reserve_event() -> Option<RingBufEntry<Event>> {
-    EVENTS.reserve_untyped::<Event>(0)
+pub(crate) fn reserve_event<const ROOM: usize>() -> Option<RingBufEntry<EventWith<ROOM>>> {
+    EVENTS.reserve_untyped::<EventWith<ROOM>>(0)
 }
 
 /// Whether there is room in the ring for adverts that nobody waits for.

@@ -26,7 +26,7 @@ mod packet;
 mod program;
 mod protocol;
 mod readiness;
-mod realtime;
+pub mod realtime;
 pub mod signals;
 pub mod status;
 mod suitable;

@@ -5,7 +5,7 @@ use std::io;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Lines that may wait for their reader; more are dropped.
 const LINES: usize = 8_192;
@@ -25,7 +25,7 @@ pub enum LogFormat {
 /// # Errors
 /// It is not of the form `level` or `level,module=level,…`.
 pub fn parse_filter(filter: &str) -> Result<String, String> {
-    match EnvFilter::try_new(filter) {
+    match filter.parse::<Targets>() {
         Ok(_) => Ok(filter.to_owned()),
         Err(error) => Err(format!("{error}: write a level, or level,module=level,…")),
     }
@@ -36,17 +36,21 @@ pub fn parse_filter(filter: &str) -> Result<String, String> {
 /// # Errors
 /// `filter` is not of the form `level` or `level,module=level,…`.
 pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<WorkerGuard> {
-    let filter = EnvFilter::try_new(filter)
+    let filter: Targets = filter
+        .parse()
         .with_context(|| format!("--log-level {filter:?}: write a level, or level,module=level,…"))?;
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(LINES)
         .thread_name("log")
         .finish(io::stderr());
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let registry = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Human => builder.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Human => {
+            registry.with(lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr()))).init();
+        }
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
     }
     Ok(guard)
 }

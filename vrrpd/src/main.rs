@@ -16,7 +16,7 @@ use vrrpd::{
     keepalived::{self, ImportError, Severity, ThisHost},
     logging,
     origin::{Loaded, Origin},
-    signals,
+    realtime, signals,
     status::Status,
     supervisor::{self, Options},
 };
@@ -53,6 +53,7 @@ fn run(options: &Run) -> Result<(), Failure> {
     }
     let _guard = logging::start(options.log_format, &options.log_level)?;
     loaded.log();
+    realtime::give_memory_back();
     let program = supervisor::own_program().context("cannot find the program's own file")?;
     supervisor::run(&loaded.config, &Options { config: origin, socket: options.socket.clone(), program })
 }

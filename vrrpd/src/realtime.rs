@@ -1,12 +1,13 @@
 //! Real-time scheduling and locked memory for the protocol thread, where permitted.
 
 use std::{
-    io,
+    fs, io,
     mem::zeroed,
+    ops::Range,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use rustix::mm::{MlockAllFlags, mlockall, munlockall};
+use rustix::mm::{MlockAllFlags, MlockFlags, mlock_with, mlockall, munlock};
 
 /// Above ordinary work, below the kernel's own threads that matter (their default is 50).
 const PRIORITY: libc::c_int = 40;
@@ -55,29 +56,75 @@ fn set_fifo() -> io::Result<()> {
     }
 }
 
-/// To be called before data planes are attached: for that the types of the whole kernel are read, 16 MiB of them, and
-/// what is locked can be freed but not given back.
-pub(crate) fn unlock_memory() {
+/// Memory that was freed goes back to the kernel from here on: the C library would otherwise keep as much as was once freed in
+/// one piece. To be called once a configuration was read, which takes many times what is kept of it, and before there are
+/// other threads: they wait meanwhile if they need memory.
+pub fn give_memory_back() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes no pointers. Otherwise the threshold grows with what is freed, and nothing is given back.
-    let _set = unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD) };
-    if LOCKED.load(Ordering::Acquire) {
-        let _never = munlockall();
-    }
+    // SAFETY: they take no pointers.
+    let _set = unsafe {
+        libc::mallopt(libc::M_TRIM_THRESHOLD, FREED_AT_ONCE);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, FREED_AT_ONCE);
+        libc::malloc_trim(0)
+    };
 }
 
 /// The C library's own at the start of a process.
 #[cfg(target_env = "gnu")]
-const TRIM_THRESHOLD: libc::c_int = 128 << 10;
+const FREED_AT_ONCE: libc::c_int = 128 << 10;
 
-/// Gives the kernel back what attaching has freed, and locks the rest again.
-pub(crate) fn give_memory_back() {
+/// Gives the kernel back what the C library keeps of memory that the main thread has freed. What is locked can be freed but not
+/// given back, so that thread's heap, in which the protocol thread makes nothing, is not locked for the milliseconds that
+/// this takes.
+pub(crate) fn tidy_up() {
+    let locked = LOCKED.load(Ordering::Acquire);
+    if locked && let Some(heap) = heap() {
+        // SAFETY: changes no memory.
+        let _best_effort = unsafe { munlock(heap.start as *mut _, heap.len()) };
+    }
     #[cfg(target_env = "gnu")]
-    // SAFETY: it takes no pointers, and locks what it touches.
+    // SAFETY: it takes no pointers.
     let _released = unsafe { libc::malloc_trim(0) };
-    if LOCKED.load(Ordering::Acquire)
-        && let Err(error) = lock_memory()
-    {
-        tracing::warn!(error = %io::Error::from(error), "memory is no longer locked");
+    if locked && let Some(heap) = heap() {
+        // SAFETY: changes no memory.
+        let again = unsafe { mlock_with(heap.start as *mut _, heap.len(), MlockFlags::ONFAULT) };
+        if let Err(error) = again {
+            tracing::warn!(error = %io::Error::from(error), "the main thread's memory is no longer locked");
+        }
+    }
+}
+
+/// Where the main thread's heap is: what the kernel calls so.
+fn heap() -> Option<Range<usize>> {
+    let maps = fs::read_to_string("/proc/self/maps").ok()?;
+    let heaps = maps.lines().filter(|line| line.ends_with("[heap]"));
+    let ranges = heaps.filter_map(|line| {
+        let (start, end) = line.split_whitespace().next()?.split_once('-')?;
+        Some(usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?)
+    });
+    ranges.reduce(|all, next| all.start.min(next.start)..all.end.max(next.end))
+}
+
+/// How much of this process is in memory, in bytes.
+pub(crate) fn resident() -> Option<usize> {
+    let pages = fs::read_to_string("/proc/self/statm").ok()?;
+    let resident: usize = pages.split_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: it takes no pointers.
+    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).ok()?;
+    Some(resident * page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heap_is_found_and_holds_what_was_made_on_it() {
+        // As the main thread would, where this one has an arena of its own.
+        // SAFETY: asks for the end of the heap and moves nothing.
+        let end = unsafe { libc::sbrk(0) } as usize;
+        let heap = heap().unwrap();
+        assert!(heap.start < end && end <= heap.end, "{heap:x?} {end:x}");
+        assert!(resident().unwrap() > 1 << 20);
     }
 }

@@ -12,6 +12,7 @@ mod planes;
 mod reconcile;
 mod routing;
 mod signals;
+mod tidy;
 mod tracker;
 mod upgrade;
 
@@ -38,6 +39,7 @@ use self::{
     planes::detach,
     routing::Routes,
     signals::{Signals, Wish},
+    tidy::Tidying,
     tracker::{SharedTracker, Tracker},
     upgrade::{Refusal, Upgrade},
 };
@@ -100,7 +102,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             modes: modes(config),
             demands: Demands::of(config),
             planes: BTreeMap::new(),
-            guarding: Guarding::start(config),
+            guarding: Guarding::new(config),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
             holdings: Holdings::default(),
@@ -123,6 +125,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             inspected: integrity::period(config),
             stops: 0,
             upgrade: Upgrade::default(),
+            tidying: Tidying::default(),
         };
         let mut result = supervisor.refresh(true).await;
         if result.is_ok() {
@@ -208,6 +211,7 @@ struct Supervisor {
     inspected: Duration,
     stops: u32,
     upgrade: Upgrade,
+    tidying: Tidying,
 }
 
 impl Supervisor {
@@ -244,6 +248,7 @@ impl Supervisor {
                 () = look => drop(self.reconcile().await),
                 () = tokio::time::sleep_until(next_inspection) => {
                     self.inspect().await?;
+                    self.tidying.look();
                     next_inspection = Instant::now() + self.inspected;
                 }
                 wish = signals.next() => self.obey(wish.context("signals cannot be read")?).await?,

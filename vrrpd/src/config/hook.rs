@@ -1,6 +1,10 @@
 //! What is run or told when a router changes its state, and who it runs as.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 /// What a `script` or `notify` key says is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,14 @@ pub struct Hooks {
     pub smtp_alert: bool,
 }
 
+impl Hooks {
+    /// The one that all share who have none: most routers.
+    pub(super) fn shared(self) -> Arc<Self> {
+        static NONE: LazyLock<Arc<Hooks>> = LazyLock::new(Arc::default);
+        if self == **NONE { Arc::clone(&NONE) } else { Arc::new(self) }
+    }
+}
+
 /// `notify_master = "/etc/x.sh"` or `{ script = "/etc/x.sh", user = "nobody", timeout = "30s" }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
@@ -65,7 +77,7 @@ pub struct SyncGroup {
     /// only, and every other weight is left out with a warning, as in keepalived.
     pub tracking_weight: bool,
     /// Run when the group as a whole changes.
-    pub hooks: Hooks,
+    pub hooks: Arc<Hooks>,
 }
 
 /// `notify_fifo = "/run/vrrpd.fifo"`, and `notify_fifo_script`, which reads it.

@@ -30,6 +30,7 @@ mod write;
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -59,8 +60,8 @@ use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 pub struct Config {
     /// Name of this host in logs.
     pub router_id: String,
-    /// In the order of the file.
-    pub routers: Vec<Router>,
+    /// In the order of the file. Everybody who needs one has the same, not a copy.
+    pub routers: Vec<Arc<Router>>,
     /// All checks, in the order of the file.
     pub checks: Vec<Check>,
     /// In the order of the file.
@@ -135,7 +136,7 @@ pub struct Router {
     /// `probe_limit`: for how many intervals one that answers is left alone. 1..=255.
     pub probe_limit: u8,
     /// What is run when it changes its state.
-    pub hooks: Hooks,
+    pub hooks: Arc<Hooks>,
 }
 
 /// One entry of `virtual_ipaddress`.

@@ -1,21 +1,18 @@
 //! Puts the programs in place: loads them, takes over what an earlier daemon left or starts afresh, and pins it all.
 
 use std::{
-    error::Error,
     io,
-    os::fd::{AsFd as _, OwnedFd},
+    os::fd::{AsFd as _, BorrowedFd, OwnedFd},
     path::Path,
     sync::Arc,
+    thread,
 };
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader,
     maps::{Map, MapData, MapError},
     programs::{
-        ProgramError, SchedClassifier, TcAttachType, Xdp, XdpMode as Mode,
-        links::{FdLink, LinkError, LinkOrder, PinnedLink},
-        tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions},
-        xdp::XdpLink,
+        TcAttachType,
+        tc::{self, NlOptions},
     },
 };
 use tracing::{debug, info, warn};
@@ -25,12 +22,15 @@ use super::{
     Attached, Attachment, DataPlane, OBJECT, Target, Why,
     error::AttachError,
     events::Events,
+    filter,
     guard::Left,
     hold::Held,
     host, link,
     notes::Inherited,
+    object::{self, Linked, LoadError},
     pins::{self, EGRESS_LINK, Pins, XDP_LINK},
     sys,
+    syscall::{self, XdpWay, link_xdp},
     tables::Tables,
 };
 use crate::config::XdpMode;
@@ -73,6 +73,7 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
     let result = put_in_place(&target, mode, &pins, adopted);
     if result.is_err() && !adopted {
         // The error that matters is the one before.
+        Egress::here().detach_quietly(&target.name);
         let _best_effort = pins.remove();
     }
     let (attached, egress, tables, events, maps) = result?;
@@ -103,16 +104,20 @@ type InPlace = (Attached, Egress, Tables, Events, PinnedMaps);
 
 fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> Result<InPlace, AttachError> {
     let outdated = pins.outdated();
-    let mut loader = EbpfLoader::new();
-    for map in Pins::map_names().filter(|map| !outdated.contains(map)) {
-        loader.map_pin_path(map, pins.path(map));
-    }
-    let mut ebpf = loader.load(OBJECT).map_err(load_error)?;
-    program::<Xdp>(&mut ebpf, name::INGRESS)?.load().map_err(|error| load_error(error.into()))?;
-    program::<SchedClassifier>(&mut ebpf, name::EGRESS)?.load().map_err(|error| load_error(error.into()))?;
+    let pin = |map: &str| (map != name::EVENTS && !outdated.contains(&map)).then(|| pins.path(map));
+    let maps: Vec<_> = Pins::map_names().chain([name::EVENTS]).collect();
+    let mut linked = object::link(&[name::INGRESS, name::EGRESS], &maps, pin).map_err(load_error)?;
+    let egress = linked.load(name::EGRESS).map_err(load_error)?;
+    let attach_egress = || Egress::attach(egress.as_fd(), target, pins);
+    let (ingress, egress) = if adopted {
+        (load_ingress(&linked)?, None)
+    } else {
+        // The kernel takes milliseconds for each, and only waits while it attaches.
+        meanwhile(|| load_ingress(&linked), attach_egress)?
+    };
 
-    let (mut tables, maps) = tables(&mut ebpf)?;
-    let events = Events::new(take(&mut ebpf, name::EVENTS)?)?;
+    let (mut tables, maps) = tables(&mut linked)?;
+    let events = Events::new(linked.map(name::EVENTS)?)?;
     if outdated.contains(&name::COUNTERS) {
         carry_over_counts(&pins.path(name::COUNTERS), &mut tables);
     }
@@ -120,10 +125,12 @@ fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> R
     tables.set_mac(target.mac);
 
     warn_of_stripped_tags(target);
-    let xdp = program::<Xdp>(&mut ebpf, name::INGRESS)?;
+    let xdp = ingress.as_fd();
     let attached = if adopted { adopt_xdp(xdp, target, pins)? } else { attach_xdp(xdp, target, mode, pins)? };
-    let egress = program::<SchedClassifier>(&mut ebpf, name::EGRESS)?;
-    let egress = Egress::attach(egress, target, pins)?;
+    let egress = match egress {
+        Some(egress) => egress,
+        None => attach_egress()?,
+    };
     // Only now that both programs use them: who fails before leaves all as it was.
     for (name, map) in maps.iter().filter(|(name, _)| outdated.contains(name)) {
         info!(interface = target.name, map = name, "a map of another version was made anew");
@@ -132,39 +139,46 @@ fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> R
     Ok((attached, egress, tables, events, maps))
 }
 
-fn program<'a, P>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut P, AttachError>
-where
-    &'a mut P: TryFrom<&'a mut aya::programs::Program, Error = ProgramError>,
-{
-    let program = ebpf.program_mut(name).ok_or(AttachError::NoObject)?;
-    program.try_into().map_err(|error: ProgramError| AttachError::Load(Box::new(error.into())))
+fn load_ingress(linked: &Linked) -> Result<OwnedFd, AttachError> {
+    linked.load(name::INGRESS).map_err(load_error)
 }
 
-fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map, MapError> {
-    ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() })
+/// Does both at once.
+fn meanwhile<A, B: Send>(
+    first: impl FnOnce() -> Result<A, AttachError>,
+    second: impl FnOnce() -> Result<B, AttachError> + Send,
+) -> Result<(A, Option<B>), AttachError> {
+    thread::scope(|scope| {
+        let second = thread::Builder::new().name("pins".into()).spawn_scoped(scope, second);
+        let second = second.map_err(AttachError::Thread)?;
+        let first = first();
+        let panicked = |_payload| Err(AttachError::Thread(io::Error::other("it panicked")));
+        let second = second.join().unwrap_or_else(panicked);
+        Ok((first?, Some(second?)))
+    })
 }
 
-fn tables(ebpf: &mut Ebpf) -> Result<(Tables, PinnedMaps), AttachError> {
+fn tables(linked: &mut Linked) -> Result<(Tables, PinnedMaps), AttachError> {
     let mut maps = Vec::new();
     let mut keep = |name, map: &MapData| {
         maps.push((name, map.fd().as_fd().try_clone_to_owned()?));
         Ok::<(), io::Error>(())
     };
-    let mut array = |ebpf: &mut Ebpf, name| {
-        let Map::Array(map) = take(ebpf, name)? else {
+    let mut array = |linked: &mut Linked, name| {
+        let Map::Array(map) = linked.map(name)? else {
             return Err(MapError::InvalidName { name: name.to_owned() });
         };
         keep(name, &map)?;
         Ok(map)
     };
     let arrays = [
-        array(ebpf, name::ROUTERS)?,
-        array(ebpf, name::EXPECTED)?,
-        array(ebpf, name::INTERFACE)?,
-        array(ebpf, name::NEAR_VIPS)?,
+        array(linked, name::ROUTERS)?,
+        array(linked, name::EXPECTED)?,
+        array(linked, name::INTERFACE)?,
+        array(linked, name::NEAR_VIPS)?,
     ];
-    let (vips, peers) = (take(ebpf, name::VIPS)?, take(ebpf, name::PEERS)?);
-    let (counters, budgets) = (take(ebpf, name::COUNTERS)?, take(ebpf, name::BUDGETS)?);
+    let (vips, peers) = (linked.map(name::VIPS)?, linked.map(name::PEERS)?);
+    let (counters, budgets) = (linked.map(name::COUNTERS)?, linked.map(name::BUDGETS)?);
     let others =
         [(name::VIPS, &vips), (name::PEERS, &peers), (name::COUNTERS, &counters), (name::BUDGETS, &budgets)];
     for (name, map) in others {
@@ -201,31 +215,35 @@ fn warn_of_stripped_tags(target: &Target) {
     }
 }
 
-fn attach_xdp(xdp: &mut Xdp, target: &Target, mode: XdpMode, pins: &Pins) -> Result<Attached, AttachError> {
+fn attach_xdp(
+    xdp: BorrowedFd<'_>,
+    target: &Target,
+    mode: XdpMode,
+    pins: &Pins,
+) -> Result<Attached, AttachError> {
     let (link, attached) = match mode {
-        XdpMode::Generic => (link_xdp(xdp, target, Mode::Skb), Attached::Generic(Why::Configured)),
-        XdpMode::Native => (link_xdp(xdp, target, Mode::Driver), Attached::Native),
-        XdpMode::Auto if sys::driver(&target.name).is_ok_and(|driver| driver == "veth") => {
-            (link_xdp(xdp, target, Mode::Skb), Attached::Generic(Why::Veth))
+        XdpMode::Generic => {
+            (link_xdp(xdp, target.index, XdpWay::Generic), Attached::Generic(Why::Configured))
         }
-        XdpMode::Auto => match link_xdp(xdp, target, Mode::Driver) {
+        XdpMode::Native => (link_xdp(xdp, target.index, XdpWay::Native), Attached::Native),
+        XdpMode::Auto if sys::driver(&target.name).is_ok_and(|driver| driver == "veth") => {
+            (link_xdp(xdp, target.index, XdpWay::Generic), Attached::Generic(Why::Veth))
+        }
+        XdpMode::Auto => match link_xdp(xdp, target.index, XdpWay::Native) {
             Err(error) if refuses_native(&error) => {
                 let why = Why::Refused(error.raw_os_error().unwrap_or_default());
-                (link_xdp(xdp, target, Mode::Skb), Attached::Generic(why))
+                (link_xdp(xdp, target.index, XdpWay::Generic), Attached::Generic(why))
             }
             native => (native, Attached::Native),
         },
     };
     let link = link.map_err(|error| attach_error(error, target, mode))?;
-    link.pin(pins.path(XDP_LINK)).map_err(|error| pins.error("pin a link in", errno_of(&error)))?;
+    pin_link(link.as_fd(), XDP_LINK, pins)?;
     Ok(attached)
 }
 
-fn link_xdp(xdp: &mut Xdp, target: &Target, mode: Mode) -> io::Result<FdLink> {
-    let id = xdp.attach_to_if_index(target.index, mode).map_err(|error| errno_of(&error))?;
-    let link = xdp.take_link(id).map_err(|error| errno_of(&error))?;
-    // After EINVAL aya attaches by netlink, which would go when this process does: no link, no attachment.
-    link.try_into().map_err(|_: LinkError| io::Error::from_raw_os_error(libc::EINVAL))
+fn pin_link(link: BorrowedFd<'_>, name: &str, pins: &Pins) -> Result<(), AttachError> {
+    sys::pin(link, &pins.path(name)).map_err(|source| pins.error("pin a link in", source))
 }
 
 fn refuses_native(error: &io::Error) -> bool {
@@ -233,15 +251,11 @@ fn refuses_native(error: &io::Error) -> bool {
 }
 
 /// Exchanges the program in the pinned link for this one, between two frames.
-fn adopt_xdp(xdp: &mut Xdp, target: &Target, pins: &Pins) -> Result<Attached, AttachError> {
-    let mut update = || -> Result<(), Box<dyn Error + Send + Sync>> {
-        let link = FdLink::from(PinnedLink::from_pin(pins.path(XDP_LINK))?);
-        let id = xdp.attach_to_link(XdpLink::try_from(link)?)?;
-        // Dropping it closes a descriptor; the pin keeps it attached.
-        drop(xdp.take_link(id)?);
-        Ok(())
-    };
-    update().map_err(|error| pins.error("exchange the program in", errno_of(error.as_ref())))?;
+fn adopt_xdp(xdp: BorrowedFd<'_>, target: &Target, pins: &Pins) -> Result<Attached, AttachError> {
+    // The pin keeps it attached.
+    let link = sys::open_pin(&pins.path(XDP_LINK));
+    link.and_then(|link| syscall::update_link(link.as_fd(), xdp))
+        .map_err(|source| pins.error("exchange the program in", source))?;
     let native = link::xdp_state(target.index).is_ok_and(|state| state.native);
     info!(interface = target.name, path = %pins.dir().display(), "took over the data plane of the daemon before");
     Ok(if native { Attached::Native } else { Attached::Generic(Why::Adopted) })
@@ -257,14 +271,15 @@ pub(super) enum Egress {
 }
 
 impl Egress {
-    fn attach(program: &mut SchedClassifier, target: &Target, pins: &Pins) -> Result<Self, AttachError> {
-        let failed = |error: &(dyn Error + 'static)| AttachError::Attach {
-            program: "egress",
-            interface: target.name.clone(),
-            source: errno_of(error),
-        };
-        if host::kernel_older_than(6, 6).1 {
-            attach_filter(program, target).map_err(|error| failed(&error))?;
+    /// That of this kernel.
+    fn here() -> Self {
+        if host::kernel_older_than(6, 6).1 { Self::Filter } else { Self::Link }
+    }
+
+    fn attach(program: BorrowedFd<'_>, target: &Target, pins: &Pins) -> Result<Self, AttachError> {
+        let failed = |source| not_attached("egress", source, target);
+        if Self::here() == Self::Filter {
+            attach_filter(program, target).map_err(failed)?;
             return Ok(Self::Filter);
         }
         let path = pins.path(EGRESS_LINK);
@@ -272,21 +287,23 @@ impl Egress {
         if pins::attached_to(&path) == Some(0) {
             pins.forget(EGRESS_LINK)?;
         }
-        if let Ok(pinned) = PinnedLink::from_pin(&path) {
-            let link = SchedClassifierLink::try_from(FdLink::from(pinned)).map_err(|error| failed(&error))?;
-            let id = program.attach_to_link(link).map_err(|error| failed(&error))?;
-            drop(program.take_link(id));
+        if let Ok(link) = sys::open_pin(&path) {
+            syscall::update_link(link.as_fd(), program).map_err(failed)?;
             return Ok(Self::Link);
         }
-        let options = TcAttachOptions::TcxOrder(LinkOrder::default());
-        let link: FdLink = program
-            .attach_with_options(&target.name, TcAttachType::Egress, options)
-            .and_then(|id| program.take_link(id))
-            .map_err(|error| failed(&error))?
-            .try_into()
-            .map_err(|error: LinkError| failed(&error))?;
-        link.pin(path).map_err(|error| pins.error("pin a link in", errno_of(&error)))?;
+        let link = syscall::link_egress(program, target.index).map_err(failed)?;
+        pin_link(link.as_fd(), EGRESS_LINK, pins)?;
         Ok(Self::Link)
+    }
+
+    /// Removes what is not removed with the pins, if it is there.
+    fn detach_quietly(self, interface: &str) {
+        match self {
+            Self::Link => {}
+            Self::Filter => {
+                let _none = tc::qdisc_detach_program(interface, TcAttachType::Egress, name::EGRESS);
+            }
+        }
     }
 
     /// Removes what is not removed with the pins.
@@ -302,39 +319,23 @@ impl Egress {
     }
 }
 
-fn attach_filter(program: &mut SchedClassifier, target: &Target) -> Result<(), ProgramError> {
+fn attach_filter(program: BorrowedFd<'_>, target: &Target) -> io::Result<()> {
     if let Err(error) = tc::qdisc_add_clsact(&target.name) {
         debug!(%error, "clsact is there already, or the filter will say what is wrong");
     }
     // A former daemon's, and nobody else's.
     let _none = tc::qdisc_detach_program(&target.name, TcAttachType::Egress, name::EGRESS);
-    let options = TcAttachOptions::Netlink(NlOptions::default());
-    let id = program.attach_with_options(&target.name, TcAttachType::Egress, options)?;
-    // Dropped, it would be removed.
-    std::mem::forget(program.take_link(id)?);
-    Ok(())
+    filter::attach(program, &target.name, TcAttachType::Egress, NlOptions::default())
 }
 
-/// The errno at the root of an error.
-fn errno_of(error: &(dyn Error + 'static)) -> io::Error {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return io::Error::from_raw_os_error(errno);
-        }
-        cause = error.source();
-    }
-    io::Error::other(error.to_string())
-}
-
-fn load_error(error: EbpfError) -> AttachError {
-    let errno = errno_of(&error);
+fn load_error(error: LoadError) -> AttachError {
+    let errno = filter::errno_of(&error);
     if errno.raw_os_error() == Some(libc::EPERM) {
         return AttachError::Forbidden { action: "load eBPF programs", source: errno };
     }
     match host::kernel_older_than(6, 1) {
-        (release, true) => AttachError::KernelTooOld { release, source: error.into() },
-        (_, false) => AttachError::Load(error.into()),
+        (release, true) => AttachError::KernelTooOld { release, source: Box::new(error) },
+        (_, false) => AttachError::Load(Box::new(error)),
     }
 }
 
@@ -346,14 +347,22 @@ fn attach_error(source: io::Error, target: &Target, mode: XdpMode) -> AttachErro
             let program = program.map_or_else(|| "of unknown name".to_owned(), link::describe_program);
             AttachError::Busy { interface, program }
         }
-        Some(libc::ENODEV | libc::ENXIO) => AttachError::NoInterface { interface },
         Some(libc::EPERM) => AttachError::Forbidden { action: "attach XDP programs", source },
         Some(libc::EOPNOTSUPP) if mode == XdpMode::Native => AttachError::NoNative { interface },
         Some(libc::EINVAL | libc::ERANGE | libc::ENOSPC) if mode == XdpMode::Native => {
             AttachError::NativeRefused { interface, source }
         }
-        _ => AttachError::Attach { program: "XDP", interface, source },
+        _ => not_attached("XDP", source, target),
     }
+}
+
+/// The kernel says that there is no such interface as it says that a driver refuses.
+fn not_attached(program: &'static str, source: io::Error, target: &Target) -> AttachError {
+    let interface = target.name.clone();
+    if sys::interface_name(target.index).is_none() {
+        return AttachError::NoInterface { interface };
+    }
+    AttachError::Attach { program, interface, source }
 }
 
 #[cfg(test)]
@@ -385,11 +394,10 @@ mod tests {
         let target = Target { name: "va".into(), index: 0, mac: Mac::default() };
         let ours = || run("tc filter show dev va egress").matches("direct-action").count();
         for _ in 0..2 {
-            let mut ebpf = Ebpf::load(OBJECT).unwrap();
-            let egress: &mut SchedClassifier = program(&mut ebpf, name::EGRESS).unwrap();
-            egress.load().unwrap();
-            attach_filter(egress, &target).unwrap();
-            drop(ebpf);
+            let maps: Vec<_> = Pins::map_names().chain([name::EVENTS]).collect();
+            let egress = object::link(&[name::EGRESS], &maps, |_| None).unwrap().load(name::EGRESS).unwrap();
+            attach_filter(egress.as_fd(), &target).unwrap();
+            drop(egress);
             assert_eq!(ours(), 1);
         }
         Egress::Filter.detach("va");

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::object::LoadError;
+
 /// What went wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
@@ -28,7 +30,7 @@ pub enum AttachError {
         /// As `uname -r` says it.
         release: String,
         /// What the kernel said.
-        source: Box<aya::EbpfError>,
+        source: Box<LoadError>,
     },
     /// The process lives in a time namespace.
     #[error(
@@ -111,8 +113,8 @@ pub enum AttachError {
         source: io::Error,
     },
     /// The kernel does not take the object.
-    #[error("the kernel does not take the eBPF program")]
-    Load(#[source] Box<aya::EbpfError>),
+    #[error("the kernel does not take the eBPF object: {0}")]
+    Load(#[source] Box<LoadError>),
     /// A map is not what it should be.
     #[error("a map of the data plane cannot be used")]
     Map(#[from] aya::maps::MapError),

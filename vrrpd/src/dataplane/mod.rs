@@ -6,6 +6,7 @@
 mod attach;
 mod error;
 mod events;
+mod filter;
 mod guard;
 mod hold;
 mod host;
@@ -13,8 +14,10 @@ mod link;
 mod mapping;
 mod near;
 mod notes;
+mod object;
 mod pins;
 mod sys;
+mod syscall;
 mod tables;
 
 use std::{fmt, io, path::Path, sync::Arc};
@@ -24,10 +27,11 @@ use vrrp_common::types::Mac;
 pub use self::{
     attach::attach,
     error::AttachError,
-    events::{Events, Received},
+    events::Events,
     guard::{Entrance, Guard, Report},
     hold::Detached,
     notes::{Inherited, unheld},
+    object::{LoadError, Log},
     tables::{RouterEntry, Tables},
 };
 use self::{guard::Left, hold::Held, host::Lock, pins::Pins};

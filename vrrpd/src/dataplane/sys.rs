@@ -2,7 +2,7 @@
 //! and the host's mount namespace.
 
 use std::{
-    ffi::CString,
+    ffi::{CStr, CString},
     fs::File,
     io, mem,
     os::{
@@ -120,6 +120,17 @@ pub(super) fn enter_mounts(namespace: &File) -> io::Result<()> {
         }
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The name of the interface with this index in this thread's network namespace, if there is one.
+pub(super) fn interface_name(index: u32) -> Option<CString> {
+    let mut name = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the buffer is as long as the call wants it.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
+    if found.is_null() {
+        return None;
+    }
+    CStr::from_bytes_until_nul(&name).ok().map(CStr::to_owned)
 }
 
 /// The name of an interface's driver.

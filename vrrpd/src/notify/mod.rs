@@ -152,7 +152,7 @@ impl Notifier {
         let routers = routers.map(|router| (Subject::Instance(router.name.clone()), &router.hooks));
         let groups = config.sync_groups.iter();
         let groups = groups.map(|group| (Subject::Group(group.name.clone()), &group.hooks));
-        let hooks = routers.chain(groups).map(|(subject, hooks)| (subject, Arc::new(hooks.clone())));
+        let hooks = routers.chain(groups).map(|(subject, hooks)| (subject, Arc::clone(hooks)));
         self.former = std::mem::replace(&mut self.hooks, hooks.collect());
         let Self { hooks, former, queues, .. } = self;
         let known = |subject: &Subject| hooks.contains_key(subject) || former.contains_key(subject);

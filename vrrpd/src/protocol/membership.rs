@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Loop {
-    pub(super) fn add_router(&mut self, config: config::Router) {
+    pub(super) fn add_router(&mut self, config: Arc<config::Router>) {
         let position = self.position_of(&config.interface);
         let tracking = self.tracking_of(&config);
         let mut router = Router::new(config, tracking, position);
@@ -184,7 +184,7 @@ impl Loop {
         RouterKey { interface, slot: abi::slot(router.family, router.vrid) }
     }
 
-    fn reconfigure(&mut self, index: usize, new: config::Router) {
+    fn reconfigure(&mut self, index: usize, new: Arc<config::Router>) {
         let at = now();
         let tracking = self.tracking_of(&new);
         let Some(router) = self.routers.get_mut(index) else { return };

@@ -32,6 +32,8 @@ use crate::{
 
 /// Transitions that are remembered for `vrrpd status`.
 const HISTORY: usize = 16;
+/// How many of them there is room for at first, and how many more each time that it is full.
+const HISTORY_STEP: usize = 2;
 
 /// A transition with its measured reaction.
 #[derive(Clone, Debug)]
@@ -78,7 +80,7 @@ pub(crate) struct Opened {
 /// One virtual router.
 #[derive(Debug)]
 pub(crate) struct Router {
-    pub(crate) config: config::Router,
+    pub(crate) config: Arc<config::Router>,
     /// What its checks and interfaces make of it.
     pub(crate) tracking: Tracking,
     /// Index in the loop's list of interfaces.
@@ -118,7 +120,8 @@ pub(crate) struct Router {
     /// The interface's own MAC address.
     interface_mac: Mac,
     advert: Option<(Priority, Advert)>,
-    discards: [Muffle; Discard::ALL.len()],
+    /// One for each [`Discard`], once there was any.
+    discards: Vec<Muffle>,
     pub(crate) remarks: Remarks,
     pub(crate) mismatch: Option<Box<Mismatch>>,
     /// The addresses that neighbours are asked for, while something hangs on the answer.
@@ -140,7 +143,7 @@ pub(crate) struct Remarks {
 }
 
 impl Router {
-    pub(crate) fn new(config: config::Router, tracking: Tracking, interface: usize) -> Self {
+    pub(crate) fn new(config: Arc<config::Router>, tracking: Tracking, interface: usize) -> Self {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let mut router = Self {
             interface,
@@ -149,7 +152,7 @@ impl Router {
             election: Election::new(settings(&config, tracking.priority, unknown)),
             announcements: Announcements::default(),
             statistics: Statistics::default(),
-            history: VecDeque::with_capacity(HISTORY),
+            history: VecDeque::new(),
             since: SystemTime::now(),
             queued: Outgoing::default(),
             grouped: false,
@@ -165,7 +168,7 @@ impl Router {
             peers: None,
             interface_mac: Mac::default(),
             advert: None,
-            discards: [Muffle::default(); Discard::ALL.len()],
+            discards: Vec::new(),
             remarks: Remarks::default(),
             tracking,
             mismatch: None,
@@ -182,7 +185,7 @@ impl Router {
     }
 
     /// Takes a changed configuration of the same router and says what the election must hear.
-    pub(crate) fn reconfigure(&mut self, config: config::Router, tracking: Tracking) -> Input {
+    pub(crate) fn reconfigure(&mut self, config: Arc<config::Router>, tracking: Tracking) -> Input {
         self.config = config;
         self.tracking = tracking;
         self.advert = None;
@@ -401,6 +404,9 @@ impl Router {
 
     /// How many of its kind were swallowed before, if this discard is to be logged.
     pub(crate) fn admit_discard(&mut self, now: Time, discard: Discard) -> Option<u64> {
+        if self.discards.is_empty() {
+            self.discards = vec![Muffle::default(); Discard::ALL.len()];
+        }
         self.discards.get_mut(discard as usize)?.admit(now)
     }
 
@@ -408,6 +414,10 @@ impl Router {
     pub(crate) fn remember(&mut self, reacted: Reacted) {
         if self.history.len() == HISTORY {
             self.history.pop_front();
+        }
+        // Most change their state once or twice.
+        if self.history.len() == self.history.capacity() {
+            self.history.reserve_exact(HISTORY_STEP);
         }
         self.since = reacted.wall;
         if reacted.transition.to == StateName::Master {
@@ -429,3 +439,6 @@ fn settings(config: &config::Router, priority: Priority, address: IpAddr) -> Set
         probe_limit: if config.probe_before_takeover { config.probe_limit } else { 0 },
     }
 }
+
+#[cfg(test)]
+mod tests;

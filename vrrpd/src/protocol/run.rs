@@ -97,6 +97,7 @@ impl Loop {
         };
         let keys: Vec<_> = config.routers.iter().map(|router| new.key_of(router)).collect();
         new.regroup(&config.sync_groups, &keys, now());
+        new.routers.reserve_exact(config.routers.len());
         for router in config.routers {
             new.add_router(router);
         }
@@ -189,8 +190,7 @@ impl Loop {
 
     fn next_event(&mut self, interface: usize) -> Option<abi::Event> {
         let port = self.interfaces.get_mut(interface)?.port.as_mut()?;
-        // Copied out, so that the ring is free while it is judged.
-        port.events.get_mut().next_event().map(|event| *event)
+        port.events.get_mut().next_event()
     }
 
     fn event(&mut self, interface: usize, event: &abi::Event) {
@@ -199,8 +199,7 @@ impl Loop {
         let index = if event.kind == abi::event::ADVERT { self.find(key) } else { self.find_or_guest(key) };
         let Some(index) = index else { return };
         let at = Time::from_nanos(event.at_ns);
-        let captured = (event.captured as usize).min(abi::EVENT_FRAME_BYTES);
-        let frame = event.frame.get(..captured).unwrap_or(&event.frame);
+        let frame = event.captured_frame();
         match event.kind {
             abi::event::ADVERT => self.advert(index, at, frame, event.frame_length as usize),
             abi::event::CONFLICT => self.conflict(index, at, frame),

@@ -4,14 +4,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use vrrp_common::abi;
 
-use super::{Supervisor, reconcile::Claims};
+use super::{Plane, Supervisor, reconcile::Claims};
 use crate::{
     config::{self, Config},
-    dataplane::{DataPlane, Guard, Tables},
+    dataplane::{Guard, Tables},
     netlink::Observed,
     status::GuardStatus,
 };
@@ -27,6 +28,10 @@ const RISK: &str = "while this host is not master and still has virtual addresse
 #[derive(Debug, Default)]
 pub(super) struct Guarding {
     guard: Option<Guard>,
+    /// Whether it was tried to load it: when there is a data plane that it looks at, and not before.
+    loaded: bool,
+    /// Interfaces whose data planes it does not know yet.
+    strange: Vec<String>,
     /// Why there is none.
     failure: Option<String>,
     /// Addresses that a daemon before had: of which interface, in which slot.
@@ -39,33 +44,50 @@ pub(super) struct Guarding {
 }
 
 impl Guarding {
-    pub(super) fn start(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let mut new = Self::default();
-        match Guard::load() {
-            Ok(guard) => new.guard = Some(guard),
-            Err(error) => {
-                let error = error.to_string();
-                tracing::warn!(error, "the guard cannot be loaded: {RISK}");
-                new.failure = Some(error);
-            }
-        }
         new.configure(config);
         new
     }
 
-    /// A data plane was attached, with the routers of a daemon before in it or with none.
-    pub(super) fn adopt(&mut self, plane: &mut DataPlane, tables: &Tables) {
-        let Some(guard) = &mut self.guard else { return };
-        let name = plane.target().name.clone();
-        if let Err(error) = guard.adopt(plane) {
-            tracing::warn!(interface = name, %error, "the guard does not know all doors");
+    /// A data plane was attached, with the routers of a daemon before in it or with none. The guard takes it for its own before
+    /// the kernel gets an address: until then there is nothing to guard, but what an earlier guard goes on to guard.
+    pub(super) fn expect(&mut self, interface: &str, tables: &Tables) {
+        self.strange.push(interface.to_owned());
+        self.inherited.extend(tables.vips().map(|(address, slot)| (address, (interface.to_owned(), slot))));
+    }
+
+    fn load(&mut self) {
+        self.loaded = true;
+        match Guard::load() {
+            Ok(guard) => self.guard = Some(guard),
+            Err(error) => {
+                let error = error.to_string();
+                tracing::warn!(error, "the guard cannot be loaded: {RISK}");
+                self.failure = Some(error);
+            }
         }
-        self.inherited.extend(tables.vips().map(|(address, slot)| (address, (name.clone(), slot))));
+    }
+
+    /// Takes in the data planes that were attached since it was asked last. Blocks, for milliseconds.
+    fn adopt(&mut self, planes: &mut BTreeMap<String, Plane>) {
+        if self.strange.is_empty() {
+            return;
+        }
+        if !self.loaded {
+            self.load();
+        }
+        for name in std::mem::take(&mut self.strange) {
+            let (Some(guard), Some(plane)) = (&mut self.guard, planes.get_mut(&name)) else { continue };
+            if let Err(error) = guard.adopt(&mut plane.plane) {
+                tracing::warn!(interface = name, %error, "the guard does not know all doors");
+            }
+        }
     }
 
     /// Whose door it is that each address of the configuration is behind.
     pub(super) fn configure(&mut self, config: &Config) {
-        let of_router = |router: &config::Router| {
+        let of_router = |router: &Arc<config::Router>| {
             let (home, slot) = (router.interface.clone(), abi::slot(router.family, router.vrid));
             let addresses: Vec<_> = router.addresses.iter().chain(&router.excluded).cloned().collect();
             addresses.into_iter().map(move |vip| {
@@ -137,6 +159,7 @@ impl Guarding {
 impl Supervisor {
     /// Brings the guard to the entrances that there are. Takes over from that of a daemon before.
     pub(super) async fn cover(&mut self, observed: &Observed) {
+        self.guarding.adopt(&mut self.planes);
         let present = observed.addresses.all();
         self.guarding.admit(&present, &self.holdings.claims());
         let Some(mut guard) = self.guarding.guard.take() else { return };

@@ -18,7 +18,7 @@ pub(super) struct Operators {
 impl Operators {
     pub(super) fn of(config: &Config) -> Self {
         let others = config.routers.iter().filter(|router| router.priority != Priority::OWNER);
-        let places = others.map(Belongings::of).flat_map(|belongings| belongings.places);
+        let places = others.map(|router| Belongings::of(router)).flat_map(|belongings| belongings.places);
         let virtual_addresses = places.map(|place| (place.interface, place.address.address)).collect();
         Self { virtual_addresses, named: BTreeSet::new() }
     }

@@ -12,7 +12,6 @@ use crate::{
     failure::Failure,
     packet::PacketSocket,
     protocol::{Command, Link, Port},
-    realtime,
     unicast::UnicastSocket,
 };
 
@@ -43,10 +42,8 @@ impl Supervisor {
     pub(super) async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
         let mode = self.modes.get(name).copied().unwrap_or(XdpMode::Auto);
         let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
-        realtime::unlock_memory();
         let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode)).await;
-        realtime::give_memory_back();
-        let Attachment { mut plane, tables, events, inherited } =
+        let Attachment { plane, tables, events, inherited } =
             attached.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         let sockets =
             PacketSocket::open(link.index).and_then(|socket| Ok((socket, UnicastSocket::open(name)?)));
@@ -57,7 +54,7 @@ impl Supervisor {
                 return Err(no_socket(name, error));
             }
         };
-        self.guarding.adopt(&mut plane, &tables);
+        self.guarding.expect(name, &tables);
         let (attached, pins) = (plane.mode().to_string(), plane.pin_dir().display().to_string());
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
         self.planes.insert(name.to_owned(), Plane { index: link.index, plane });

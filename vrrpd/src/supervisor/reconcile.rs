@@ -109,6 +109,7 @@ impl Supervisor {
         self.record.marked();
         self.name_what_operators_have_added(&observed);
         self.finish(&claims, &observed, &outcome).await;
+        self.tidying.changed();
     }
 
     async fn finish(&mut self, claims: &Claims, observed: &Observed, outcome: &Outcome) {

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::{
     checks::{CheckId, Checks},
-    config::{Carrier, Config, Router, Subject, Tracked, Weight},
+    config::{Carrier, Config, Subject, Tracked, Weight},
     protocol::{Command, Link, Trackings},
     status::CheckStatus,
     tracking::{Standing, Tracking},
@@ -89,7 +89,7 @@ impl Tracker {
             Subject::Interface(name) => Some(name.clone()),
             Subject::Check(_) => None,
         });
-        let carriers = self.config.routers.iter().flat_map(Router::carriers);
+        let carriers = self.config.routers.iter().flat_map(|router| router.carriers());
         named.chain(carriers.map(|carrier| carrier.interface)).collect()
     }
 

@@ -247,11 +247,16 @@ impl Rig {
         let counted: Vec<Verdict> =
             Verdict::ALL.iter().copied().filter(|&verdict| after.of(verdict) != before.of(verdict)).collect();
         assert!(counted.len() <= 1, "one frame, counted as {counted:?}");
+        Outcome { action, verdict: counted.first().copied(), frame, events: self.events() }
+    }
+
+    /// Empties the ring.
+    pub(crate) fn events(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(item) = self.ring.next() {
-            events.push(*bytemuck::from_bytes::<Event>(&item));
+            events.push(Event::read(&item).expect("of one of the sizes"));
         }
-        Outcome { action, verdict: counted.first().copied(), frame, events }
+        events
     }
 }
 

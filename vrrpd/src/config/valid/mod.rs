@@ -5,6 +5,8 @@ mod router;
 mod rules;
 mod track;
 
+use std::sync::Arc;
+
 use super::{
     Config, Hooks, Mail, MailTls, NotifyFifo, across,
     keys::Field,
@@ -30,7 +32,7 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
     two_fifos(file, findings);
     let config = Config {
         router_id: router_id?,
-        routers: routers.into_iter().collect::<Option<Vec<_>>>()?,
+        routers: routers.into_iter().map(|router| router.map(Arc::new)).collect::<Option<Vec<_>>>()?,
         checks: file.checks.iter().map(|named| named.check.clone()).collect::<Option<Vec<_>>>()?,
         sync_groups: groups?,
         script_user: file.script_user.optional()?,
@@ -43,15 +45,16 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
 }
 
 /// `alert`: what `smtp_alert` is at the top of the file.
-fn hooks(hooks: &raw::Hooks, alert: Option<bool>) -> Option<Hooks> {
-    Some(Hooks {
+fn hooks(hooks: &raw::Hooks, alert: Option<bool>) -> Option<Arc<Hooks>> {
+    let hooks = Hooks {
         notify_master: hooks.notify_master.optional()?,
         notify_backup: hooks.notify_backup.optional()?,
         notify_fault: hooks.notify_fault.optional()?,
         notify_stop: hooks.notify_stop.optional()?,
         notify: hooks.notify.optional()?,
         smtp_alert: hooks.smtp_alert.or(alert?)?,
-    })
+    };
+    Some(hooks.shared())
 }
 
 /// Each line would be in it twice.

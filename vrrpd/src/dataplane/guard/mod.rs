@@ -15,11 +15,7 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use aya::{
-    Ebpf,
-    maps::{Array, ArrayOfMaps, Map, MapData, MapError, PerCpuArray},
-    programs::SchedClassifier,
-};
+use aya::maps::{Array, ArrayOfMaps, Map, MapData, MapError, PerCpuArray};
 use tracing::{debug, info, warn};
 use vrrp_common::abi::{
     self, Vip,
@@ -29,28 +25,26 @@ use vrrp_common::abi::{
 pub(super) use self::left::Left;
 pub use self::place::Entrance;
 use self::place::{Way, errno_of, id_of};
-use super::{DataPlane, OBJECT, error::AttachError, host, mapping::Mapping, sys};
+use super::{
+    DataPlane, OBJECT,
+    error::AttachError,
+    host,
+    mapping::Mapping,
+    object::{self, Linked},
+    sys,
+};
 
 /// `GUARD_PLANES` and the value of `GUARD_COUNTERS`, as aya wants them.
 type Planes = ArrayOfMaps<MapData, Array<MapData, [u64; 16]>>;
-/// Maps of the object that the guard does not use.
-const OTHERS: [&str; 8] = [
-    abi::name::ROUTERS,
-    abi::name::EXPECTED,
-    abi::name::INTERFACE,
-    abi::name::VIPS,
-    abi::name::PEERS,
-    abi::name::NEAR_VIPS,
-    abi::name::COUNTERS,
-    abi::name::EVENTS,
-];
+/// The maps that it uses.
+const MAPS: [&str; 4] = [name::GUARD, name::PLANES, name::NEAR, name::COUNTERS];
 
 type Counts = [u64; size_of::<Dropped>() / 8];
 
 /// The guard of one daemon. Dropped, it stays where it is attached, and drops all that is for the addresses when the
 /// last lease is over; see [`Guard::detach`].
 pub struct Guard {
-    ebpf: Ebpf,
+    program: OwnedFd,
     id: u32,
     way: Way,
     map: aya::maps::HashMap<MapData, [u8; 16], [u32; 2]>,
@@ -91,33 +85,21 @@ impl Guard {
         if OBJECT.is_empty() {
             return Err(AttachError::NoObject);
         }
-        let load = |error: aya::EbpfError| AttachError::Load(Box::new(error));
-        let mut ebpf = Ebpf::load(OBJECT).map_err(load)?;
-        let program = program(&mut ebpf)?;
-        program.load().map_err(|error| load(error.into()))?;
-        let id = program
-            .fd()
-            .map_err(|error| load(error.into()))
-            .and_then(|program| id_of(program.as_fd()).map_err(|error| AttachError::Map(error.into())))?;
-        // Those of the other programs.
-        for name in OTHERS {
-            drop(ebpf.take_map(name));
-        }
-        let mut take =
-            |name: &str| ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() });
-        let Map::Array(near) = take(name::NEAR)? else {
+        let (program, mut linked) = load_program()?;
+        let id = id_of(program.as_fd()).map_err(MapError::from)?;
+        let Map::Array(near) = linked.map(name::NEAR)? else {
             return Err(MapError::InvalidName { name: name::NEAR.to_owned() }.into());
         };
-        let Map::HashMap(map) = take(name::GUARD)? else {
+        let Map::HashMap(map) = linked.map(name::GUARD)? else {
             return Err(MapError::InvalidName { name: name::GUARD.to_owned() }.into());
         };
         Ok(Self {
             map_descriptor: map.fd().as_fd().try_clone_to_owned().map_err(MapError::from)?,
             map: Map::HashMap(map).try_into()?,
-            planes: take(name::PLANES)?.try_into()?,
+            planes: linked.map(name::PLANES)?.try_into()?,
             near: Mapping::new(&near, 1).map_err(MapError::from)?,
-            counters: take(name::COUNTERS)?.try_into()?,
-            ebpf,
+            counters: linked.map(name::COUNTERS)?.try_into()?,
+            program,
             id,
             way,
             guarded: HashMap::new(),
@@ -155,7 +137,8 @@ impl Guard {
     /// [`AttachError::Pin`].
     pub fn pin(&self, plane: &DataPlane) -> Result<(), AttachError> {
         let pins = plane.pins.clone();
-        let (id, program) = (self.id, self.descriptor()?);
+        let id = self.id;
+        let program = self.program.try_clone().map_err(MapError::from)?;
         let map = self.map_descriptor.try_clone().map_err(MapError::from)?;
         host::in_mounts_of_the_host(move || {
             let dir = pins.dir();
@@ -298,24 +281,8 @@ impl Guard {
         self.near.u64(0, 0).store(near, Ordering::Release);
     }
 
-    fn descriptor(&self) -> Result<OwnedFd, AttachError> {
-        let program: &SchedClassifier = self
-            .ebpf
-            .program(name::PROGRAM)
-            .and_then(|program| program.try_into().ok())
-            .ok_or(AttachError::NoObject)?;
-        let load = |error: aya::EbpfError| AttachError::Load(Box::new(error));
-        let program = program.fd().map_err(|error| load(error.into()))?;
-        Ok(program.as_fd().try_clone_to_owned().map_err(MapError::from)?)
-    }
-
     fn attach(&mut self, entrance: Entrance) {
-        let (way, id) = (self.way, self.id);
-        let attached = match program(&mut self.ebpf) {
-            Ok(program) => way.attach(program, id, &entrance),
-            Err(error) => Err(io::Error::other(error)),
-        };
-        match attached {
+        match self.way.attach(self.program.as_fd(), self.id, &entrance) {
             Ok(()) => {
                 debug!(interface = entrance.name, "guarded");
                 self.uncovered.remove(&entrance);
@@ -340,8 +307,7 @@ impl Guard {
 
     fn uncover(&mut self, entrance: &Entrance) {
         self.covered.remove(entrance);
-        let detached = self.descriptor().map_err(io::Error::other);
-        if let Err(error) = detached.and_then(|program| self.way.detach(program.as_fd(), self.id, entrance)) {
+        if let Err(error) = self.way.detach(self.program.as_fd(), self.id, entrance) {
             warn!(interface = entrance.name, %error, "the guard could not be taken away");
         }
     }
@@ -366,9 +332,10 @@ impl Guard {
     }
 }
 
-fn program(ebpf: &mut Ebpf) -> Result<&mut SchedClassifier, AttachError> {
-    let program = ebpf.program_mut(name::PROGRAM).ok_or(AttachError::NoObject)?;
-    program.try_into().map_err(|error: aya::programs::ProgramError| AttachError::Load(Box::new(error.into())))
+fn load_program() -> Result<(OwnedFd, Linked), AttachError> {
+    let load = |error| AttachError::Load(Box::new(error));
+    let linked = object::link(&[name::PROGRAM], &MAPS, |_| None).map_err(load)?;
+    Ok((linked.load(name::PROGRAM).map_err(load)?, linked))
 }
 
 /// What an operator is to know of the guard.

@@ -4,19 +4,20 @@
 use std::{
     error::Error,
     fs, io,
-    os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
     thread,
 };
 
 use aya::programs::{
-    SchedClassifier, TcAttachType,
+    TcAttachType,
     links::Link as _,
-    tc::{self, NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle},
+    tc::{self, NlOptions, SchedClassifierLink, TcHandle},
 };
 use futures_util::TryStreamExt as _;
 use netlink_packet_route::tc::TcMessage;
 
-use super::super::host;
+pub(super) use super::super::filter::errno_of;
+use super::super::{filter, host};
 
 /// Commands, a type of attachment and a flag of bpf(2).
 const PROG_ATTACH: libc::c_long = 8;
@@ -54,18 +55,10 @@ impl Way {
     }
 
     /// Attaches the program with this id, before what is attached already.
-    pub(super) fn attach(
-        self,
-        program: &mut SchedClassifier,
-        id: u32,
-        entrance: &Entrance,
-    ) -> io::Result<()> {
+    pub(super) fn attach(self, program: BorrowedFd<'_>, id: u32, entrance: &Entrance) -> io::Result<()> {
         let attached = match self {
-            Self::Tcx => {
-                let program = program.fd().map_err(io::Error::other)?;
-                command(PROG_ATTACH, [entrance.index, fd(program.as_fd()), TCX_INGRESS, BEFORE])
-            }
-            Self::Filter => attach_filter(program, id, entrance).map_err(|error| errno_of(&*error)),
+            Self::Tcx => command(PROG_ATTACH, [entrance.index, fd(program), TCX_INGRESS, BEFORE]),
+            Self::Filter => attach_filter(program, id, entrance),
         };
         // It is there already: the interface has got another name.
         attached.or_else(|error| if error.raw_os_error() == Some(libc::EEXIST) { Ok(()) } else { Err(error) })
@@ -103,18 +96,11 @@ type Failed = Box<dyn Error + Send + Sync>;
 /// Before all others: the kernel takes the lowest priority first.
 const PRIORITY: u16 = 1;
 
-fn attach_filter(program: &mut SchedClassifier, id: u32, entrance: &Entrance) -> Result<(), Failed> {
+fn attach_filter(program: BorrowedFd<'_>, id: u32, entrance: &Entrance) -> io::Result<()> {
     // There already, or the filter will say what is wrong.
     let _there = tc::qdisc_add_clsact(&entrance.name);
     let options = NlOptions { priority: PRIORITY, handle: TcHandle::from(id), ..NlOptions::default() };
-    let attached = program.attach_with_options(
-        &entrance.name,
-        TcAttachType::Ingress,
-        TcAttachOptions::Netlink(options),
-    )?;
-    // Dropped, it would be removed.
-    std::mem::forget(program.take_link(attached)?);
-    Ok(())
+    filter::attach(program, &entrance.name, TcAttachType::Ingress, options)
 }
 
 fn detach_filter(id: u32, entrance: &Entrance) -> Result<(), Failed> {
@@ -141,18 +127,6 @@ fn list_filters(index: u32) -> io::Result<Vec<u32>> {
         let of_ours = of_ours.filter(|filter| filter.info >> 16 == u32::from(PRIORITY));
         Ok(of_ours.map(|filter| filter.handle.into()).filter(|id| *id != 0).collect())
     })
-}
-
-/// The errno at the root of an error.
-pub(super) fn errno_of(error: &(dyn Error + 'static)) -> io::Error {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
-            return io::Error::from_raw_os_error(errno);
-        }
-        cause = error.source();
-    }
-    io::Error::other(error.to_string())
 }
 
 /// `union bpf_attr` as far as it is needed here.
@@ -201,13 +175,9 @@ pub(super) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
+    use std::{os::fd::AsFd as _, process::Command};
 
-    use aya::Ebpf;
-    use vrrp_common::abi::guard::name;
-
-    use super::*;
-    use crate::dataplane::OBJECT;
+    use super::{super::load_program, *};
 
     fn run(command: &str) -> String {
         let mut words = command.split_whitespace();
@@ -236,15 +206,11 @@ mod tests {
         let mut ids = Vec::new();
         let mut programs = Vec::new();
         for _ in 0..2 {
-            let mut ebpf = Ebpf::load(OBJECT).unwrap();
-            let guard: &mut SchedClassifier = ebpf.program_mut(name::PROGRAM).unwrap().try_into().unwrap();
-            guard.load().unwrap();
-            let descriptor = guard.fd().unwrap().as_fd().try_clone_to_owned().unwrap();
-            let id = id_of(descriptor.as_fd()).unwrap();
-            Way::Filter.attach(guard, id, &entrance).unwrap();
-            drop(ebpf);
+            let (guard, _maps) = load_program().unwrap();
+            let id = id_of(guard.as_fd()).unwrap();
+            Way::Filter.attach(guard.as_fd(), id, &entrance).unwrap();
             ids.push(id);
-            programs.push(descriptor);
+            programs.push(guard);
         }
         assert_eq!(shown(), 2);
         let mut there = attached();
