@@ -2,9 +2,13 @@
 
 use std::{
     ffi::{CStr, c_int},
+    fs::File,
     io,
     mem::{self, size_of},
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::{
+        fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
     time::Duration,
 };
 
@@ -226,6 +230,26 @@ impl PacketSocket {
         let program = libc::sock_fprog { len: code.len() as u16, filter: code.as_mut_ptr() };
         self.option(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
     }
+}
+
+/// A network card that takes a frame, queues it and returns, in the network namespace of the thread that made it. What is written
+/// to the file arrives at the card, what leaves the card is read from it, without waiting; it goes with the file.
+///
+/// # Errors
+/// Without root, or if there is such an interface already.
+pub fn card(interface: &str) -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open("/dev/net/tun").context("opening /dev/net/tun")?;
+    // SAFETY: all zeros is a valid `ifreq`.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    for (to, from) in request.ifr_name.iter_mut().take(libc::IFNAMSIZ - 1).zip(interface.bytes()) {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI) as libc::c_short;
+    // SAFETY: a live `ifreq`, which the call takes.
+    let failed = unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) };
+    if failed == 0 { Ok(file) } else { Err(io::Error::last_os_error()).context("making a card") }
 }
 
 fn open() -> Result<PacketSocket> {
