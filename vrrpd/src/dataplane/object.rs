@@ -184,10 +184,12 @@ fn program(object: &Object, name: &str, types: Option<BorrowedFd<'_>>) -> Result
     let missing = || LoadError::Missing(name.to_owned());
     let program = object.programs.get(name).ok_or_else(missing)?;
     let function = object.functions.get(&program.function_key()).ok_or_else(missing)?;
-    let kind = match program.section {
-        ProgramSection::Xdp { .. } => Kind::Xdp,
-        ProgramSection::SchedClassifier => Kind::Classifier,
-        _ => return Err(missing()),
+    let kind = if matches!(program.section, ProgramSection::Xdp { .. }) {
+        Kind::Xdp
+    } else if matches!(program.section, ProgramSection::SchedClassifier) {
+        Kind::Classifier
+    } else {
+        return Err(missing());
     };
     let request = syscall::Program { name, kind, license: &program.license, function, types };
     request.load(&mut []).or_else(|source| {

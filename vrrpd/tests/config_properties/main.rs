@@ -4,7 +4,7 @@
 
 mod strategies;
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use proptest::{collection, option, prelude::*, sample};
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
@@ -113,7 +113,7 @@ proptest! {
 
     #[test]
     fn no_password_is_described(mut config in any_config()) {
-        for router in &mut config.routers {
+        for router in config.routers.iter_mut().map(Arc::make_mut) {
             router.auth_pass = router.auth_pass.map(|_| *b"hunter2\0");
         }
         prop_assert!(!describe(&config).contains("hunter2"));
@@ -134,7 +134,7 @@ fn any_config() -> impl Strategy<Value = Config> {
             )| {
                 let mut config = Config {
                     router_id,
-                    routers,
+                    routers: routers.into_iter().map(Arc::new).collect(),
                     checks,
                     sync_groups: Vec::new(),
                     script_user,
@@ -160,11 +160,11 @@ fn tell_apart(config: &mut Config) {
     for (index, check) in config.checks.iter_mut().enumerate() {
         check.name = format!("{} {index}", check.name);
     }
-    for (vrid, router) in (1..).zip(&mut config.routers) {
+    for (vrid, router) in (1..).zip(config.routers.iter_mut().map(Arc::make_mut)) {
         router.name = format!("{} {vrid}", router.name);
         router.vrid = Vrid::new(vrid).unwrap();
         router.xdp_mode = mode;
-        router.hooks.smtp_alert &= config.mail.is_some();
+        Arc::make_mut(&mut router.hooks).smtp_alert &= config.mail.is_some();
         for list in [&mut router.addresses, &mut router.excluded] {
             list.retain(|virtual_one| taken.insert(virtual_one.address));
         }
@@ -175,7 +175,7 @@ fn tell_apart(config: &mut Config) {
         router.track = tracked(&config.checks, vrid);
     }
     config.routers.retain(|router| !router.addresses.is_empty());
-    for router in &mut config.routers {
+    for router in config.routers.iter_mut().map(Arc::make_mut) {
         let is_free = |address: &IpAddr| !taken.contains(address);
         router.mcast_src_ip = router.mcast_src_ip.filter(is_free).filter(|_| router.unicast.is_none());
         if let Some(unicast) = &mut router.unicast {
@@ -275,7 +275,7 @@ fn router() -> impl Strategy<Value = Router> {
             rfc_discards: !dont_track_primary,
             probe_before_takeover: false,
             probe_limit: 1.max(repeat),
-            hooks,
+            hooks: Arc::new(hooks),
         }
     })
 }

@@ -1,6 +1,6 @@
 //! What becomes of each setting.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use vrrp_common::types::Version;
 use vrrpd::{
@@ -11,7 +11,7 @@ use vrrpd::{
 use crate::memory::{Host, broken, convert, instance, run, said};
 
 fn router(settings: &str) -> Router {
-    run(&instance(settings)).routers.remove(0)
+    Arc::unwrap_or_clone(run(&instance(settings)).routers.remove(0))
 }
 
 /// What is said of `settings` in an instance, beside the lines.

@@ -1,5 +1,7 @@
 //! Who is owner, master at once, backup, and what strict mode changes: as keepalived 2.2.7 has it in its dump.
 
+use std::sync::Arc;
+
 use vrrp_common::types::Version;
 use vrrpd::{
     config::{Router, Start},
@@ -9,7 +11,7 @@ use vrrpd::{
 use crate::memory::{convert, instance, run, said};
 
 fn router(text: &str) -> Router {
-    run(text).routers.remove(0)
+    Arc::unwrap_or_clone(run(text).routers.remove(0))
 }
 
 /// Keywords and severities of what is said, without the lines.

@@ -15,7 +15,7 @@ fn arguments_outside_quotes_are_no_user_and_nothing_is_run_as_in_keepalived() {
     let extra = instance("notify_master /x.sh nobody nogroup more");
     let host = Host::new(&[("/etc/keepalived/keepalived.conf", &extra)]).with_user("nobody");
     let imported = host.import(None).unwrap();
-    let hook = imported.config().unwrap().routers.remove(0).hooks.notify_master.unwrap();
+    let hook = imported.config().unwrap().routers[0].hooks.notify_master.clone().unwrap();
     assert_eq!(hook.user.unwrap().to_string(), "nobody:nogroup");
     assert!(imported.report.to_string().contains("`more` after user and group is ignored"));
     let fifo =

@@ -1,5 +1,7 @@
 //! Peers, and where adverts come from: as keepalived 2.2.7 has it in its dump.
 
+use std::sync::Arc;
+
 use std::net::IpAddr;
 
 use vrrpd::{config::Router, keepalived::Severity};
@@ -7,7 +9,7 @@ use vrrpd::{config::Router, keepalived::Severity};
 use crate::memory::{convert, instance, run, said};
 
 fn router(settings: &str) -> Router {
-    run(&instance(settings)).routers.remove(0)
+    Arc::unwrap_or_clone(run(&instance(settings)).routers.remove(0))
 }
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -50,7 +52,7 @@ fn peers_are_nothing_that_matters() {
 #[test]
 fn a_block_without_peers_is_multicast_unless_that_is_to_be_a_fault() {
     let empty = instance("unicast_peer {\n}\nunicast_src_ip 192.0.2.8\nunicast_ttl 5");
-    let router = run(&empty).routers.remove(0);
+    let router = Arc::unwrap_or_clone(run(&empty).routers.remove(0));
     assert_eq!((router.unicast, router.mcast_src_ip), (None, address("192.0.2.8")));
     assert_eq!(convert(&empty).report.worst(), Some(Severity::Harmless));
     for fault in ["unicast_peer {\n}\nunicast_fault_no_peer", "unicast_fault_no_peer"] {
