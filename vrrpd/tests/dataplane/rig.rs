@@ -254,7 +254,7 @@ impl Rig {
     pub(crate) fn events(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some(item) = self.ring.next() {
-            events.push(Event::read(&item).expect("of one of the sizes"));
+            events.push(Event::read(&item).unwrap());
         }
         events
     }
