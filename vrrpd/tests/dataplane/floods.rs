@@ -239,12 +239,10 @@ fn a_frame_takes_of_the_ring_what_it_needs() {
         for &vrid in &routers {
             let mut frame = advert(MASTER, &message(vrid, 100));
             frame.resize(length, 0);
-            for _ in 0..times {
-                rig.repeat(&frame, 1);
-            }
+            rig.burst(&frame, times);
         }
         let taken = rig.events();
-        assert_eq!(taken.len(), times * routers.len(), "of {length} bytes");
+        assert_eq!(taken.len(), times as usize * routers.len(), "of {length} bytes");
         assert!(taken.iter().all(|event| event.captured_frame().len() == length));
         assert_eq!(rig.counters().of(Verdict::AdvertRingFull), 0, "of {length} bytes");
     }
@@ -261,7 +259,7 @@ fn others_leave_half_of_the_ring_to_who_must_be_heard() {
     let room = (EVENTS_RESERVED_BYTES as usize / LONGEST, EVENTS_BYTES / LONGEST);
     // Nobody reads while these run.
     for &vrid in &routers {
-        rig.repeat(&padded(advert("192.0.2.9", &message(vrid, 50))), SOURCE_BURST as u32);
+        rig.burst(&padded(advert("192.0.2.9", &message(vrid, 50))), SOURCE_BURST as u32);
     }
     let counted =
         |rig: &Rig| [Verdict::AdvertJudged, Verdict::AdvertRingFull].map(|of| rig.counters().of(of) as usize);
@@ -286,7 +284,7 @@ fn a_full_ring_is_counted_and_the_advert_dropped() {
     // Nobody reads while these run: fifty bursts are more than fit.
     assert!(routers.len() * SOURCE_BURST as usize > EVENTS_BYTES / LONGEST);
     for &vrid in &routers {
-        rig.repeat(&padded(advert(MASTER, &message(vrid, 100))), SOURCE_BURST as u32);
+        rig.burst(&padded(advert(MASTER, &message(vrid, 100))), SOURCE_BURST as u32);
     }
     assert!(rig.counters().of(Verdict::AdvertRingFull) > 0);
     assert_eq!(rig.counters().of(Verdict::AdvertLimited), 0);
