@@ -1,8 +1,6 @@
 //! Peers, and where adverts come from: as keepalived 2.2.7 has it in its dump.
 
-use std::sync::Arc;
-
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use vrrpd::{config::Router, keepalived::Severity};
 
