@@ -53,6 +53,8 @@ pub mod name {
     pub const COUNTERS: &str = "COUNTERS";
     /// `Array<Budget, BUDGETS>`.
     pub const BUDGETS: &str = "BUDGETS";
+    /// `Array<Settling, 1>`, mapped into the daemon's memory.
+    pub const SETTLING: &str = "SETTLING";
     /// Ring buffer of [`Event`](super::Event)s.
     pub const EVENTS: &str = "EVENTS";
     /// The XDP program.
@@ -253,6 +255,22 @@ impl Budget {
     }
 }
 
+/// Value of `SETTLING`: what the interface has let through since the daemon began to ask, which it does when the link goes down
+/// or may have come up. One look at `watched` is all that a frame costs when it does not ask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+pub struct Settling {
+    /// 1: the daemon asks; 0: it does not.
+    pub watched: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Written by XDP: when the first frame was heard that only a port which forwards lets through, `CLOCK_BOOTTIME` in ns;
+    /// 0: none yet.
+    pub forwarded_ns: u64,
+    /// Written by XDP: the same for the first frame of a spanning tree, if it came before.
+    pub bpdu_ns: u64,
+}
+
 /// Counters that there is room for, so that a new [`Verdict`] changes no map.
 pub const COUNTERS_ROOM: usize = 64;
 
@@ -377,6 +395,11 @@ pub mod event {
     pub const ADVERT: u32 = 1;
     /// Somebody else claims a virtual address by ARP while this host is master, or replies to this host's question.
     pub const CONFLICT: u32 = 2;
+    /// The first frame that only a port which forwards lets through, since the daemon asked. It is no router's, and none of the
+    /// frame is captured.
+    pub const FORWARDED: u32 = 3;
+    /// The first frame of a spanning tree, likewise.
+    pub const BPDU: u32 = 4;
 }
 
 /// Adverts of one router, in each of the three kinds: after a burst of [`EVENTS_BURST`], one per this many ns (1,000 a second).
@@ -524,6 +547,7 @@ mod tests {
         assert_eq!(size_of::<Counters>(), 8 * Verdict::ALL.len());
         assert_eq!(size_of::<Cpu>(), 8 * COUNTERS_ROOM + 16);
         assert_eq!(size_of::<Budget>(), 8);
+        assert_eq!(size_of::<Settling>(), 24);
     }
 
     /// Counts that an earlier version has left are taken for those of the same place.

@@ -28,6 +28,7 @@ mod deaf;
 mod farewell;
 mod outgoing;
 mod probe;
+mod settling;
 mod transitions;
 mod unsuitable;
 
@@ -35,6 +36,7 @@ pub use clash::Clash;
 pub use deaf::Deaf;
 pub use outgoing::Outgoing;
 pub use probe::Probe;
+pub use settling::{SPANNING_TREE, Settling};
 
 #[cfg(test)]
 mod tests;
@@ -256,6 +258,8 @@ pub enum Input {
     Yield,
     /// Priority, interval, or preemption have changed.
     Configure(Settings),
+    /// The link has come up or gone down, or something was heard since.
+    Settle(Settling),
 }
 
 /// What is to be done, in this order: close, send, expect, tell. A door opens only in answer to [`Input::Sent`].
@@ -366,6 +370,10 @@ pub enum Cause {
     Owner,
     /// An earlier daemon's lease is still running.
     Adopted,
+    /// The link was away for less than its lease.
+    Resumed,
+    /// The switch speaks a spanning tree, and has let nothing through since the link came up.
+    PortBlocked,
     /// The master was silent for Master_Down_Interval.
     MasterDown,
     /// The master said that it leaves, and Skew_Time is over.
@@ -396,6 +404,8 @@ impl fmt::Display for Cause {
             Self::Started => f.write_str("started"),
             Self::Owner => f.write_str("owner of the addresses"),
             Self::Adopted => f.write_str("the lease of an earlier daemon is still running"),
+            Self::Resumed => f.write_str("the link was away for less than the lease"),
+            Self::PortBlocked => f.write_str("the switch has let nothing through since the link came up"),
             Self::MasterDown => f.write_str("master not heard for Master_Down_Interval"),
             Self::MasterReleased => f.write_str("master has left"),
             Self::Outranked(by) => write!(f, "{} advertises priority {}", by.source, by.priority),
@@ -431,6 +441,9 @@ pub struct Election {
     acquaintances: clash::Acquaintances,
     /// Another cluster with the same VRID.
     clash: Option<Clash>,
+    settling: Settling,
+    /// What a fault of its link has left to a master.
+    interrupted: Lease,
 }
 
 impl Election {
@@ -444,6 +457,8 @@ impl Election {
             since: Time::BOOT,
             acquaintances: clash::Acquaintances::NONE,
             clash: None,
+            settling: Settling::SETTLED,
+            interrupted: Lease::NONE,
         }
     }
 
@@ -472,6 +487,12 @@ impl Election {
         }
     }
 
+    /// What it knows of its way to other hosts.
+    #[must_use]
+    pub const fn settling(&self) -> &Settling {
+        &self.settling
+    }
+
     /// How long the door may be open, and what the last advert told.
     #[must_use]
     pub const fn lease(&self) -> Lease {
@@ -491,7 +512,8 @@ impl Election {
             State::Initialize(_) | State::Stopped => Time::NEVER,
             State::Backup(backup) if backup.held => Time::NEVER,
             State::Backup(backup) => {
-                let due = backup.master_down_at.min(backup.ask_at(&self.settings));
+                let down_at = self.down_at(&backup);
+                let due = down_at.min(backup.ask_at(&self.settings, down_at));
                 match backup.preemption {
                     Preemption::Waiting { until } => until.min(due),
                     Preemption::Idle | Preemption::Due => due,
@@ -521,6 +543,7 @@ impl Election {
             Input::Promote => self.promote(now),
             Input::Yield => self.yield_role(now),
             Input::Configure(settings) => self.configure(now, settings),
+            Input::Settle(settling) => self.settle(now, settling),
         };
         debug_assert!(self.looks_back(now), "{:?} at {now}", self.state);
         self.since = self.since.min(now);

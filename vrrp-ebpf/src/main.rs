@@ -16,6 +16,7 @@ mod guard;
 mod maps;
 mod message;
 mod packet;
+mod settling;
 
 use aya_ebpf::{
     bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action},
@@ -33,7 +34,9 @@ use crate::{
 #[xdp]
 fn vrrp_ingress(context: XdpContext) -> u32 {
     let Some(cpu) = Cpu::this() else { return xdp_action::XDP_ABORTED };
-    let verdict = judge(&mut Frame::new(context.ctx), cpu);
+    let mut frame = Frame::new(context.ctx);
+    settling::note(&frame);
+    let verdict = judge(&mut frame, cpu);
     cpu.count(verdict);
     match verdict {
         Verdict::ArpAnswered => xdp_action::XDP_TX,

@@ -1,5 +1,7 @@
 //! The maps, behind what is done with them. Nothing else in the program knows how they are laid out.
 
+mod watch;
+
 use core::{mem::offset_of, ptr};
 
 use aya_ebpf::{
@@ -12,11 +14,13 @@ use aya_ebpf::{
 use vrrp_common::{
     abi::{
         self, BUDGETS as BUDGET_ENTRIES, Budget, EVENTS_BYTES, EXPECTED_BYTES, Event, Expected, Interface,
-        MAX_PEERS, MAX_VIPS, NEAR_VIP_ENTRIES, NearVip, Peer, PeerTtl, SLOTS, Verdict, Vip, VipOwner, role,
+        MAX_PEERS, MAX_VIPS, NEAR_VIP_ENTRIES, NearVip, Peer, PeerTtl, SLOTS, Settling, Verdict, Vip,
+        VipOwner, role,
     },
     types::{Family, Vrid},
 };
 
+pub(crate) use self::watch::Watch;
 use crate::packet::Mac;
 
 const MAPPED: usize = BPF_F_MMAPABLE as usize;
@@ -38,6 +42,8 @@ static NEAR_VIPS: Array<NearVip, NEAR_VIP_ENTRIES, MAPPED> = Array::new();
 static COUNTERS: PerCpuArray<abi::Cpu, 1> = PerCpuArray::new();
 #[btf_map]
 static BUDGETS: Array<Budget, BUDGET_ENTRIES> = Array::new();
+#[btf_map]
+static SETTLING: Array<Settling, 1, MAPPED> = Array::new();
 // `()`, because libbpf refuses an object whose ring has values with a size.
 #[btf_map]
 static EVENTS: RingBuf<(), EVENTS_BYTES> = RingBuf::new();
@@ -96,6 +102,22 @@ pub(crate) struct EventWith<const ROOM: usize> {
 #[inline(always)]
 pub(crate) fn reserve_event<const ROOM: usize>() -> Option<RingBufEntry<EventWith<ROOM>>> {
     EVENTS.reserve_untyped::<EventWith<ROOM>>(0)
+}
+
+/// Tells the daemon something that is no router's. When the ring is full it finds out by itself, at its next deadline.
+#[inline(always)]
+pub(crate) fn signal(kind: u32, now: u64) {
+    let Some(mut entry) = reserve_event::<{ abi::EVENT_ROOMS[0] }>() else { return };
+    let event: *mut Event = entry.as_mut_ptr().cast();
+    // SAFETY: the reserved entry is an `Event`, of which the frame may stay as it is.
+    unsafe {
+        (&raw mut (*event).at_ns).write(now);
+        (&raw mut (*event).kind).write(kind);
+        (&raw mut (*event).slot).write(0);
+        (&raw mut (*event).frame_length).write(0);
+        (&raw mut (*event).captured).write(0);
+    }
+    entry.submit(0);
 }
 
 /// Whether there is room in the ring for adverts that nobody waits for.

@@ -218,6 +218,22 @@ impl Frame {
         Some(Mac::from_bytes(unsafe { (*header).destination }))
     }
 
+    /// Where the frame comes from.
+    #[inline(always)]
+    pub(crate) fn source(&self) -> Option<Mac> {
+        let header: *mut Ethernet = self.at(0)?;
+        // SAFETY: `at` checked the bounds.
+        Some(Mac::from_bytes(unsafe { (*header).source }))
+    }
+
+    /// Whether the frame has the tag of a VLAN, and not one of a priority only.
+    #[inline(always)]
+    pub(crate) fn is_of_vlan(&self) -> bool {
+        let Ok(ether_type) = self.ether_type(12) else { return false };
+        (ether_type == ETHER_VLAN || ether_type == ETHER_SERVICE_VLAN)
+            && self.ether_type(14).is_ok_and(|tag| tag & VLAN_ID != 0)
+    }
+
     /// Sends the frame on to another address.
     #[inline(always)]
     pub(crate) fn set_destination(&mut self, mac: Mac) {

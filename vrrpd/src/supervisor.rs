@@ -4,6 +4,7 @@
 //! what the machine is like, and does what that asks for.
 
 mod clients;
+mod debounce;
 mod guarding;
 mod integrity;
 mod notes;
@@ -33,6 +34,7 @@ use vrrp_common::types::Priority;
 pub use self::upgrade::own_program;
 use self::{
     clients::take_socket,
+    debounce::Debounce,
     guarding::Guarding,
     notes::NONLOCAL_BIND,
     operators::Operators,
@@ -93,8 +95,8 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
         let launcher = Launcher::new();
         let (checks, changes_of_checks) = Checks::new(launcher.clone());
         let tracker = Tracker::new(checks, config);
-        let mut protocol =
-            protocol::spawn(config.clone(), tracker.told()).context("cannot start the protocol thread")?;
+        let mut protocol = protocol::spawn(config.clone(), tracker.told(), startup_delay(config))
+            .context("cannot start the protocol thread")?;
         let mut notifier = Notifier::new(launcher.clone());
         notifier.configure(config);
         let mut supervisor = Supervisor {
@@ -104,6 +106,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             planes: BTreeMap::new(),
             guarding: Guarding::new(config),
             links: BTreeMap::new(),
+            debounce: Debounce::of(config),
             indexes: BTreeMap::new(),
             holdings: Holdings::default(),
             record: Record::default(),
@@ -149,6 +152,16 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
     })
 }
 
+/// How long no router takes part. A program that takes the place of another goes on.
+fn startup_delay(config: &Config) -> Duration {
+    let replaces = std::env::var_os(STANDINGS).is_some();
+    if replaces { Duration::ZERO } else { config.startup_delay }
+}
+
+async fn until(at: Option<Instant>) {
+    if let Some(at) = at { tokio::time::sleep_until(at).await } else { pending().await }
+}
+
 /// The interfaces of the configuration, and how the data plane is to be attached to each. One that only carries
 /// addresses has the mode of their router.
 fn modes(config: &Config) -> BTreeMap<String, XdpMode> {
@@ -180,6 +193,7 @@ struct Supervisor {
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
     links: BTreeMap<String, Option<Link>>,
+    debounce: Debounce,
     /// What the routers have on this host.
     holdings: Holdings<RouterKey>,
     /// Which addresses are ours.
@@ -226,10 +240,7 @@ impl Supervisor {
         loop {
             let unattached = self.unattached();
             let retry = async { if unattached { tokio::time::sleep(RETRY).await } else { pending().await } };
-            let next_look = self.next_look;
-            let look = async {
-                if let Some(at) = next_look { tokio::time::sleep_until(at).await } else { pending().await }
-            };
+            let (look, change_counts) = (until(self.next_look), until(self.debounce.due_at()));
             tokio::select! {
                 request = requests.recv() => match request {
                     Some(request) => self.request(request, requests).await,
@@ -245,6 +256,7 @@ impl Supervisor {
                     }
                 }
                 () = retry => self.refresh(false).await?,
+                () = change_counts => self.refresh(false).await?,
                 () = look => drop(self.reconcile().await),
                 () = tokio::time::sleep_until(next_inspection) => {
                     self.inspect().await?;
@@ -326,7 +338,8 @@ impl Supervisor {
     /// be attached is fatal; later it is tried again.
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
         let mut observed = self.observe().await.context("cannot list the interfaces")?;
-        let found = std::mem::take(&mut observed.links);
+        let mut found = std::mem::take(&mut observed.links);
+        self.debounce.hold(&mut found, Instant::now());
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
             let link = found.get(&name).cloned();
             self.drop_plane_of_another(&name, link.as_ref()).await;
@@ -371,6 +384,7 @@ impl Supervisor {
                 self.owners = owners(&config);
                 self.operators = Operators::of(&config);
                 self.demands = Demands::of(&config);
+                self.debounce.configure(&config);
                 self.guarding.configure(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);

@@ -21,21 +21,18 @@ pub struct Probe {
 
 impl Backup {
     /// When to ask: after three intervals, when the lease of a dead vrrpd is over. Who has said that it leaves is not asked: it
-    /// answers until it hears its successor. Nor is one that is to be preempted, silent or not.
-    pub(super) fn ask_at(&self, settings: &Settings) -> Time {
-        let wanted = !self.released && self.preemption != Preemption::Due;
+    /// answers until it hears its successor. Nor is one that is to be preempted, silent or not. `down_at`: when the master counts as
+    /// dead.
+    pub(super) fn ask_at(&self, settings: &Settings, down_at: Time) -> Time {
+        let wanted = !self.released && self.preemption != Preemption::Due && down_at != Time::NEVER;
         let asks = settings.probe_limit > 0 && wanted && self.probe.asked_at.is_none();
         let skew = self.interval.skew(settings.version, settings.priority);
-        if asks && self.probe.rounds < settings.probe_limit {
-            self.master_down_at - skew
-        } else {
-            Time::NEVER
-        }
+        if asks && self.probe.rounds < settings.probe_limit { down_at - skew } else { Time::NEVER }
     }
 
     /// Asks, or looks at what has come of it; `None` if nothing of that is due.
-    pub(super) fn probe(&mut self, settings: &Settings, now: Time) -> Option<Effects> {
-        if now >= self.ask_at(settings) {
+    pub(super) fn probe(&mut self, settings: &Settings, now: Time, down_at: Time) -> Option<Effects> {
+        if now >= self.ask_at(settings, down_at) {
             // Who is late waits for the answer all the same.
             self.master_down_at = self.master_down_at.max(now + SHORTEST_WAIT);
             self.probe.asked_at = Some(now);
@@ -43,7 +40,7 @@ impl Backup {
             return Some(Effects { ask, ..Effects::default() });
         }
         let counts = self.probe.answered && !self.released && self.preemption != Preemption::Due;
-        if now < self.master_down_at || !counts {
+        if now < down_at || !counts {
             return None;
         }
         let rounds = self.probe.rounds + 1;

@@ -18,6 +18,7 @@ mod leaving;
 mod master;
 mod probe;
 mod properties;
+mod settling;
 mod start;
 
 /// Router 10.0.0.1, priority 100, version 3, one second, preempting.

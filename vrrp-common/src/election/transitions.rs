@@ -2,7 +2,7 @@
 
 use super::{
     ANNOUNCEMENT_GRACE, Backup, Cause, Deaf, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master,
-    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Transition,
+    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Transition, settling::is_of_the_link,
 };
 use crate::{
     lease::Lease,
@@ -14,15 +14,24 @@ use crate::{
 impl Election {
     /// RFC 9568 §6.4.1. In a group even an owner waits for the others.
     pub(super) fn start(&mut self, now: Time) -> Effects {
+        if let Some(effects) = self.resume(now) {
+            return effects;
+        }
         if !matches!(self.state, State::Initialize(_)) || !self.settings.owner() || self.settings.grouped {
             return self.start_listening(now);
         }
         self.since = now;
+        if self.owner_waits(now) {
+            return self.listen_unsettled(now, Cause::Started);
+        }
         self.become_master(now, Cause::Owner)
     }
 
     /// As start, for an owner too.
     pub(super) fn start_listening(&mut self, now: Time) -> Effects {
+        if let Some(effects) = self.resume(now) {
+            return effects;
+        }
         if !matches!(self.state, State::Initialize(_)) {
             return Effects::default();
         }
@@ -35,7 +44,12 @@ impl Election {
         if !matches!(self.state, State::Initialize(_)) || !lease.is_running(now) {
             return self.start(now);
         }
-        let effects = self.become_master(now, Cause::Adopted);
+        self.go_on(now, lease, Cause::Adopted)
+    }
+
+    /// Goes on as the master that was granted this lease.
+    pub(super) fn go_on(&mut self, now: Time, lease: Lease, cause: Cause) -> Effects {
+        let effects = self.become_master(now, cause);
         self.lease = lease;
         // The earlier daemon's last advert counts, with the interval that it told, so that I6 holds across the change.
         self.since = lease.granted_at();
@@ -162,11 +176,13 @@ impl Election {
             backup.preemption = Preemption::Due;
         }
         let expect = due.then_some(Expect::Nothing);
-        if let Some(effects) = backup.probe(&self.settings, now) {
+        let down_at = self.down_at(&backup);
+        if let Some(effects) = backup.probe(&self.settings, now, down_at) {
             self.state = State::Backup(backup);
             return Effects { expect, ..effects };
         }
-        if now >= backup.master_down_at && self.settings.grouped {
+        let down = now >= down_at;
+        if down && self.settings.grouped {
             // From now on every advert is to be judged: one that counts ends it.
             let expect = (!backup.held).then_some(Expect::Nothing);
             backup.held = true;
@@ -174,7 +190,7 @@ impl Election {
             return Effects { expect, ..Effects::default() };
         }
         backup.held = false;
-        if now >= backup.master_down_at {
+        if down {
             return self.succeed(now, backup);
         }
         self.state = State::Backup(backup);
@@ -184,7 +200,7 @@ impl Election {
     /// Only a backup that would have taken the role by itself.
     pub(super) fn promote(&mut self, now: Time) -> Effects {
         match self.state {
-            State::Backup(backup) if backup.held && now >= backup.master_down_at => self.succeed(now, backup),
+            State::Backup(backup) if backup.held && now >= self.down_at(&backup) => self.succeed(now, backup),
             State::Initialize(_)
             | State::Backup(_)
             | State::Master(_)
@@ -237,9 +253,12 @@ impl Election {
         Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
     }
 
-    /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway.
+    /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway, and it may
+    /// go on in that time.
     pub(super) fn fault(&mut self, now: Time, fault: Fault) -> Effects {
-        let Effects { first, send, .. } = self.farewell(now);
+        let farewell = if is_of_the_link(fault) { Effects::default() } else { self.farewell(now) };
+        let Effects { first, send, .. } = farewell;
+        self.interrupt(fault);
         match self.state {
             State::Stopped => return Effects::default(),
             State::Initialize(Some(known)) if known == fault => return Effects::default(),
@@ -319,7 +338,7 @@ impl Election {
     }
 
     /// Listens first, and contends like anybody else: at the start, and after a silence as master.
-    fn listen(&mut self, now: Time, cause: Cause) -> Effects {
+    pub(super) fn listen(&mut self, now: Time, cause: Cause) -> Effects {
         let effects = self.become_backup(self.silent_backup(now), cause);
         Effects { expect: Some(Expect::Nothing), ..effects }
     }
@@ -348,7 +367,7 @@ impl Election {
 
     /// In the place of the master that was silent, has left, or is preempted. One that has not left may live, and not hear.
     fn succeed(&mut self, now: Time, backup: Backup) -> Effects {
-        let effects = self.become_master(now, backup.why_down(&self.settings));
+        let effects = self.become_master(now, self.cause_of_takeover(&backup));
         let before = backup.rival.or(backup.master).filter(|_| !backup.released && !self.settings.owner());
         if let State::Master(master) = &mut self.state {
             master.deaf = before.and_then(|advert| Deaf::preempted(advert, now));

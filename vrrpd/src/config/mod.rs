@@ -76,6 +76,26 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// Whether services may bind addresses that are not on this host, while the daemon runs.
     pub ip_nonlocal_bind: bool,
+    /// `vrrp_startup_delay`: how long after the start no router takes part. At most [`MAX_STARTUP_DELAY`].
+    pub startup_delay: Duration,
+    /// `interface_up_down_delays`, in the order of the file, each interface once.
+    pub interface_delays: Vec<InterfaceDelays>,
+}
+
+/// The longest `vrrp_startup_delay`, keepalived's.
+pub(crate) const MAX_STARTUP_DELAY: Duration = Duration::from_micros(u32::MAX as u64);
+/// The longest delay of a link, keepalived's.
+pub(crate) const MAX_LINK_DELAY: Duration = Duration::from_secs(255);
+
+/// One `[interface_up_down_delays.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceDelays {
+    /// NAME, 1..=15 bytes.
+    pub interface: String,
+    /// How long the link is to be down before it counts as down.
+    pub down: Duration,
+    /// How long it is to be up before it counts as up.
+    pub up: Duration,
 }
 
 /// One `[vrrp_instance.NAME]`.
@@ -101,6 +121,9 @@ pub struct Router {
     pub preempt: bool,
     /// How long a master of lower priority is left alone, from when it is first heard. 0 s..=1000 s.
     pub preempt_delay: Duration,
+    /// How long silence is not believed, and nothing said, after the link came up, at most. `None`: by what is heard. Up to
+    /// 1000 s.
+    pub link_settle: Option<Duration>,
     /// Whether packets to the virtual addresses are for this host.
     pub accept: bool,
     /// Source address of the adverts; the interface's first address that is not virtual if `None`.

@@ -176,6 +176,7 @@ fn tables(linked: &mut Linked) -> Result<(Tables, PinnedMaps), AttachError> {
         array(linked, name::EXPECTED)?,
         array(linked, name::INTERFACE)?,
         array(linked, name::NEAR_VIPS)?,
+        array(linked, name::SETTLING)?,
     ];
     let (vips, peers) = (linked.map(name::VIPS)?, linked.map(name::PEERS)?);
     let (counters, budgets) = (linked.map(name::COUNTERS)?, linked.map(name::BUDGETS)?);

@@ -19,6 +19,7 @@ mod pins;
 mod sys;
 mod syscall;
 mod tables;
+mod watch;
 
 use std::{fmt, io, path::Path, sync::Arc};
 
@@ -33,6 +34,7 @@ pub use self::{
     notes::{Inherited, unheld},
     object::{LoadError, Log},
     tables::{RouterEntry, Tables},
+    watch::{Seen, Watch},
 };
 use self::{guard::Left, hold::Held, host::Lock, pins::Pins};
 

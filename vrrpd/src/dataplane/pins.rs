@@ -20,7 +20,7 @@ use aya::maps::{MapInfo, MapType};
 use tracing::{info, warn};
 use vrrp_common::abi::{
     BUDGETS, Budget, Cpu, Expected, Interface, LAYOUT_VERSION, MAX_PEERS, MAX_VIPS, NEAR_VIP_ENTRIES,
-    NearVip, Peer, PeerTtl, Router, SLOTS, Vip, VipOwner, name,
+    NearVip, Peer, PeerTtl, Router, SLOTS, Settling, Vip, VipOwner, name,
 };
 
 use super::{
@@ -60,7 +60,7 @@ const NO_PREALLOC: u32 = 1;
 const MMAPABLE: u32 = 1 << 10;
 
 /// The maps that are pinned.
-const MAPS: [Shape; 8] = [
+const MAPS: [Shape; 9] = [
     array::<Router>(name::ROUTERS, SLOTS),
     array::<Expected>(name::EXPECTED, SLOTS),
     array::<Interface>(name::INTERFACE, 1),
@@ -69,6 +69,7 @@ const MAPS: [Shape; 8] = [
     hash::<Peer, PeerTtl>(name::PEERS, MAX_PEERS),
     Shape { kind: MapType::PerCpuArray, flags: 0, replaceable: true, ..array::<Cpu>(name::COUNTERS, 1) },
     Shape { flags: 0, replaceable: true, ..array::<Budget>(name::BUDGETS, BUDGETS) },
+    Shape { replaceable: true, ..array::<Settling>(name::SETTLING, 1) },
 ];
 
 const fn array<T>(name: &'static str, entries: usize) -> Shape {

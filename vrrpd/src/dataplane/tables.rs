@@ -23,7 +23,7 @@ use vrrp_common::{
     types::{AdvertInterval, Family, Mac, Priority, Vrid},
 };
 
-use super::{mapping::Mapping, near::NearVips};
+use super::{mapping::Mapping, near::NearVips, watch::Watch};
 
 /// Value of `COUNTERS`, as plain as aya wants it.
 type CpuWords = [u64; size_of::<Cpu>() / 8];
@@ -63,6 +63,7 @@ pub struct Tables {
     expected: Mapping<Expected>,
     interface: Mapping<Interface>,
     near: NearVips,
+    watch: Watch,
     vips: Vips,
     peers: Peers,
     counters: PerCpuArray<MapData, CpuWords>,
@@ -81,7 +82,7 @@ impl fmt::Debug for Tables {
 impl Tables {
     /// Reads what an earlier daemon left in the maps, which have the layout of [`abi`].
     pub(super) fn new(
-        [routers, expected, interface, near]: [&MapData; 4],
+        [routers, expected, interface, near, settling]: [&MapData; 5],
         [vips, peers]: [Map; 2],
         counters: Map,
     ) -> Result<Self, MapError> {
@@ -94,6 +95,7 @@ impl Tables {
             expected: Mapping::new(expected, SLOTS)?,
             interface: Mapping::new(interface, 1)?,
             near: NearVips::new(near, &owners)?,
+            watch: Watch::new(settling)?,
             vips,
             peers,
             bounds,
@@ -315,6 +317,11 @@ impl Tables {
         const { assert!(offset_of!(Interface, mac) == 0) };
         let [a, b, c, d, e, f] = mac.0;
         self.interface.u64(0, 0).store(u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]), Ordering::Release);
+    }
+
+    /// What arrives here after the link came up.
+    pub const fn watch(&mut self) -> &mut Watch {
+        &mut self.watch
     }
 
     /// Frames by verdict since the maps were made, of all CPUs.

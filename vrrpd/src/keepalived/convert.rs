@@ -3,6 +3,7 @@
 mod across;
 mod address;
 mod check;
+mod delays;
 mod global;
 mod group;
 mod hook;
@@ -50,6 +51,7 @@ use super::{
 pub(super) struct Model {
     global: Global,
     checks: Vec<Check>,
+    delays: Vec<delays::Delays>,
     instances: Vec<Instance>,
     groups: Vec<Group>,
     /// Keywords and names of blocks that could not be read: they are there all the same.
@@ -93,7 +95,12 @@ pub(super) const TOP: &[Keyword<Model>] = &[
     unsupported("bfd_instance", "there is no BFD"),
     unsupported("garp_group", "rounds of gratuitous ARP are not spread"),
     unsupported("linkbeat_interfaces", "links are watched by netlink"),
-    unsupported("interface_up_down_delays", "a change of a link counts at once"),
+    carry(
+        "interface_up_down_delays",
+        "[interface_up_down_delays.NAME]",
+        "with units",
+        delays::interface_up_down_delays,
+    ),
     unsupported("virtual_server", IPVS),
     unsupported("virtual_server_group", IPVS),
     unsupported("SSL", IPVS),
@@ -264,6 +271,9 @@ impl Model {
         let mut origins = Origins::default();
         let mut writer = Writer { out: &mut out, origins: &mut origins, context };
         self.global.write(user, &mut writer);
+        for delays in &self.delays {
+            delays.write(&mut writer);
+        }
         for check in &self.checks {
             check.write(&mut writer);
         }

@@ -77,9 +77,13 @@ fn parse_link(message: &LinkMessage) -> Option<(String, Link)> {
         }
     }
     let up = message.header.flags.contains(LinkFlags::Up | LinkFlags::Running);
+    let carrier_ups = message.attributes.iter().find_map(|attribute| {
+        if let LinkAttribute::CarrierUpCount(ups) = attribute { Some(*ups) } else { None }
+    });
     let no_arp = message.header.flags.contains(LinkFlags::Noarp);
     let nature = Nature { kind: kind(message), no_arp };
-    Some((name?, Link { index: message.header.index, mac, up, nature, addresses: Vec::new() }))
+    let (index, carrier_ups) = (message.header.index, carrier_ups.unwrap_or_default());
+    Some((name?, Link { index, mac, up, carrier: up, carrier_ups, nature, addresses: Vec::new() }))
 }
 
 fn kind(message: &LinkMessage) -> Kind {

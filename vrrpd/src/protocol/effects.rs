@@ -190,6 +190,9 @@ impl Loop {
     }
 
     fn sent(&mut self, queued: &Queued, at: Time) {
+        if self.is_unplugged(queued.router) {
+            return;
+        }
         let left = !self.is_cut_off(queued.router);
         if let Some(router) = self.routers.get_mut(queued.router).filter(|_| left) {
             router.statistics.adverts_sent += 1;
@@ -202,6 +205,9 @@ impl Loop {
         // Who is told not to look at the interface goes on, but not as if the advert had left.
         if self.is_cut_off(queued.router) {
             return self.advert_was_due(queued, at, false);
+        }
+        if self.is_unplugged(queued.router) {
+            return;
         }
         let Some(router) = self.routers.get_mut(queued.router) else { return };
         router.statistics.send_failures += 1;
@@ -217,7 +223,7 @@ impl Loop {
             return false;
         };
         let link = self.interfaces.get(router.interface).and_then(|interface| interface.link.as_ref());
-        link.is_some_and(|link| !link.up)
+        link.is_some_and(|link| !link.carrier)
     }
 
     /// Tells of the transitions of this turn, now that the doors are as they shall be.
@@ -302,12 +308,13 @@ fn log_transition(router: &Router, reacted: &Reacted) {
     let cause = reacted.because();
     let (late_us, flip_us, send_us) = (micros(*late), micros(*flip), micros(*send));
     match transition.cause {
-        Cause::Fault(_) | Cause::Silent | Cause::Unheard(_) | Cause::ProbeLimit => {
+        Cause::Fault(_) | Cause::Silent | Cause::PortBlocked | Cause::Unheard(_) | Cause::ProbeLimit => {
             tracing::warn!(router = %name, %interface, %vrid, %from, %to, %cause, late_us, flip_us, send_us, "state changed");
         }
         Cause::Started
         | Cause::Owner
         | Cause::Adopted
+        | Cause::Resumed
         | Cause::MasterDown
         | Cause::MasterReleased
         | Cause::Outranked(_)

@@ -120,7 +120,9 @@ impl Loop {
         if self.kept_out(index, at) {
             return self.feed(index, at, at, Input::Fault(Fault::Group), None);
         }
-        if let Some(input) = router.starting(running).filter(|_| !router.waits_for_a_check(running)) {
+        self.settle_router(index);
+        let Some(router) = self.routers.get(index) else { return };
+        if let Some(input) = router.starting(running).filter(|_| !self.is_held_back(router, running)) {
             self.feed(index, at, at, input, None);
         }
     }
@@ -149,7 +151,7 @@ impl Loop {
         if router.tracking.faults().next().is_some() {
             return Some(Err(Fault::Check));
         }
-        let waits = router.election.name() == StateName::Init && router.waits_for_a_check(None);
+        let waits = router.election.name() == StateName::Init && self.is_held_back(router, None);
         (!waits).then_some(Ok(()))
     }
 
@@ -202,6 +204,7 @@ impl Loop {
         self.settle_guests(index);
         self.install(index);
         self.feed(index, at, at, input, None);
+        self.settle_router(index);
         self.revisit(index);
     }
 

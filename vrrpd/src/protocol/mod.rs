@@ -22,6 +22,7 @@ mod report;
 mod router;
 mod run;
 mod settle;
+mod settling;
 mod statistics;
 mod sync;
 mod tracked;
@@ -29,7 +30,7 @@ mod unheard;
 mod wait;
 mod way_out;
 
-use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, thread};
+use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, thread, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 use vrrp_common::types::Mac;
@@ -97,8 +98,12 @@ pub(crate) enum Command {
 pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) mac: Mac,
-    /// Administratively up, with carrier.
+    /// Administratively up, with carrier; later by the delays that are configured.
     pub(crate) up: bool,
+    /// Whether it is so at this moment.
+    pub(crate) carrier: bool,
+    /// How often it has come up.
+    pub(crate) carrier_ups: u32,
     pub(crate) nature: Nature,
     /// Its addresses, primary ones first, in the kernel's order.
     pub(crate) addresses: Vec<IpAddr>,
@@ -159,18 +164,20 @@ pub(crate) struct Handle {
     pub(crate) thread: thread::JoinHandle<io::Result<()>>,
 }
 
-/// Starts the thread. It ends by itself when all routers have stopped after [`Command::Stop`].
+/// Starts the thread, whose routers do not take part before `delay` is over. It ends by itself when all routers have stopped after [`Command::Stop`].
 ///
 /// # Errors
 /// The thread cannot be made.
-pub(crate) fn spawn(config: Config, trackings: Trackings) -> io::Result<Handle> {
+pub(crate) fn spawn(config: Config, trackings: Trackings, delay: Duration) -> io::Result<Handle> {
     let (commands, command_queue) = mpsc::channel(CHANNEL);
     let (request_queue, requests) = mpsc::channel(CHANNEL);
     let thread = thread::Builder::new().name("protocol".into()).spawn(move || {
         realtime::enter();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-        runtime
-            .block_on(async { run::Loop::new(config, trackings, command_queue, request_queue)?.run().await })
+        runtime.block_on(async {
+            let routers = run::Loop::new(config, trackings, command_queue, request_queue, delay)?;
+            routers.run().await
+        })
     })?;
     Ok(Handle { commands, requests, thread })
 }

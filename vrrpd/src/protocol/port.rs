@@ -13,7 +13,7 @@ use vrrp_common::{
     types::{Mac, Priority},
 };
 
-use super::{Link, guarded::Guarded, router::Router};
+use super::{Link, guarded::Guarded, router::Router, settling::Uplink};
 use crate::{
     clock::now,
     dataplane::{Events, RouterEntry, Tables},
@@ -61,6 +61,7 @@ pub(crate) struct Interface {
     /// Whether `link` was ever told: before that nothing is known, and nothing is a fault.
     pub(crate) known: bool,
     pub(crate) link: Option<Link>,
+    pub(crate) uplink: Uplink,
     pub(crate) port: Option<OpenPort>,
     /// Index in the loop's list of routers, by slot, of those that only have addresses here.
     pub(crate) guests: BTreeMap<u32, usize>,
@@ -80,6 +81,7 @@ impl Interface {
             name,
             known: false,
             link: None,
+            uplink: Uplink::default(),
             port: None,
             guests: BTreeMap::new(),
             by_slot: Box::new([None; abi::SLOTS]),

@@ -22,6 +22,7 @@ use super::{
     note::{advert_source, note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
+    settling::starts_at,
     sync::Group,
     unheard,
     wait::wait,
@@ -66,6 +67,8 @@ pub(super) struct Loop {
     pub(super) looked_at_claims: Time,
     /// The last that the supervisor was asked to look for.
     pub(super) looked: Ticket,
+    /// Before that no router takes part but with a lease that is running.
+    pub(super) starts_at: Option<Time>,
     pub(super) stopping: bool,
 }
 
@@ -75,6 +78,7 @@ impl Loop {
         trackings: Trackings,
         commands: mpsc::Receiver<Command>,
         requests: mpsc::Sender<Request>,
+        delay: Duration,
     ) -> io::Result<Self> {
         let mut new = Self {
             router_id: config.router_id,
@@ -93,6 +97,7 @@ impl Loop {
             ticket: Ticket::default(),
             looked: Ticket::default(),
             looked_at_claims: Time::BOOT,
+            starts_at: starts_at(delay),
             stopping: false,
         };
         let keys: Vec<_> = config.routers.iter().map(|router| new.key_of(router)).collect();
@@ -119,6 +124,7 @@ impl Loop {
                 self.drain_rings();
                 self.timeouts(at);
             }
+            self.start_at(at);
             self.look_at_claims(at);
             self.revive();
             self.sync(at);
@@ -148,11 +154,13 @@ impl Loop {
             .min(announcing)
             .min(self.tell_again_at)
             .min(self.next_look_at_claims())
+            .min(self.starts_at.unwrap_or(Time::NEVER))
     }
 
     /// Hands every router its timeout, due or not: a backup thus learns what the kernel has heard meanwhile, and all
     /// deadlines move out of the way together.
     fn timeouts(&mut self, at: Time) {
+        self.look_at_uplinks();
         for index in 0..self.routers.len() {
             let Some(router) = self.routers.get_mut(index) else { return };
             let due = router.election.deadline();
@@ -194,6 +202,9 @@ impl Loop {
     }
 
     fn event(&mut self, interface: usize, event: &abi::Event) {
+        if matches!(event.kind, abi::event::FORWARDED | abi::event::BPDU) {
+            return self.look_at_uplinks();
+        }
         let key = RouterKey { interface, slot: event.slot };
         // Adverts are heard at home only.
         let index = if event.kind == abi::event::ADVERT { self.find(key) } else { self.find_or_guest(key) };
@@ -262,6 +273,7 @@ impl Loop {
         if let (Some(link), Some(port)) = (&link, interface.port.as_mut()) {
             port.tables.set_mac(link.mac);
         }
+        interface.follow_link(link.as_ref());
         interface.known = true;
         let appeared = interface.link.is_none() && link.is_some();
         interface.link = link;
@@ -269,6 +281,7 @@ impl Loop {
             // The data plane may have been attached before.
             self.install_at(position);
         }
+        self.settle_at(position);
         self.revisit_interface(position);
     }
 
@@ -282,6 +295,7 @@ impl Loop {
         });
         let Some(interface) = self.interfaces.get_mut(position) else { return };
         interface.port = opened;
+        interface.watch_anew();
         interface.offered = false;
         interface.unsettled = true;
         self.ticket = self.ticket.next();

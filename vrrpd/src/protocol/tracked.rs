@@ -43,10 +43,9 @@ impl Loop {
 }
 
 impl Router {
-    /// Whether it stays out of the election until a check has its first result. One that goes on with the lease of an
-    /// earlier daemon does not: it was well a moment ago, and waiting would cost it the role (I9).
-    pub(super) fn waits_for_a_check(&self, running: Option<Lease>) -> bool {
-        self.tracking.awaited().next().is_some() && running.is_none()
+    /// Whether a check has no result yet.
+    pub(super) fn waits_for_a_check(&self) -> bool {
+        self.tracking.awaited().next().is_some()
     }
 
     /// What is to be done about a router that could take part, and for which an earlier daemon's lease may be running.

@@ -14,7 +14,8 @@ use vrrpd::config::{
 };
 
 use self::strategies::{
-    address, belongings, check, fifo, hooks, mail, name, seconds, unicast, user, virtual_address,
+    address, belongings, check, fifo, hooks, interface_delays, mail, name, seconds, unicast, user,
+    virtual_address,
 };
 
 const VALID: &str = include_str!("../../../examples/every-key.toml");
@@ -126,11 +127,13 @@ fn any_config() -> impl Strategy<Value = Config> {
     });
     let host = (name(), option::of(user()), fifos, option::of(mail()));
     let parts = (collection::vec(router(), 1..5), collection::vec(check(), 0..6), any::<bool>());
-    (host, parts)
+    let waits = (seconds(4_294), interface_delays());
+    (host, parts, waits)
         .prop_map(
             |(
                 (router_id, script_user, (notify_fifo, vrrp_notify_fifo), mail),
                 (routers, checks, grouped),
+                (startup_delay, interface_delays),
             )| {
                 let mut config = Config {
                     router_id,
@@ -142,6 +145,8 @@ fn any_config() -> impl Strategy<Value = Config> {
                     vrrp_notify_fifo,
                     mail,
                     ip_nonlocal_bind: grouped,
+                    startup_delay,
+                    interface_delays,
                 };
                 tell_apart(&mut config);
                 if grouped && config.routers.len() > 1 {
@@ -240,10 +245,10 @@ fn router() -> impl Strategy<Value = Router> {
     let addresses = collection::vec(virtual_address(), 1..6);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let place = (name(), option::of(address()), sample::select(modes), flags, addresses);
-    let more = (belongings(), option::of(unicast()), any::<bool>(), hooks());
+    let more = (belongings(), option::of(unicast()), any::<bool>(), hooks(), option::of(seconds(1000)));
     (place, advert(), preemption(), garp, more).prop_map(|(place, advert, preemption, garp, more)| {
         let (repeat, delay, refresh) = garp;
-        let ((excluded, routes, rules), unicast, dont_track_primary, hooks) = more;
+        let ((excluded, routes, rules), unicast, dont_track_primary, hooks, link_settle) = more;
         let (name, mcast_src_ip, xdp_mode, (accept, use_vmac, message_only), addresses) = place;
         let (version, advert_int, auth_pass) = advert;
         let (start, priority, preempt, preempt_delay) = preemption;
@@ -258,6 +263,7 @@ fn router() -> impl Strategy<Value = Router> {
             advert_int,
             preempt,
             preempt_delay,
+            link_settle,
             accept,
             mcast_src_ip,
             use_vmac,

@@ -8,9 +8,9 @@ use std::{
 
 use proptest::{collection, option, prelude::*, sample};
 use vrrpd::config::{
-    Check, CheckKind, FileCheck, Hook, Hooks, HttpCheck, InitFile, Mail, MailTls, NotifyFifo, ParamMatch,
-    Prefix, ProcessCheck, ProcessName, Program, RouteKind, RuleAction, ScriptCheck, TcpCheck, Unicast,
-    UnicastPeer, User, VirtualAddress, VirtualRoute, VirtualRule, Weight,
+    Check, CheckKind, FileCheck, Hook, Hooks, HttpCheck, InitFile, InterfaceDelays, Mail, MailTls,
+    NotifyFifo, ParamMatch, Prefix, ProcessCheck, ProcessName, Program, RouteKind, RuleAction, ScriptCheck,
+    TcpCheck, Unicast, UnicastPeer, User, VirtualAddress, VirtualRoute, VirtualRule, Weight,
 };
 
 pub(crate) fn name() -> impl Strategy<Value = String> {
@@ -43,6 +43,17 @@ pub(crate) fn virtual_address() -> impl Strategy<Value = VirtualAddress> {
 
 pub(crate) fn seconds(most: u64) -> impl Strategy<Value = Duration> {
     (0..=most * 1_000_000_000).prop_map(Duration::from_nanos)
+}
+
+pub(crate) fn interface_delays() -> impl Strategy<Value = Vec<InterfaceDelays>> {
+    let delays = collection::btree_map(
+        "[a-z.0-9é]{1,6}".prop_filter("a directory", |name| !name.trim_matches('.').is_empty()),
+        (seconds(255), seconds(255)),
+        0..3,
+    );
+    delays.prop_map(|delays| {
+        delays.into_iter().map(|(interface, (down, up))| InterfaceDelays { interface, down, up }).collect()
+    })
 }
 
 fn between(low: Duration, high: Duration) -> impl Strategy<Value = Duration> {

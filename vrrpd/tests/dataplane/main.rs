@@ -16,5 +16,6 @@ mod model;
 mod near;
 mod random;
 mod rig;
+mod settling;
 mod verdicts;
 mod wire;

@@ -134,6 +134,7 @@ impl Rig {
             name::NEAR_VIPS,
             name::COUNTERS,
             name::BUDGETS,
+            name::SETTLING,
         ] {
             loader.map_pin_path(map, attachment.plane.pin_dir().join(map.to_lowercase()));
         }

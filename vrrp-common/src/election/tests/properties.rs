@@ -57,8 +57,24 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
         1 => Just(Input::Promote),
         1 => Just(Input::Yield),
         2 => settings().prop_map(Input::Configure),
+        2 => settling().prop_map(Input::Settle),
     ];
     (inputs, past)
+}
+
+/// A link that is down, or has come up; the times are set later.
+fn settling() -> impl Strategy<Value = Settling> {
+    let since = prop_oneof![Just(Time::NEVER), Just(Time::BOOT)];
+    let limit = prop_oneof![Just(None), Just(Some(0u64)), (0..60_000u64).prop_map(Some)];
+    (since, any::<bool>(), any::<bool>(), any::<bool>(), limit).prop_map(
+        |(since, came_up, forwards, spanning_tree, limit)| Settling {
+            since,
+            came_up,
+            forwarded: (forwards && since != Time::NEVER).then_some(Time::BOOT),
+            spanning_tree,
+            limit: limit.map(span),
+        },
+    )
 }
 
 /// The input with its time, which lies before or at `now`, or for a lease, after it.
@@ -71,7 +87,13 @@ fn placed(input: Input, now: Time, past: Duration) -> Input {
         Input::Sent { .. } => Input::Sent { at: now },
         Input::Claimed { .. } => Input::Claimed { at: now - past },
         Input::Answered { mac, .. } => Input::Answered { at: now - past, mac },
+        Input::Settle(settling) if settling.since != Time::NEVER => Input::Settle(Settling {
+            since: now - past,
+            forwarded: settling.forwarded.map(|_| now - past / 2),
+            ..settling
+        }),
         Input::Start
+        | Input::Settle(_)
         | Input::Listen
         | Input::Fault(_)
         | Input::Stop

@@ -4,7 +4,9 @@ mod check;
 mod role;
 mod router;
 
-use super::{Config, Mail, MailTls, NotifyFifo, SyncGroup, duration::spell};
+use std::time::Duration;
+
+use super::{Config, InterfaceDelays, Mail, MailTls, NotifyFifo, SyncGroup, duration::spell};
 
 /// A heading and a line of text; no heading for a line that goes on.
 type Line = (&'static str, String);
@@ -51,8 +53,20 @@ fn host(config: &Config) -> Vec<Line> {
     if config.ip_nonlocal_bind {
         lines.push(("bind", "services may bind addresses that are not here (ip_nonlocal_bind)".to_owned()));
     }
+    if !config.startup_delay.is_zero() {
+        let delay = spell(config.startup_delay);
+        lines.push(("start", format!("no router takes part for {delay}, unless its lease is still running")));
+    }
+    lines.extend(under("links", config.interface_delays.iter().map(link)));
     lines.extend(config.mail.as_ref().map(|one| ("mail", mail(one))));
     lines
+}
+
+fn link(delays: &InterfaceDelays) -> String {
+    let after = |delay: Duration| {
+        if delay.is_zero() { "at once".to_owned() } else { format!("after {}", spell(delay)) }
+    };
+    format!("{} counts as down {}, as up {}", delays.interface, after(delays.down), after(delays.up))
 }
 
 fn notify_fifo(fifo: &NotifyFifo) -> String {

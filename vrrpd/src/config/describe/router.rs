@@ -29,6 +29,7 @@ pub(super) fn lines(router: &Router, config: &Config) -> Vec<Line> {
     }
     lines.extend(timers(router));
     lines.extend([
+        ("after link-up", link_settle(router)),
         ("preemption", preemption(router)),
         ("equal priority", "the higher address wins, between two masters".to_owned()),
         ("adverts from", source(router)),
@@ -169,6 +170,19 @@ fn timers(router: &Router) -> [(&'static str, String); 4] {
             ),
         ),
     ]
+}
+
+fn link_settle(router: &Router) -> String {
+    let longest = match router.link_settle {
+        Some(Duration::ZERO) => return "silence counts at once (link_settle = \"0s\")".to_owned(),
+        Some(longest) => format!("for {} at most", spell(longest)),
+        None if router.dont_track_primary => "for the master down time at most".to_owned(),
+        None => format!(
+            "for the master down time at most, or {} behind a spanning tree",
+            spell(vrrp_common::election::SPANNING_TREE)
+        ),
+    };
+    format!("waits for a frame that came through the switch port, {longest}")
 }
 
 fn preemption(router: &Router) -> String {

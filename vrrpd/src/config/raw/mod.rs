@@ -3,6 +3,7 @@
 //! What stands alone (a check, a hook, a route, a peer) is read into what the daemon runs on at once.
 
 mod check;
+mod delays;
 mod group;
 mod hook;
 mod http;
@@ -15,10 +16,13 @@ mod track;
 mod unicast;
 mod words;
 
+use std::time::Duration;
+
 use toml::de::DeTable;
 
 pub(super) use self::{
     check::NamedCheck,
+    delays::Delays,
     group::Group,
     hook::{Fifo, Hooks},
     instance::{Authentication, Garp, Instance, interface},
@@ -28,7 +32,8 @@ pub(super) use self::{
 };
 pub(crate) use self::{hook::is_account, mail::is_mailbox, text::is_host};
 use super::{
-    User,
+    MAX_STARTUP_DELAY, User,
+    duration::duration,
     keys::{At, FILE, Field, GROUP, INSTANCE, Keys, boolean, table},
     problem::{Findings, Problem},
 };
@@ -46,6 +51,9 @@ pub(super) struct File {
     /// The default of the key of that name in routers and groups.
     pub(super) smtp_alert: Field<bool>,
     pub(super) ip_nonlocal_bind: Field<bool>,
+    pub(super) startup_delay: Field<Duration>,
+    /// In the order of the file.
+    pub(super) delays: Vec<Delays>,
     /// In the order of the file, like the others.
     pub(super) checks: Vec<NamedCheck>,
     pub(super) instances: Vec<Instance>,
@@ -64,6 +72,8 @@ impl File {
             mail: Mail::read(&mut keys),
             smtp_alert: keys.read("smtp_alert", boolean),
             ip_nonlocal_bind: keys.read("ip_nonlocal_bind", boolean),
+            startup_delay: keys.read("vrrp_startup_delay", duration(Duration::ZERO..=MAX_STARTUP_DELAY)),
+            delays: named(&mut keys, delays::TABLE, delays::HEAD, Delays::read),
             checks: NamedCheck::read_all(&mut keys),
             instances: instances(&mut keys),
             groups: named(&mut keys, GROUP, "[vrrp_sync_group.NAME]", Group::read),

@@ -5,17 +5,17 @@ mod router;
 mod rules;
 mod track;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Config, Hooks, Mail, MailTls, NotifyFifo, across,
+    Config, Hooks, InterfaceDelays, Mail, MailTls, NotifyFifo, across,
     keys::Field,
     problem::{Findings, Problem},
     raw::{self, File},
 };
 
 /// The default of `smtp_connect_timeout`, keepalived's.
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `None` if anything was found.
 pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
@@ -40,8 +40,15 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
         vrrp_notify_fifo: vrrp_notify_fifo?,
         mail: mail?,
         ip_nonlocal_bind: file.ip_nonlocal_bind.or(false)?,
+        startup_delay: file.startup_delay.or(Duration::ZERO)?,
+        interface_delays: file.delays.iter().map(delays).collect::<Option<Vec<_>>>()?,
     };
     findings.problems.is_empty().then_some(config)
+}
+
+fn delays(delays: &raw::Delays) -> Option<InterfaceDelays> {
+    let (down, up) = (delays.down.or(Duration::ZERO)?, delays.up.or(Duration::ZERO)?);
+    Some(InterfaceDelays { interface: delays.interface.value.clone(), down, up })
 }
 
 /// `alert`: what `smtp_alert` is at the top of the file.

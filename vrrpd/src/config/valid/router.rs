@@ -63,6 +63,7 @@ pub(super) fn router(
         advert_int: advert_int?,
         preempt: instance.preempt.or(true)?,
         preempt_delay: instance.preempt_delay.or(Duration::ZERO)?,
+        link_settle: instance.link_settle.optional()?,
         accept: instance.accept.or(true)?,
         mcast_src_ip: source(&instance.mcast_src_ip)?,
         use_vmac: instance.use_vmac.or(true)?,

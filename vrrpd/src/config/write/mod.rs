@@ -24,7 +24,17 @@ pub fn to_toml(config: &Config) -> String {
             .chain(fifo("vrrp_notify_fifo", "vrrp_notify_fifo_script", config.vrrp_notify_fifo.as_ref()))
             .chain(mail(config.mail.as_ref())),
     );
-    add(&mut out, [("ip_nonlocal_bind", config.ip_nonlocal_bind.to_string())]);
+    add(
+        &mut out,
+        [
+            ("ip_nonlocal_bind", config.ip_nonlocal_bind.to_string()),
+            ("vrrp_startup_delay", quote(&spell(config.startup_delay))),
+        ],
+    );
+    for delays in &config.interface_delays {
+        out += &format!("\n[interface_up_down_delays.{}]\n", quote_key(&delays.interface));
+        add(&mut out, [("down", quote(&spell(delays.down))), ("up", quote(&spell(delays.up)))]);
+    }
     for check in &config.checks {
         out += &format!("\n[{}.{}]\n", check.kind.table(), quote_key(&check.name));
         add(&mut out, check::settings(check));

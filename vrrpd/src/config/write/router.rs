@@ -22,6 +22,7 @@ pub(super) fn settings(router: &Router) -> Vec<Setting> {
         ("probe_before_takeover", router.probe_before_takeover.to_string()),
         ("probe_limit", router.probe_limit.to_string()),
     ];
+    settings.extend(router.link_settle.map(|longest| ("link_settle", quote(&spell(longest)))));
     settings.extend(router.mcast_src_ip.map(|address| ("mcast_src_ip", quote(&address.to_string()))));
     settings.extend(router.unicast.iter().flat_map(unicast));
     settings.extend([

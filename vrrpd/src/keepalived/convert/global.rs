@@ -31,6 +31,7 @@ pub(in crate::keepalived) struct Global {
     smtp_server: Option<Given<String>>,
     smtp_helo_name: Option<Given<String>>,
     smtp_connect_timeout: Option<Given<Duration>>,
+    startup_delay: Option<Given<Duration>>,
     smtp_alert: Option<Given<bool>>,
     smtp_alert_vrrp: Option<Given<bool>>,
     pub(super) version: Option<Given<i64>>,
@@ -223,6 +224,9 @@ impl Global {
             if let Some(Given { value, place }) = &fifo.script {
                 writer.line(&format!("{start}notify_fifo_script"), &value.to_toml(), *place);
             }
+        }
+        if let Some(Given { value, place }) = self.startup_delay {
+            writer.line("vrrp_startup_delay", &spell(value), place);
         }
         self.write_mail(writer);
         writer.remarks(&self.remarks);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{Given, hook, only, range, value},
+    super::{Given, delays, hook, only, range, value},
     Global, fifo, fifo_script, helo_name, mail_from, min_garp, notification_email, smtp_server, text,
 };
 use crate::keepalived::vocabulary::{Keyword, carry, harmless, unsupported};
@@ -138,7 +138,10 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "gratuitous ARP is for changes of the master; use `garp = { refresh }`",
     ),
     unsupported("vrrp_vmac_garp_intvl", "there is no macvlan; use `garp = { refresh }`"),
-    unsupported("vrrp_startup_delay", "delay the service: ExecStartPre in systemd"),
+    carry("vrrp_startup_delay", "vrrp_startup_delay", "with unit", |global, statement, context| {
+        let value = delays::startup_delay(statement, context);
+        context.set(statement, &mut global.startup_delay, value);
+    }),
     unsupported("vrrp_delay_after_boot", "delay the service: ExecStartPre in systemd"),
     unsupported("vrrp_notify_priority_changes", "see `vrrpd status` and the log"),
     unsupported("fifo_write_vrrp_states_on_reload", "a reload writes nothing"),

@@ -1,0 +1,43 @@
+//! `[interface_up_down_delays.NAME]`.
+
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use super::{
+    super::{
+        MAX_LINK_DELAY,
+        duration::duration,
+        keys::{At, Field, Keys},
+        problem::Findings,
+    },
+    instance::interface_name,
+};
+
+/// How messages call the tables.
+pub(super) const TABLE: &str = "interface_up_down_delays";
+/// What one looks like.
+pub(super) const HEAD: &str = "[interface_up_down_delays.eth0]";
+
+/// One `[interface_up_down_delays.NAME]`.
+pub(in crate::config) struct Delays {
+    pub(in crate::config) interface: At<String>,
+    pub(in crate::config) down: Field<Duration>,
+    pub(in crate::config) up: Field<Duration>,
+}
+
+impl Delays {
+    pub(super) fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
+        if let Err(wrong) = interface_name(name.value.clone()) {
+            findings.push(wrong.at(&name.value, name.span.clone()));
+        }
+        let mut keys = Keys::new(TABLE, table, findings);
+        let delays = Self {
+            interface: name,
+            down: keys.read("down", duration(Duration::ZERO..=MAX_LINK_DELAY)),
+            up: keys.read("up", duration(Duration::ZERO..=MAX_LINK_DELAY)),
+        };
+        keys.finish();
+        delays
+    }
+}
