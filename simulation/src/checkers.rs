@@ -34,6 +34,7 @@ use crate::{
 mod alone;
 mod answered;
 mod door;
+mod port;
 mod role;
 mod wire;
 
@@ -123,6 +124,7 @@ pub(crate) fn all(scenario: &Scenario) -> Vec<Box<dyn Checker>> {
         Box::new(door::Overlap::new(hosts)),
         Box::new(door::Handover::default()),
         Box::new(answered::Answered::default()),
+        Box::new(port::Port::new(hosts)),
         Box::new(role::Takeover::new(hosts)),
         Box::new(alone::Probed::default()),
         Box::new(role::Silence::new(hosts)),

@@ -104,6 +104,13 @@ impl fmt::Display for Kind {
             }
             Self::Filtered => f.write_str("hears no adverts"),
             Self::Gap => f.write_str("hears nobody"),
+            Self::SlowPort { hello, shut } => {
+                let (hello, shut) = (hello / 1_000, shut / 1_000);
+                write!(
+                    f,
+                    "has its link down, and then a port that lets nothing through for {shut} µs but its switch's hello, every {hello} µs"
+                )
+            }
             Self::OneWay { to } => write!(f, "is not heard by host {to}"),
             Self::Configure(change) => write!(f, "is configured with {change}"),
         }

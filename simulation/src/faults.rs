@@ -40,6 +40,9 @@ pub(crate) enum Kind {
     },
     /// The interface goes down and comes back.
     Fault,
+    /// The link goes down and comes back, on a port that lets nothing through for a while longer; the switch speaks a spanning
+    /// tree all that time.
+    SlowPort { hello: u64, shut: u64 },
     /// `to` does not hear the host.
     OneWay { to: usize },
     /// The host hears nobody.
@@ -105,7 +108,7 @@ pub(crate) fn draw(random: &mut Random, setting: Setting<'_>, from: Moment, to: 
     let settings = all[host];
     let change =
         |random: &mut Random| if mixed { difference(random, settings) } else { change(random, settings) };
-    let kind = match random.within(0, if calm && !mixed { 13 } else { 15 }) {
+    let kind = match random.within(0, if calm && !mixed { 14 } else { 16 }) {
         0 => Kind::Kill,
         1 => Kind::PowerOff,
         2 | 3 => Kind::Pause,
@@ -117,6 +120,7 @@ pub(crate) fn draw(random: &mut Random, setting: Setting<'_>, from: Moment, to: 
         12 | 13 if mixed => Kind::Gap,
         12 | 13 if asking => Kind::Filtered,
         12 | 13 => Kind::Stranger { period: period(random, settings) },
+        14 if !mixed => slow_port(random, settings),
         _ => Kind::OneWay { to: (host + 1 + random.index(all.len() - 1)) % all.len() },
     };
     let begins = random.within(from, to);
@@ -127,7 +131,16 @@ pub(crate) fn draw(random: &mut Random, setting: Setting<'_>, from: Moment, to: 
     // A host may stay away, but never be left paused, faulty or deaf: who is quiet then could not be said.
     let lasts =
         matches!(kind, Kind::Kill | Kind::PowerOff | Kind::Stop | Kind::MoveAndStop | Kind::Configure(_));
-    Trouble { kind, host, begins, ends: (!lasts || random.per_mille(700)).then_some(ends.min(to)) }
+    let ends = ends.min(to);
+    // Ports are open before nothing goes wrong any more.
+    let ends = if let Kind::SlowPort { shut, .. } = kind { ends.min(to.saturating_sub(shut)) } else { ends };
+    Trouble { kind, host, begins: begins.min(ends), ends: (!lasts || random.per_mille(700)).then_some(ends) }
+}
+
+/// Shut for longer than a takeover takes.
+fn slow_port(random: &mut Random, settings: Settings) -> Kind {
+    let unit = u64::try_from(settings.interval.span().as_nanos()).unwrap_or(u64::MAX);
+    Kind::SlowPort { hello: unit * random.within(1, 24) / 4, shut: unit * random.within(4, 20) }
 }
 
 /// Farewells of a stranger at a time, at most.

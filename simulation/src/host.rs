@@ -7,7 +7,7 @@ use std::{
 };
 
 use vrrp_common::{
-    election::{Door, Effects, Expect, Input, Outgoing, Settings, State, StateName, Transition},
+    election::{Door, Effects, Expect, Fault, Input, Outgoing, Settings, State, StateName, Transition},
     lease::Lease,
     receive::{Advert, Discard, Lists, Local, Received, receive},
     time::Time,
@@ -20,6 +20,7 @@ use vrrp_common::{
 
 use crate::{
     mutation::{Mutation, Subject},
+    port::Port,
     scenario::Plan,
     trace::Moment,
 };
@@ -130,6 +131,7 @@ pub(crate) struct Host {
     /// Changes with every trouble of this host.
     pub(crate) epoch: u32,
     pub(crate) wake_at: Moment,
+    pub(crate) port: Port,
     kernel: Kernel,
 }
 
@@ -144,6 +146,7 @@ impl Host {
             paused: false,
             epoch: 0,
             wake_at: Moment::MAX,
+            port: Port::FORWARDS,
             kernel: Kernel::default(),
         }
     }
@@ -210,10 +213,17 @@ impl Host {
         let (lease, now) = (self.kernel.lease, self.clock(now));
         self.kernel.lease_ignored = mutation == Some(Mutation::LeaseIgnoredByDataPlane);
         let running = self.kernel.master && lease.is_running(now);
-        let first = if running { Input::Adopt(lease) } else { Input::Start };
+        let first = if self.port.is_down() {
+            Input::Fault(Fault::InterfaceDown)
+        } else if running {
+            Input::Adopt(lease)
+        } else {
+            Input::Start
+        };
+        self.port.restart(now, running);
         let subject = Subject::new(self.settings, mutation);
-        self.daemon =
-            Some(Daemon { subject, commands: [first].into(), opening: None, outbox: Outgoing::default() });
+        let commands = [Input::Settle(self.port.settling), first].into();
+        self.daemon = Some(Daemon { subject, commands, opening: None, outbox: Outgoing::default() });
         self.epoch += 1;
     }
 
@@ -273,7 +283,7 @@ impl Host {
             self.timeout(now, &mut turn);
         }
         // A new process starts its routers before it reads what the earlier one has left.
-        let starts = |input: &Input| matches!(input, Input::Start | Input::Adopt(_));
+        let starts = |input: &Input| matches!(input, Input::Settle(_) | Input::Start | Input::Adopt(_));
         while let Some(input) = self.command_if(starts) {
             self.feed(now, input, None, &mut turn);
         }

@@ -15,6 +15,7 @@ mod faults;
 mod host;
 mod mutation;
 mod network;
+mod port;
 mod random;
 mod scenario;
 mod shrink;

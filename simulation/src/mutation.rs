@@ -6,7 +6,7 @@ use std::{
 };
 
 use vrrp_common::{
-    election::{Cause, Door, Effects, Election, Expect, Fault, Input, Preemption, Settings, State},
+    election::{Cause, Door, Effects, Election, Expect, Fault, Input, Preemption, Settings, Settling, State},
     lease::Lease,
     receive::Lists,
     time::{Time, nanos},
@@ -108,6 +108,12 @@ mutations! {
     SlowMasterNotWaitedFor,
     /// A silent master is replaced although it answers.
     AnswerIgnored,
+    /// A port that speaks a spanning tree is taken for any other.
+    SlowPortIgnored,
+    /// A takeover comes with the first frame that a slow port lets through.
+    FirstFrameEndsSilence,
+    /// A master does not hear that its port is shut.
+    MasterSpeaksBehindShutPort,
     /// A follower stays a backup whatever happens.
     NeverTakesOver,
 }
@@ -236,6 +242,14 @@ impl Subject {
             }
             (Mutation::OtherIntervalNotAdopted, State::Initialize(_), Input::Adopt(lease)) => {
                 Input::Adopt(Lease { told: Some(own.interval), ..lease })
+            }
+            (Mutation::SlowPortIgnored, _, Input::Settle(settling))
+            | (Mutation::MasterSpeaksBehindShutPort, State::Master(_), Input::Settle(settling)) => {
+                Input::Settle(Settling { spanning_tree: false, ..settling })
+            }
+            (Mutation::FirstFrameEndsSilence, _, Input::Settle(settling)) => {
+                let limit = settling.forwarded.map(|at| at.since(settling.since));
+                Input::Settle(Settling { limit, ..settling })
             }
             (_, _, Input::Configure(settings)) => Input::Configure(defective(settings, self.mutation)),
             _ => input,

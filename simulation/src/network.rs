@@ -32,6 +32,8 @@ pub(crate) struct Network {
     blocked: Vec<Vec<bool>>,
     /// Who gets no multicast.
     filtered: Vec<bool>,
+    /// Hosts whose ports let nothing through.
+    shut: Vec<bool>,
     last: Vec<Vec<Moment>>,
 }
 
@@ -41,6 +43,7 @@ impl Network {
             quality,
             blocked: vec![vec![false; hosts]; hosts],
             filtered: vec![false; hosts],
+            shut: vec![false; hosts],
             last: vec![vec![0; hosts]; hosts],
         }
     }
@@ -53,13 +56,17 @@ impl Network {
         self.filtered[to] = filtered;
     }
 
+    pub(crate) fn shut(&mut self, host: usize, shut: bool) {
+        self.shut[host] = shut;
+    }
+
     pub(crate) fn is_blocked(&self, from: usize, to: usize) -> bool {
-        self.blocked[from][to]
+        self.blocked[from][to] || self.shut[from] || self.shut[to]
     }
 
     /// How long a frame of ARP takes, if it arrives.
     pub(crate) fn carry_one(&self, random: &mut Random, (from, to): (usize, usize)) -> Option<u64> {
-        let lost = self.blocked[from][to] || random.per_mille(self.quality.loss);
+        let lost = self.is_blocked(from, to) || random.per_mille(self.quality.loss);
         (!lost).then(|| random.within(MIN_DELAY, self.quality.max_delay))
     }
 
@@ -75,7 +82,7 @@ impl Network {
         let copies = 1 + u64::from(random.per_mille(quality.duplication));
         let mut arriving = Vec::new();
         for _ in 0..copies {
-            if self.blocked[from][to] || self.filtered[to] || random.per_mille(quality.loss) {
+            if self.is_blocked(from, to) || self.filtered[to] || random.per_mille(quality.loss) {
                 continue;
             }
             let mut at = now + random.within(MIN_DELAY, quality.max_delay);

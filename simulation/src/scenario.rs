@@ -180,10 +180,9 @@ impl Scenario {
     /// Whether every advert arrives, once, in order and in time.
     pub(crate) fn is_calm(&self) -> bool {
         self.quality.is_calm()
-            && !self
-                .troubles
-                .iter()
-                .any(|trouble| matches!(trouble.kind, Kind::OneWay { .. } | Kind::Filtered))
+            && !self.troubles.iter().any(|trouble| {
+                matches!(trouble.kind, Kind::OneWay { .. } | Kind::Filtered | Kind::SlowPort { .. })
+            })
     }
 }
 

@@ -23,6 +23,8 @@ use crate::{
     trace::{Moment, Trace},
 };
 
+mod port;
+
 /// How long a running daemon takes to wake up, at most.
 pub(crate) const WAKE: u64 = 100_000;
 /// How long it takes from the send to the map, at most.
@@ -59,6 +61,12 @@ enum Next {
         to: usize,
         from: usize,
     },
+    /// The switch speaks its spanning tree, in the trouble of that number.
+    Hello(usize),
+    /// A port begins to let everything through, likewise.
+    Forward(usize),
+    /// A host hears a frame that is no advert.
+    Chatter(usize),
     Finish,
 }
 
@@ -153,6 +161,9 @@ impl World<'_> {
                 Next::Stray(index) => self.stray(index),
                 Next::Question { to, from } => self.question(to, from),
                 Next::Answer { to, from } => self.answer(to, from),
+                Next::Hello(index) => self.hello(index),
+                Next::Forward(index) => self.forward(index)?,
+                Next::Chatter(host) => self.chatter(host),
                 Next::Finish => {
                     self.see(&Seen::Tick)?;
                     return self.see(&Seen::End);
@@ -176,6 +187,7 @@ impl World<'_> {
     fn arrive(&mut self, order: u64, to: usize, from: usize, serial: u64) -> Result<(), Violation> {
         let Some(frame) = self.frames.remove(&order) else { return Ok(()) };
         let now = self.now;
+        self.let_through(to);
         let host = &mut self.hosts[to];
         let judged = host.judge(&frame).map(|received| received.advert);
         let taken = host.receive(now, &frame);
@@ -356,6 +368,7 @@ impl World<'_> {
             Kind::OneWay { to } => self.network.block(host, to, true),
             Kind::Gap => self.hear_nobody(host, true),
             Kind::Filtered => self.network.filter(host, true),
+            Kind::SlowPort { .. } => self.unplug(host),
             Kind::Configure(change) => {
                 self.set_list(host, change);
                 self.command(host, Input::Configure(change.apply(settings)));
@@ -386,6 +399,7 @@ impl World<'_> {
             Kind::OneWay { to } => self.network.block(host, to, false),
             Kind::Gap => self.hear_nobody(host, false),
             Kind::Filtered => self.network.filter(host, false),
+            Kind::SlowPort { .. } => self.plug(index, host),
             Kind::Configure(change) => {
                 if matches!(change, Change::List(_)) {
                     self.hosts[host].list = self.scenario.plans[host].list;
@@ -418,7 +432,8 @@ impl World<'_> {
         let Some(frame) = frame(&settings, list, ChecksumForm::PseudoHeader, Priority::RELEASE) else {
             return;
         };
-        for to in 0..self.hosts.len() {
+        let open: Vec<_> = (0..self.hosts.len()).filter(|to| !self.hosts[*to].port.shut).collect();
+        for to in open {
             let moment = self.now + self.random.within(MIN_DELAY, self.network.quality.max_delay);
             // From no host.
             self.at(moment, Next::Arrive { to, from: self.hosts.len(), serial: 0 });

@@ -105,6 +105,8 @@ impl Takeover {
                 let owner = [settings.priority, host.plan.settings.priority].contains(&Priority::OWNER);
                 ensure(owner, || format!("{by} is no owner"))
             }
+            // See the checker of ports.
+            Cause::Resumed => Ok(()),
             Cause::Adopted => ensure(was_open, || format!("{by} adopts a lease that is over")),
             other => Err(format!("{by} becomes master: {other}")),
         }

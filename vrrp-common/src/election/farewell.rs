@@ -5,7 +5,7 @@
 //! and from anybody where nobody has been followed since the start, once a master that lives would have been heard since. Where
 //! another master that outranks the leaving one was heard before it, that one's next advert is waited for first. Who forges the master's own address is stopped by authentication only.
 
-use core::net::IpAddr;
+use core::{net::IpAddr, time::Duration};
 
 use super::{Backup, Effects, Election, Expect, Settings, State, Superior};
 use crate::{
@@ -102,5 +102,10 @@ impl Superior {
 
 /// When a master's next advert is there, if its last one was before `last` and it is not late by more than a sixteenth.
 fn next_advert(last: Time, interval: AdvertInterval) -> Time {
-    last + interval.span() + interval.span() / 16
+    last + until_next_advert(interval)
+}
+
+/// How long that takes.
+pub(super) fn until_next_advert(interval: AdvertInterval) -> Duration {
+    interval.span() + interval.span() / 16
 }

@@ -6,7 +6,9 @@
 
 use core::time::Duration;
 
-use super::{Backup, Cause, Effects, Election, Fault, Master, State};
+use super::{
+    Backup, Cause, Effects, Election, Fault, Master, Preemption, State, farewell::until_next_advert,
+};
 use crate::{lease::Lease, time::Time};
 
 /// How long a port is waited for that speaks a spanning tree: twice its usual forward delay, and a second or two of its
@@ -70,11 +72,11 @@ impl Election {
     /// A master whose switch keeps the port shut is heard by nobody: it listens like who starts. One whose link is back says at
     /// once that it is there.
     fn settle_as_master(&mut self, now: Time, mut master: Master, former: Settling) -> Effects {
-        let Settling { since, spanning_tree, .. } = self.settling;
+        let since = self.settling.since;
         if since == Time::NEVER || master.was_silent(now) {
             return Effects::default();
         }
-        if spanning_tree && !self.settling.is_over(now, self.master_down()) {
+        if self.is_shut(now) {
             return self.listen_unsettled(now, Cause::PortBlocked);
         }
         let is_back = self.settling.came_up && since != former.since;
@@ -83,6 +85,11 @@ impl Election {
             self.state = State::Master(master);
         }
         Effects { send: is_back.then_some(self.settings.priority), ..Effects::default() }
+    }
+
+    /// Whether the switch is known to keep the port shut.
+    fn is_shut(&self, now: Time) -> bool {
+        self.settling.spanning_tree && !self.settling.is_over(now, self.master_down())
     }
 
     /// Whether even an owner waits before it says anything. At the start of the daemon, without a setting, it does not: the
@@ -99,19 +106,30 @@ impl Election {
             && self.settings.owner()
         {
             backup.master_down_at = now;
+            // Whoever is master meanwhile.
+            backup.preemption = Preemption::Due;
         }
         effects
     }
 
     /// When the master of a backup counts as dead. What was heard of one since the link came up shows that the port forwards;
-    /// without that, its silence counts from the first frame that does. An owner need not listen any longer then.
+    /// without that, its silence counts from the first frame that does, and so does what others are waited for after a farewell.
+    /// An owner need not listen any longer then.
     pub(super) fn down_at(&self, backup: &Backup) -> Time {
-        let heard = backup.master.is_some() || backup.released;
-        if heard && backup.heard_at >= self.settling.since {
+        let Settling { since, spanning_tree, limit, .. } = self.settling;
+        let heard_since = backup.heard_at >= since;
+        let waits = spanning_tree || limit.is_some();
+        if heard_since && (backup.master.is_some() || (backup.released && !waits)) {
             return backup.master_down_at;
         }
         let master_down = backup.interval.master_down(self.settings.version, self.settings.priority);
-        let silence = if self.settings.owner() { Duration::ZERO } else { master_down };
+        let silence = if self.settings.owner() {
+            Duration::ZERO
+        } else if heard_since && backup.released {
+            until_next_advert(backup.interval)
+        } else {
+            master_down
+        };
         let over_at = self.settling.over_at(master_down);
         let settled_at = self.settling.forwarded.map_or(over_at, |at| over_at.min(at + silence));
         backup.master_down_at.max(settled_at)
@@ -119,13 +137,8 @@ impl Election {
 
     /// Why a backup takes the role whose master counts as dead.
     pub(super) fn cause_of_takeover(&self, backup: &Backup) -> Cause {
-        // It did not listen for Master_Down_Interval.
-        let waited_for_port = backup.master.is_none() && backup.master_down_at == backup.heard_at;
-        if waited_for_port && !backup.released && self.settings.owner() {
-            Cause::Owner
-        } else {
-            backup.why_down(&self.settings)
-        }
+        let preempts = backup.preemption == Preemption::Due && backup.master.is_none();
+        if preempts && self.settings.owner() { Cause::Owner } else { backup.why_down(&self.settings) }
     }
 
     fn master_down(&self) -> Duration {
@@ -141,13 +154,13 @@ impl Election {
         }
     }
 
-    /// Goes on as the master that it was, if its link was away for less than its lease.
+    /// Goes on as the master that it was, if its link was away for less than its lease, and may let it through.
     pub(super) fn resume(&mut self, now: Time) -> Option<Effects> {
         if !matches!(self.state, State::Initialize(_)) || self.settings.grouped {
             return None;
         }
         let lease = core::mem::replace(&mut self.interrupted, Lease::NONE);
-        lease.is_running(now).then(|| self.go_on(now, lease, Cause::Resumed))
+        (lease.is_running(now) && !self.is_shut(now)).then(|| self.go_on(now, lease, Cause::Resumed))
     }
 }
 

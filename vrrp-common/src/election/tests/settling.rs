@@ -77,6 +77,18 @@ fn what_is_heard_of_a_master_shows_that_the_port_forwards() {
 }
 
 #[test]
+fn a_farewell_of_a_stranger_that_comes_through_first_waits_for_who_lives() {
+    let mut election = listening(SETTINGS, BLOCKED);
+    election.handle(ms(15_000), forwards(BLOCKED, ms(15_000)));
+    election.hear(ms(15_000), advert(9, 0));
+    takes_over_at(election, ms(16_062) + Duration::from_micros(500), Cause::MasterReleased);
+    let mut owner = listening(OWNER, BLOCKED);
+    owner.hear(ms(15_000), advert(9, 0));
+    owner.handle(ms(15_000), forwards(BLOCKED, ms(15_000)));
+    takes_over_at(owner, ms(15_000) + Duration::from_nanos(3_906_250), Cause::Owner);
+}
+
+#[test]
 fn what_was_heard_before_the_link_went_is_worth_nothing() {
     let mut election = follower(SETTINGS);
     let again = Settling { since: ms(2_000), ..BLOCKED };
@@ -176,7 +188,7 @@ fn a_master_whose_link_was_away_for_less_than_its_lease_goes_on_at_once() {
     for fault in [Fault::InterfaceDown, Fault::InterfaceMissing] {
         for start in [Input::Start, Input::Listen] {
             let mut election = interrupted(PATIENT, fault);
-            election.handle(ms(2_900), Input::Settle(Settling { since: ms(2_900), ..BLOCKED }));
+            election.handle(ms(2_900), Input::Settle(Settling { since: ms(2_900), ..CAME_UP }));
             let effects = election.handle(ms(2_900), start);
             assert_eq!(cause(effects), Some(Cause::Resumed));
             assert_eq!((effects.send, effects.door), (Some(Priority::DEFAULT), None));
@@ -219,6 +231,13 @@ fn a_lease_is_gone_on_with_once_and_by_no_member_of_a_group() {
     let mut member = interrupted(SETTINGS, Fault::InterfaceDown);
     member.handle(ms(450), Input::Configure(Settings { grouped: true, ..SETTINGS }));
     assert_eq!(cause(member.handle(ms(500), Input::Start)), Some(Cause::Started));
+}
+
+#[test]
+fn a_master_does_not_go_on_behind_a_port_that_is_known_to_be_shut() {
+    let mut election = interrupted(SETTINGS, Fault::InterfaceDown);
+    election.handle(ms(600), Input::Settle(Settling { since: ms(500), ..BLOCKED }));
+    assert_eq!(cause(election.handle(ms(600), Input::Start)), Some(Cause::Started));
 }
 
 #[test]
