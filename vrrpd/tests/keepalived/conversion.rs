@@ -388,3 +388,35 @@ fn every_keyword_of_the_tables_is_known_where_it_stands() {
         assert!(all > 1, "{table}");
     }
 }
+
+#[test]
+fn delays_of_links_and_of_the_start_are_carried_over() {
+    let text = |delays: &str| {
+        format!(
+            "global_defs {{\nvrrp_startup_delay 5.5\n}}\ninterface_up_down_delays {{\n{delays}\n}}\n{}",
+            instance("")
+        )
+    };
+    let config = run(&text("eth0 0.5 12\neth1 1.5\neth2 0 255\neth0 0.00001 3 extra"));
+    assert_eq!(config.startup_delay, Duration::from_millis(5500));
+    let delays = config.interface_delays.iter().map(|one| (one.interface.as_str(), one.down, one.up));
+    assert_eq!(
+        delays.collect::<Vec<_>>(),
+        [
+            ("eth1", Duration::from_millis(1500), Duration::ZERO),
+            ("eth2", Duration::ZERO, Duration::from_secs(255)),
+            ("eth0", Duration::from_micros(10), Duration::from_secs(3)),
+        ],
+        "as keepalived has them: the last counts, and without an up delay there is none"
+    );
+    let notes = said(&convert(&text("eth0 1 2\neth0 3\neth1\n")));
+    let harmless = |line, keyword: &str| (Severity::Harmless, line, keyword.to_owned());
+    assert_eq!(notes, [harmless(6, "eth0"), harmless(6, "eth0"), harmless(7, "eth1")]);
+    for wrong in ["eth0 256", "eth0 x", "eth0 1 -1"] {
+        assert!(!broken(&text(wrong)).is_empty(), "{wrong}");
+    }
+    for wrong in ["0", "0.0005", "5000", "x"] {
+        let text = format!("global_defs {{\nvrrp_startup_delay {wrong}\n}}\n{}", instance(""));
+        assert!(!broken(&text).is_empty(), "{wrong}");
+    }
+}
