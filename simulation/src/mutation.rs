@@ -243,14 +243,7 @@ impl Subject {
             (Mutation::OtherIntervalNotAdopted, State::Initialize(_), Input::Adopt(lease)) => {
                 Input::Adopt(Lease { told: Some(own.interval), ..lease })
             }
-            (Mutation::SlowPortIgnored, _, Input::Settle(settling))
-            | (Mutation::MasterSpeaksBehindShutPort, State::Master(_), Input::Settle(settling)) => {
-                Input::Settle(Settling { spanning_tree: false, ..settling })
-            }
-            (Mutation::FirstFrameEndsSilence, _, Input::Settle(settling)) => {
-                let limit = settling.forwarded.map(|at| at.since(settling.since));
-                Input::Settle(Settling { limit, ..settling })
-            }
+            (_, _, Input::Settle(settling)) => Input::Settle(misjudged(mutation, state, settling)),
             (_, _, Input::Configure(settings)) => Input::Configure(defective(settings, self.mutation)),
             _ => input,
         };
@@ -327,6 +320,20 @@ fn of_strangers(mutation: Mutation, state: &State, own: &Settings, input: Input)
             Input::Answered { at: Time::BOOT, mac }
         }
         _ => input,
+    }
+}
+
+/// What is known of a port, as it is misjudged.
+fn misjudged(mutation: Mutation, state: State, settling: Settling) -> Settling {
+    match (mutation, state) {
+        (Mutation::SlowPortIgnored, _) | (Mutation::MasterSpeaksBehindShutPort, State::Master(_)) => {
+            Settling { spanning_tree: false, ..settling }
+        }
+        (Mutation::FirstFrameEndsSilence, _) => {
+            let limit = settling.forwarded.map(|at| at.since(settling.since));
+            Settling { limit, ..settling }
+        }
+        _ => settling,
     }
 }
 

@@ -4,7 +4,7 @@ use vrrp_common::{
     election::{Cause, SPANNING_TREE, StateName},
     receive::Advert,
     time::Time,
-    types::Priority,
+    types::{AdvertInterval, Priority},
 };
 
 use super::{Checker, Seen, View, ensure};
@@ -33,7 +33,7 @@ impl Port {
             return Err(format!("{by} takes over, and nothing has come through its port"));
         };
         let all = view.hosts.iter().flat_map(|host| [host.settings.interval, host.plan.settings.interval]);
-        let shortest = all.map(|interval| interval.span()).min().unwrap_or_default();
+        let shortest = all.map(AdvertInterval::span).min().unwrap_or_default();
         let listened = host.clock(view.now).since(at);
         ensure(listened >= shortest * 3, || {
             format!("{by} takes over {listened:?} after its port has let the first frame through")
