@@ -186,7 +186,7 @@ fn no_router_starts_before_the_startup_delay_is_over_unless_its_lease_is_running
     until_state(&r1, "INIT")?;
     let spoke = until_master(&lab, "r1", Mark::default())?;
     let waited = spoke.ms_since(began);
-    ensure!(waited >= 2_000.0 && waited < 3_500.0, "{waited} ms:\n{}", r1.log());
+    ensure!((2_000.0..3_500.0).contains(&waited), "{waited} ms:\n{}", r1.log());
 
     until_adverts(&lab, "r1", 1)?;
     let mark = lab.wire().mark();

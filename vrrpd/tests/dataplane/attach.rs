@@ -71,6 +71,7 @@ fn a_veth_gets_generic_mode_and_a_planned_stop_leaves_nothing() {
         "near_vips",
         "peers",
         "routers",
+        "settling",
         "vips",
         "xdp_link",
     ];
