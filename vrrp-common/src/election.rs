@@ -116,6 +116,8 @@ pub struct Backup {
     pub master: Option<Advert>,
     /// Another one that outranks it, and was followed before.
     pub superior: Option<Superior>,
+    /// One that was followed before it and may not hear it, so that both may go on.
+    pub beside: Option<Superior>,
     /// The last advert that did not count, because this router is to be master in its sender's place.
     pub rival: Option<Advert>,
     /// How it stands with a master of lower priority.

@@ -2,7 +2,8 @@
 
 use super::{
     ANNOUNCEMENT_GRACE, Backup, Cause, Deaf, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master,
-    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Transition, settling::is_of_the_link,
+    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Superior, Transition,
+    settling::is_of_the_link,
 };
 use crate::{
     lease::Lease,
@@ -352,6 +353,7 @@ impl Election {
             interval,
             master: None,
             superior: None,
+            beside: None,
             rival: None,
             preemption: Preemption::Idle,
             released: false,
@@ -439,6 +441,7 @@ impl Backup {
     /// Learns from the master: its interval, and that it lives.
     pub(super) fn follow(&mut self, settings: &Settings, advert: Advert, at: Time) {
         self.remember_superior(advert);
+        self.remember_beside(advert);
         self.interval = self.patience(settings, Some(advert.interval));
         self.master = Some(advert);
         self.released = false;
@@ -476,8 +479,22 @@ impl Backup {
         lowered && advert.deaf && advert.priority != Priority::RELEASE
     }
 
+    /// Two masters that do not hear each other are both heard here: when one gives way, the other one is waited for.
+    fn remember_beside(&mut self, next: Advert) {
+        let former = self.master.filter(|_| !self.released);
+        let former = former.map(|advert| Superior { advert, heard_at: self.heard_at });
+        let candidates = [former, self.beside].into_iter().flatten();
+        self.beside = candidates
+            .filter(|other| other.advert.source != next.source && other.advert.may_be_deaf())
+            .max_by_key(|other| other.heard_at);
+    }
+
     /// When the master counts as dead if nothing more is heard.
     fn silent_until(&self, settings: &Settings) -> Time {
-        self.heard_at + self.interval.master_down(settings.version, settings.priority)
+        let down = |interval: AdvertInterval| interval.master_down(settings.version, settings.priority);
+        let beside = self
+            .beside
+            .map(|other| other.heard_at + down(self.patience(settings, Some(other.advert.interval))));
+        (self.heard_at + down(self.interval)).max(beside.unwrap_or(Time::BOOT))
     }
 }

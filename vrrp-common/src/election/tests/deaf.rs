@@ -131,6 +131,26 @@ fn i11_in_version_3_other_addresses_change_nothing_until_it_is_evident() {
     assert_eq!(election.wake(ms(29_000) + MASTER_DOWN).transition.unwrap().to, StateName::Master);
 }
 
+/// Of two masters that a third box hears, the quick one gives way: the slow one is waited for.
+#[test]
+fn i11_who_hears_two_masters_waits_for_the_slower_one_that_cannot_hear() {
+    let settings = Settings { version: Version::V2, ..SETTINGS };
+    let slow = AdvertInterval::from_seconds(6).unwrap();
+    let mut election = Election::new(settings);
+    election.handle(ms(0), Input::Start);
+    election.hear(ms(1_000), advert(2, 150));
+    election.hear(ms(1_500), Advert { interval: slow, ..deaf(3, 120) });
+    election.hear(ms(2_000), advert(2, 150));
+    let down = |interval: AdvertInterval| interval.master_down(Version::V2, settings.priority);
+    assert_eq!(election.deadline(), ms(1_500) + down(slow));
+    // One that is of the same mind as all others is silent because it has given way.
+    let mut election = Election::new(settings);
+    election.handle(ms(0), Input::Start);
+    election.hear(ms(1_000), advert(3, 120));
+    election.hear(ms(1_500), advert(2, 150));
+    assert_eq!(election.deadline(), ms(1_500) + down(settings.interval));
+}
+
 #[test]
 fn nobody_yields_without_evidence() {
     // It hears ours.
