@@ -176,7 +176,7 @@ pub enum Checksum {
     Rfc9568,
 }
 
-/// `garp`: gratuitous ARP on becoming master.
+/// `garp`: gratuitous ARP on becoming master, and when another master is heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Garp {
     /// How many for each address, at once, and again after `delay`. 0..=255.
@@ -185,6 +185,10 @@ pub struct Garp {
     pub delay: Duration,
     /// One more round this often while master; 0 s: none. Up to 86,400 s.
     pub refresh: Duration,
+    /// How many for each address when another master is heard that yields. 0..=255.
+    pub lower_prio_repeat: u8,
+    /// As many again after this; 0 s: none. Up to 1000 s.
+    pub lower_prio_delay: Duration,
 }
 
 /// `xdp_mode`.

@@ -94,6 +94,7 @@ impl Loop {
                 send: Duration::ZERO,
             };
             self.transitioned.push((index, reacted));
+            self.note_last_word(index, &transition, effects.send);
         }
         self.attend(index, &effects, received);
     }
@@ -232,8 +233,10 @@ impl Loop {
             log_transition(router, &reacted);
             if reacted.transition.to == StateName::Master {
                 router.announcements.start(done);
+                router.teaching.hurry(done);
             } else {
                 router.announcements.stop();
+                router.teaching.stop();
                 // Not when it is wanted.
                 router.prepare_advert(router.priority());
             }

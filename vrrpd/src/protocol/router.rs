@@ -20,7 +20,8 @@ use vrrp_common::{
 };
 
 use super::{
-    RouterKey, announce::Announcements, mismatch::Mismatch, statistics::Statistics, way_out::WayOut,
+    RouterKey, announce::Announcements, heal::LastWord, mismatch::Mismatch, statistics::Statistics,
+    teach::Teaching, way_out::WayOut,
 };
 use crate::{
     belongings::Belongings,
@@ -91,6 +92,8 @@ pub(crate) struct Router {
     pub(crate) slot: u32,
     pub(crate) election: Election,
     pub(crate) announcements: Announcements,
+    pub(crate) teaching: Teaching,
+    pub(crate) last_word: LastWord,
     pub(crate) statistics: Statistics,
     pub(crate) history: VecDeque<Reacted>,
     /// When the state last changed.
@@ -151,6 +154,8 @@ impl Router {
             slot: abi::slot(config.family, config.vrid),
             election: Election::new(settings(&config, tracking.priority, unknown)),
             announcements: Announcements::default(),
+            teaching: Teaching::default(),
+            last_word: LastWord::default(),
             statistics: Statistics::default(),
             history: VecDeque::new(),
             since: SystemTime::now(),

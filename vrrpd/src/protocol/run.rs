@@ -128,6 +128,7 @@ impl Loop {
             self.tell_again(at);
             self.tell_holdings();
             self.announce(at);
+            self.teach(at);
             self.bury();
             self.ask_to_look();
             if self.stopping && self.routers.is_empty() {
@@ -139,7 +140,8 @@ impl Loop {
     fn deadline(&self) -> Time {
         let routers = self.routers.iter().map(|router| {
             let blocked = if router.blocked_until == Time::BOOT { Time::NEVER } else { router.blocked_until };
-            router.election.deadline().min(router.announces_at()).min(blocked)
+            let announcing = router.announces_at().min(router.teaches_at());
+            router.election.deadline().min(announcing).min(blocked)
         });
         let announcing = if self.announcements.is_empty() { Time::NEVER } else { Time::BOOT };
         routers
@@ -213,9 +215,12 @@ impl Loop {
         match receive(frame, frame_length, &router.local()) {
             Ok(received) => {
                 note(router, &received);
+                let was_master = router.election.name() == StateName::Master;
                 let last_heard = self.last_heard(index);
                 let input = Input::Advert { advert: received.advert, at, last_heard };
-                self.feed(index, now(), at, input, Some(&received));
+                let decided = now();
+                self.feed(index, decided, at, input, Some(&received));
+                self.heal(index, &received.advert, was_master, decided);
             }
             Err(discard) => note_discard(router, discard, frame),
         }
@@ -264,12 +269,13 @@ impl Loop {
         }
         interface.known = true;
         let appeared = interface.link.is_none() && link.is_some();
-        interface.link = link;
+        let before = std::mem::replace(&mut interface.link, link);
         if appeared {
             // The data plane may have been attached before.
             self.install_at(position);
         }
         self.revisit_interface(position);
+        self.show_again(position, before.as_ref(), now());
     }
 
     fn port(&mut self, name: &str, port: Option<Box<Port>>) {

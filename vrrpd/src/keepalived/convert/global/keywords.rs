@@ -8,10 +8,6 @@ use super::{
 };
 use crate::keepalived::vocabulary::{Keyword, carry, harmless, unsupported};
 
-/// Answering a master of lower priority by gratuitous ARP.
-pub(in crate::keepalived::convert) const LOSING: &str =
-    "a losing advert is answered by an advert, not by gratuitous ARP";
-
 const IPVS: &str = "there is no IPVS";
 const PROCESSES: &str = "vrrpd is one process";
 const SCHEDULING: &str =
@@ -87,12 +83,24 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         global.garp.refresh_repeat =
             only::one(global, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
-    carry("vrrp_garp_lower_prio_delay", "", "0 only", |global, statement, context| {
-        only::number(global, statement, 0, LOSING, context);
-    }),
-    carry("vrrp_garp_lower_prio_repeat", "", "0 only", |global, statement, context| {
-        only::number(global, statement, 0, LOSING, context);
-    }),
+    carry(
+        "vrrp_garp_lower_prio_delay",
+        "garp = { lower_prio_delay }",
+        "written to each instance",
+        |global, statement, context| {
+            let value = range::number(statement, 0..=1000, context);
+            context.set(statement, &mut global.garp.lower_prio_delay, value);
+        },
+    ),
+    carry(
+        "vrrp_garp_lower_prio_repeat",
+        "garp = { lower_prio_repeat }",
+        "written to each instance",
+        |global, statement, context| {
+            let value = range::number(statement, 0..=255, context);
+            context.set(statement, &mut global.garp.lower_prio_repeat, value);
+        },
+    ),
     carry("vrrp_lower_prio_no_advert", "", "off only", |global, statement, context| {
         only::off(global, statement, "a losing advert is always answered by one of ours", context);
     }),

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{
-        global::{LOSING, SYNC_DAEMON},
-        range,
-    },
+    super::{global::SYNC_DAEMON, range},
     Instance, only,
 };
 use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
@@ -93,11 +90,18 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
         router.garp.refresh_repeat =
             only::one(router, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
-    carry("garp_lower_prio_delay", "", "0 only", |router, statement, context| {
-        only::number(router, statement, 0, LOSING, context);
-    }),
-    carry("garp_lower_prio_repeat", "", "0 only", |router, statement, context| {
-        only::number(router, statement, 0, LOSING, context);
+    carry(
+        "garp_lower_prio_delay",
+        "garp = { lower_prio_delay }",
+        "with unit",
+        |router, statement, context| {
+            let value = range::number(statement, 0..=1000, context);
+            context.set(statement, &mut router.garp.lower_prio_delay, value);
+        },
+    ),
+    carry("garp_lower_prio_repeat", "garp = { lower_prio_repeat }", "", |router, statement, context| {
+        let value = range::number(statement, 0..=255, context);
+        context.set(statement, &mut router.garp.lower_prio_repeat, value);
     }),
     carry("lower_prio_no_advert", "", "off only", |router, statement, context| {
         only::off(router, statement, "a losing advert is always answered by one of ours", context);
