@@ -187,7 +187,8 @@ fn client_never_asks(lab: &Lab) -> Result<()> {
 }
 
 #[test]
-fn i12_by_unicast_the_switch_knows_where_the_virtual_mac_is_while_and_only_while_a_master_has_it() -> Result<()> {
+fn i12_by_unicast_the_switch_knows_where_the_virtual_mac_is_while_and_only_while_a_master_has_it()
+-> Result<()> {
     let lab = Lab::with_routers(2)?;
     // The switch forgets within two seconds.
     lab.switch().ip(&format!("link set {BRIDGE} type bridge ageing_time 200"))?;

@@ -41,8 +41,7 @@ impl Router {
     pub(super) fn has_just_won(&self, now: Time) -> bool {
         let last = self.history.back();
         last.is_some_and(|last| {
-            last.transition.to == StateName::Master
-                && now.since(last.at) < self.config.advert_int.span()
+            last.transition.to == StateName::Master && now.since(last.at) < self.config.advert_int.span()
         })
     }
 

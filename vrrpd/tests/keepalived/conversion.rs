@@ -406,3 +406,10 @@ fn every_keyword_of_the_tables_is_known_where_it_stands() {
         assert!(all > 1, "{table}");
     }
 }
+
+#[test]
+fn a_last_word_to_a_better_master_is_always_said() {
+    let key = || "higher_prio_send_advert".to_owned();
+    assert_eq!(notes("higher_prio_send_advert on"), [(Severity::Harmless, key())]);
+    assert_eq!(notes("higher_prio_send_advert off"), [(Severity::Different, key())]);
+}

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(in crate::keepalived) use self::keywords::GLOBAL;
-pub(super) use self::keywords::SYNC_DAEMON;
+pub(super) use self::keywords::{LAST_WORD, SYNC_DAEMON};
 
 /// What holds for all.
 #[derive(Debug, Default)]

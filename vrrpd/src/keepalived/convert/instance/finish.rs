@@ -11,10 +11,7 @@ use super::{
     },
     Instance,
 };
-use crate::{
-    config::quote,
-    keepalived::report::Severity,
-};
+use crate::{config::quote, keepalived::report::Severity};
 
 /// The most addresses that an advert counts.
 const MOST_ADDRESSES: usize = 255;
@@ -289,12 +286,13 @@ fn write_garp(own: Garp, global: Garp, writer: &mut Writer<'_, '_>) {
     let delay = own.delay.or(global.delay);
     let refresh = own.refresh.or(global.refresh);
     let inherited = |own: Option<Given<i64>>, global: Option<Given<i64>>| {
-        own.map(|own| Given { value: global.map_or(KEEPALIVED_GARP, |global| global.value), place: own.place })
+        own.map(|own| Given {
+            value: global.map_or(KEEPALIVED_GARP, |global| global.value),
+            place: own.place,
+        })
     };
-    let lower_prio_repeat = own
-        .lower_prio_repeat
-        .or(global.lower_prio_repeat)
-        .or_else(|| inherited(own.repeat, global.repeat));
+    let lower_prio_repeat =
+        own.lower_prio_repeat.or(global.lower_prio_repeat).or_else(|| inherited(own.repeat, global.repeat));
     let lower_prio_delay =
         own.lower_prio_delay.or(global.lower_prio_delay).or_else(|| inherited(own.delay, global.delay));
     let given = [repeat, delay, refresh, lower_prio_repeat, lower_prio_delay];

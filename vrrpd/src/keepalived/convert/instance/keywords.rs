@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use super::{
-    super::{global::SYNC_DAEMON, range},
+    super::{
+        global::{LAST_WORD, SYNC_DAEMON},
+        range,
+    },
     Instance, only,
 };
-use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
+use crate::keepalived::{
+    report::Severity,
+    vocabulary::{Keyword, carry, different, harmless, unsupported},
+};
 
 const NO_MACVLAN: &str = "there is no macvlan";
 const UNITS: Duration = Duration::from_secs(1000);
@@ -106,9 +112,17 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     carry("lower_prio_no_advert", "", "off only", |router, statement, context| {
         only::off(router, statement, "a losing advert is always answered by one of ours", context);
     }),
-    carry("higher_prio_send_advert", "", "off only", |router, statement, context| {
-        only::off(router, statement, "a winning advert is never answered", context);
-    }),
+    carry(
+        "higher_prio_send_advert",
+        "",
+        "always so, where the MAC address changes",
+        |router, statement, context| {
+            if let Some(given) = context.boolean(statement) {
+                let severity = if given.value { Severity::Harmless } else { Severity::Different };
+                context.leave(router, severity, statement, LAST_WORD);
+            }
+        },
+    ),
     carry("down_timer_adverts", "", "3 only", |router, statement, context| {
         only::number(router, statement, 3, "a master is down after 3 intervals and the skew", context);
     }),
