@@ -6,6 +6,7 @@
 mod clients;
 mod guarding;
 mod integrity;
+mod memberships;
 mod notes;
 mod operators;
 mod planes;
@@ -34,6 +35,7 @@ pub use self::upgrade::own_program;
 use self::{
     clients::take_socket,
     guarding::Guarding,
+    memberships::Memberships,
     notes::NONLOCAL_BIND,
     operators::Operators,
     planes::detach,
@@ -103,6 +105,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             demands: Demands::of(config),
             planes: BTreeMap::new(),
             guarding: Guarding::new(config),
+            memberships: Memberships::of(config),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
             holdings: Holdings::default(),
@@ -176,6 +179,8 @@ struct Supervisor {
     planes: BTreeMap<String, Plane>,
     /// The guard of all interfaces.
     guarding: Guarding,
+    /// Where adverts to the group are listened to.
+    memberships: Memberships,
     /// Indexes of the interfaces that routers or addresses are on, as last found.
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
@@ -327,6 +332,7 @@ impl Supervisor {
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
         let mut observed = self.observe().await.context("cannot list the interfaces")?;
         let found = std::mem::take(&mut observed.links);
+        self.memberships.follow(&found);
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
             let link = found.get(&name).cloned();
             self.drop_plane_of_another(&name, link.as_ref()).await;
@@ -372,6 +378,7 @@ impl Supervisor {
                 self.operators = Operators::of(&config);
                 self.demands = Demands::of(&config);
                 self.guarding.configure(&config);
+                self.memberships.configure(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
                 self.bind_nonlocal(config.ip_nonlocal_bind);
