@@ -13,6 +13,7 @@ mod planes;
 mod reconcile;
 mod routing;
 mod signals;
+mod sources;
 mod tidy;
 mod tracker;
 mod upgrade;
@@ -41,6 +42,7 @@ use self::{
     planes::detach,
     routing::Routes,
     signals::{Signals, Wish},
+    sources::Sources,
     tidy::Tidying,
     tracker::{SharedTracker, Tracker},
     upgrade::{Refusal, Upgrade},
@@ -106,6 +108,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             planes: BTreeMap::new(),
             guarding: Guarding::new(config),
             memberships: Memberships::of(config),
+            sources: Sources::of(config),
             links: BTreeMap::new(),
             indexes: BTreeMap::new(),
             holdings: Holdings::default(),
@@ -181,6 +184,8 @@ struct Supervisor {
     guarding: Guarding,
     /// Where adverts to the group are listened to.
     memberships: Memberships,
+    /// Where they come from.
+    sources: Sources,
     /// Indexes of the interfaces that routers or addresses are on, as last found.
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
@@ -333,6 +338,7 @@ impl Supervisor {
         let mut observed = self.observe().await.context("cannot list the interfaces")?;
         let found = std::mem::take(&mut observed.links);
         self.memberships.follow(&found);
+        self.tell_sources(&observed.addresses).await;
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
             let link = found.get(&name).cloned();
             self.drop_plane_of_another(&name, link.as_ref()).await;
@@ -382,6 +388,10 @@ impl Supervisor {
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
                 self.bind_nonlocal(config.ip_nonlocal_bind);
+                // A router that goes on from another address finds it known.
+                self.sources.configure(&config);
+                let addresses = self.netlink.addresses().await.context("cannot list the addresses")?;
+                self.tell_sources(&addresses).await;
                 tracing::info!(path = %self.options.config, "configuration reloaded");
                 let mut tracker = self.tracker.lock().await;
                 let trackings = tracker.configure(&config);

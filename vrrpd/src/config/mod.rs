@@ -139,6 +139,17 @@ pub struct Router {
     pub hooks: Arc<Hooks>,
 }
 
+impl Router {
+    /// The address that adverts are to come from, if the configuration names one, and by which key.
+    #[must_use]
+    pub fn source(&self) -> Option<(&'static str, IpAddr)> {
+        match &self.unicast {
+            Some(unicast) => unicast.source.map(|source| ("unicast_src_ip", source)),
+            None => self.mcast_src_ip.map(|source| ("mcast_src_ip", source)),
+        }
+    }
+}
+
 /// One entry of `virtual_ipaddress`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VirtualAddress {

@@ -57,6 +57,8 @@ pub(crate) enum Command {
         /// Its state.
         link: Option<Link>,
     },
+    /// The sources of adverts that the configuration names and any interface of this host has. Told before the first `Link`.
+    Sources(BTreeSet<IpAddr>),
     /// The data plane is attached to an interface, or is no more.
     Port {
         /// The interface's name.

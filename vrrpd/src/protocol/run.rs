@@ -1,9 +1,9 @@
 //! The loop itself: what is looked at, in which order.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     io,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
 
@@ -47,6 +47,8 @@ pub(super) struct Loop {
     pub(super) positions: HashMap<String, usize>,
     pub(super) routers: Vec<Router>,
     pub(super) groups: Vec<Group>,
+    /// The sources of adverts that the configuration names and this host has.
+    pub(super) sources: BTreeSet<IpAddr>,
     /// As last told.
     pub(super) trackings: Trackings,
     /// Routers with an advert to be sent before the turn ends.
@@ -82,6 +84,7 @@ impl Loop {
             positions: HashMap::new(),
             routers: Vec::new(),
             groups: Vec::new(),
+            sources: BTreeSet::new(),
             trackings,
             outbox: Vec::new(),
             transitioned: Vec::new(),
@@ -247,6 +250,7 @@ impl Loop {
     fn command(&mut self, command: Command) {
         match command {
             Command::Link { interface, link } => self.link(&interface, link),
+            Command::Sources(sources) => self.take_sources(sources),
             Command::Port { interface, port } => self.port(&interface, port),
             Command::Deaf { interface } => self.deaf(&interface),
             Command::AddressFailed { router } => self.address_failed(router),

@@ -180,8 +180,8 @@ fn preemption(router: &Router) -> String {
 }
 
 fn source(router: &Router) -> String {
-    match router.unicast.as_ref().map_or(router.mcast_src_ip, |unicast| unicast.source) {
-        Some(address) => address.to_string(),
+    match router.source() {
+        Some((_, address)) => address.to_string(),
         None => format!("the first address of {} that is not virtual", router.interface),
     }
 }

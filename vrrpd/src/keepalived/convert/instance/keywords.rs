@@ -178,7 +178,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     carry("dont_track_primary", "dont_track_primary = true", "", |router, statement, context| {
         Instance::switch(&mut router.dont_track_primary, true, statement, context);
     }),
-    unsupported("track_src_ip", "the address of the adverts is not watched"),
+    harmless("track_src_ip", "a router is always in FAULT while no interface has that address"),
     unsupported("linkbeat_use_polling", "links are watched by netlink"),
     unsupported("notify_master_rx_lower_pri", "counted as a losing advert, see `vrrpd status`"),
     harmless("skip_check_adv_addr", "always: a master with other addresses is heard, if one is shared"),
