@@ -188,9 +188,9 @@ fn decode_records(message: &[u8]) -> Option<Igmp> {
         let (kind, sources, group) = (*message.get(at)?, be16(message, at + 2)?, address(message, at + 4)?);
         let excludes = matches!(kind, 2 | 4);
         if excludes || sources > 0 {
-            joined.push(group)
+            joined.push(group);
         } else {
-            left.push(group)
+            left.push(group);
         }
         at += 8 + 4 * usize::from(sources) + 4 * usize::from(*message.get(at + 1)?);
     }
