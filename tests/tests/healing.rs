@@ -96,7 +96,7 @@ fn i12_without_the_virtual_mac_the_client_knows_who_stayed_whoever_speaks_first(
     let r2 = start(&lab, "r2", &bare(90))?;
     until_state(&r2, "BACKUP")?;
     client_pings(&lab, VIP, 1)?;
-    for first in [First::Loser, First::Winner, First::Loser] {
+    for first in [First::Winner, First::Loser] {
         let mark = split_and_heal(&lab, first)?;
         heals(&lab, mark, first).with_context(|| format!("{first:?} speaks first"))?;
         until_state(&r2, "BACKUP")?;
@@ -251,8 +251,12 @@ fn i12_where_no_advert_leaves_the_switch_is_shown_the_virtual_mac_too() -> Resul
     let mut r1 = start(&lab, "r1", &router(100))?;
     until_master(&lab, "r1", Mark::default())?;
     until_switch_knows(&lab, VMAC, SECOND_BRIDGE, "r1-b")?;
+    let mark = lab.wire().mark();
     let r2 = start(&lab, "r2", &router(90))?;
     until_state(&r2, "BACKUP")?;
+    until_adverts(&lab, "r1", 21)?;
+    let frames = shown(&lab, mark, "r1-b")?;
+    ensure!(frames >= 2, "{frames} frames in two seconds");
     // A port that comes back has been forgotten.
     lab.switch().ip("link set r1-b down")?;
     until_master(&lab, "r2", lab.wire().mark())?;
@@ -265,4 +269,54 @@ fn i12_where_no_advert_leaves_the_switch_is_shown_the_virtual_mac_too() -> Resul
     until_switch_knows(&lab, VMAC, SECOND_BRIDGE, "r2-b")?;
     ensure!(shown(&lab, mark, "r1-b")? == 0, "a dead one shows it");
     Ok(())
+}
+
+/// An owner with an interval of half a minute, so that nothing is said by itself while this looks.
+fn owner(extra: &[&str]) -> Router {
+    let extra = extra.iter().map(ToString::to_string).collect();
+    let advert_int = Duration::from_secs(30);
+    Router {
+        priority: 255,
+        start_master: true,
+        advert_int,
+        addresses: Vec::new(),
+        extra,
+        ..Router::default()
+    }
+}
+
+#[test]
+fn i12_a_link_that_comes_back_is_shown_where_the_addresses_are_at_once() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    lab.add_second_lan()?;
+    let outside = "198.51.100.51".parse()?;
+    let addresses = format!(
+        "virtual_ipaddress = [\"{VIP}/32\", {{ address = \"{outside}/24\", dev = \"eth1\", no_track = true }}]"
+    );
+    let r1 = start(&lab, "r1", &owner(&[&addresses, "garp = { delay = \"0s\" }"]))?;
+    until_switch_knows(&lab, VMAC, SECOND_BRIDGE, "r1-b")?;
+    lab.cut("r1-b")?;
+    until_status(&r1, "eth1 is down", |status| status["interfaces"][1]["up"] == false)?;
+    let mark = lab.wire().mark();
+    lab.restore("r1-b")?;
+    lab.wire().until("the virtual MAC is shown", mark, Duration::from_secs(5), |timeline| {
+        let shown = timeline.to_itself().any(|frame| *frame.host == *"r1-b" && frame.source == VMAC);
+        let announced = timeline.gratuitous(outside).any(|(frame, _)| *frame.host == *"r1-b");
+        (shown && announced).then_some(())
+    })?;
+    until_switch_knows(&lab, VMAC, SECOND_BRIDGE, "r1-b")
+}
+
+#[test]
+fn i12_an_interface_with_another_mac_address_is_announced_at_once() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    let address = format!("virtual_ipaddress = [\"{VIP}/32\"]");
+    let _r1 = start(&lab, "r1", &owner(&[&address, "use_vmac = false", "garp = { delay = \"0s\" }"]))?;
+    until_master(&lab, "r1", Mark::default())?;
+    poll("the address is there", PATIENCE, || Ok(client_pings(&lab, VIP, 1).ok()))?;
+    believes(&lab, lab.host("r1")?.mac)?;
+    let other = Mac([2, 0, 0, 0, 0x77, 1]);
+    lab.host("r1")?.namespace.ip(&format!("link set {INTERFACE} address {other}"))?;
+    believes(&lab, other)?;
+    client_pings(&lab, VIP, 3)
 }

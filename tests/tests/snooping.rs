@@ -78,7 +78,7 @@ fn the_group_is_joined_and_queriers_are_answered_and_no_advert_waits_in_the_kern
         for host in ["r1", "r2"] {
             let mut mark = Mark::default();
             // What is said unasked is said twice.
-            for _ in 0..4 {
+            for _ in 0..3 {
                 mark = until_joined(&lab, mark, host).with_context(|| format!("version {version}"))?;
             }
         }

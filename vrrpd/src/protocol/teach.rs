@@ -15,7 +15,7 @@ use vrrp_common::{
 };
 
 use super::{announce::pace, router::Router, run::Loop};
-use crate::packet::BATCH;
+use crate::{clock::now, packet::BATCH};
 
 /// Routers that are due within this part of the pace are taken along, so that many fall into step; and it is no less from
 /// one frame to the next, whatever happens.
@@ -84,14 +84,14 @@ impl Loop {
             }
         }
         lessons.sort_unstable_by_key(|(position, ..)| *position);
-        lessons.chunk_by(|a, b| a.0 == b.0).for_each(|lessons| self.teach_on(lessons, at));
+        lessons.chunk_by(|a, b| a.0 == b.0).for_each(|lessons| self.teach_on(lessons));
     }
 
     /// The same on one interface: position in the list, slot, virtual MAC.
-    fn teach_on(&self, lessons: &[(usize, u32, Mac)], at: Time) {
+    fn teach_on(&self, lessons: &[(usize, u32, Mac)]) {
         let interface = lessons.first().and_then(|(position, ..)| self.interfaces.get(*position));
         let Some(port) = interface.and_then(|interface| interface.port.as_ref()) else { return };
-        let is_open = |slot: u32| port.tables.router(slot).running_lease(at).is_some();
+        let is_open = |slot: u32| port.tables.router(slot).running_lease(now()).is_some();
         let open = lessons.iter().filter(|(_, slot, _)| is_open(*slot));
         let frames: Vec<_> = open.map(|(_, _, mac)| loopback::frame(*mac)).collect();
         for batch in frames.chunks(BATCH) {
