@@ -84,6 +84,7 @@ impl Loop {
             if !matches!(transition.to, StateName::Master | StateName::Leaving) {
                 router.way_out = WayOut::Open;
             }
+            router.last_word.change(&transition);
             let reacted = Reacted {
                 transition,
                 at,
@@ -94,7 +95,6 @@ impl Loop {
                 send: Duration::ZERO,
             };
             self.transitioned.push((index, reacted));
-            self.note_last_word(index, &transition, effects.send);
         }
         self.attend(index, &effects, received);
     }

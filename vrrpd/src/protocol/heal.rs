@@ -7,7 +7,6 @@ use vrrp_common::{
     election::{Effects, StateName, Transition},
     receive::Advert,
     time::Time,
-    types::Priority,
 };
 
 use super::{Link, announce::pace, router::Router, run::Loop};
@@ -19,11 +18,12 @@ pub(crate) struct LastWord {
 }
 
 impl LastWord {
-    /// The state has changed. `told`: a farewell has gone out with that.
-    fn change(&mut self, transition: &Transition, told: bool) {
+    /// The state has changed. A farewell that may have gone out with that is no last word: who did not hear this one as
+    /// master did not hear that either.
+    pub(super) fn change(&mut self, transition: &Transition) {
         self.owed = match (transition.from, transition.to) {
             (_, StateName::Master) => false,
-            (StateName::Master, StateName::Backup | StateName::Fault) => !told,
+            (StateName::Master, StateName::Backup | StateName::Fault) => true,
             (
                 _,
                 StateName::Init
@@ -53,14 +53,6 @@ impl Router {
 }
 
 impl Loop {
-    /// Notes what a change of state leaves to be said.
-    pub(super) fn note_last_word(&mut self, index: usize, transition: &Transition, send: Option<Priority>) {
-        let told = send == Some(Priority::RELEASE) && self.has_carrier(index);
-        if let Some(router) = self.routers.get_mut(index) {
-            router.last_word.change(transition, told);
-        }
-    }
-
     fn has_carrier(&self, index: usize) -> bool {
         let interface = self.routers.get(index).and_then(|router| self.interfaces.get(router.interface));
         interface.and_then(|interface| interface.link.as_ref()).is_some_and(|link| link.up)
@@ -129,6 +121,36 @@ impl Loop {
         for router in self.routers.iter_mut().filter(concerned) {
             router.announcements.start(at);
             router.teaching.hurry(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_common::election::Cause;
+
+    use super::*;
+
+    #[test]
+    fn who_was_master_owes_a_last_word_until_it_is_master_again() {
+        use StateName::{Backup, Fault, Leaving, Master, Stopped};
+        let mut word = LastWord::default();
+        let steps = [
+            (Backup, Fault, false),
+            (Fault, Backup, false),
+            (Backup, Master, false),
+            (Master, Backup, true),
+            (Backup, Fault, true),
+            (Fault, Backup, true),
+            (Backup, Master, false),
+            (Master, Fault, true),
+            (Fault, Master, false),
+            (Master, Leaving, false),
+            (Leaving, Stopped, false),
+        ];
+        for (from, to, owed) in steps {
+            word.change(&Transition { from, to, cause: Cause::Started });
+            assert_eq!(word.owed, owed, "{from} -> {to}");
         }
     }
 }
