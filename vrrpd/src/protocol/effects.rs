@@ -19,7 +19,7 @@ use super::{
     router::{Opened, Reacted, Router},
     run::Loop,
     statistics::micros,
-    way_out::WayOut,
+    way_out::{Opens, WayOut},
 };
 use crate::{belongings::Place, clock::now, packet::BATCH};
 
@@ -83,6 +83,7 @@ impl Loop {
         if let Some(transition) = transition {
             if !matches!(transition.to, StateName::Master | StateName::Leaving) {
                 router.way_out = WayOut::Open;
+                router.opens = Opens::All;
             }
             router.last_word.change(&transition);
             let reacted = Reacted {

@@ -20,8 +20,13 @@ use vrrp_common::{
 };
 
 use super::{
-    RouterKey, announce::Announcements, heal::LastWord, mismatch::Mismatch, statistics::Statistics,
-    teach::Teaching, way_out::WayOut,
+    RouterKey,
+    announce::Announcements,
+    heal::LastWord,
+    mismatch::Mismatch,
+    statistics::Statistics,
+    teach::Teaching,
+    way_out::{Opens, WayOut},
 };
 use crate::{
     belongings::Belongings,
@@ -110,6 +115,8 @@ pub(crate) struct Router {
     pub(crate) retired: bool,
     /// Whether its adverts leave.
     pub(crate) way_out: WayOut,
+    /// Which doors its last advert has opened.
+    pub(crate) opens: Opens,
     /// What it has on this host, as the supervisor was told last.
     pub(crate) holding: Option<Arc<Belongings>>,
     /// Kept in FAULT until then, after a virtual address could not be added.
@@ -165,6 +172,7 @@ impl Router {
             opened: None,
             retired: false,
             way_out: WayOut::default(),
+            opens: Opens::All,
             holding: None,
             blocked_until: Time::BOOT,
             belongings: Arc::default(),
