@@ -6,9 +6,11 @@ use anyhow::{Context as _, Result, ensure};
 use tests::{
     Lab, Mac,
     daemons::{Daemon, Keepalived, Router},
+    inject,
     lab::{BRIDGE, CLIENT, INTERFACE, SECOND_BRIDGE, router_address},
     scenario::{PATIENCE, VIP, VRID, speaks, start, until_adverts, until_master, until_state, until_status},
     wait::{Mark, poll},
+    wire::advert_frame,
 };
 
 const ADVERT_INT: Duration = Duration::from_millis(100);
@@ -319,4 +321,31 @@ fn i12_an_interface_with_another_mac_address_is_announced_at_once() -> Result<()
     lab.host("r1")?.namespace.ip(&format!("link set {INTERFACE} address {other}"))?;
     believes(&lab, other)?;
     client_pings(&lab, VIP, 3)
+}
+
+/// Who says farewell was master; and a flood of losing adverts makes no flood of announcements.
+#[test]
+fn i12_a_farewell_is_answered_too_and_losing_adverts_once_a_second_at_most() -> Result<()> {
+    let lab = Lab::with_routers(1)?;
+    let _r1 = start(&lab, "r1", &bare(100))?;
+    until_master(&lab, "r1", Mark::default())?;
+    let from_another = |priority| advert_frame(VRID, priority, ADVERT_INT, router_address(2), &[VIP]);
+    let rounds = |mark| lab.wire().look(mark, |timeline| timeline.gratuitous(VIP).count());
+    lab.wire().until("the round of a new master", Mark::default(), PATIENCE, |timeline| {
+        timeline.gratuitous(VIP).next().map(drop)
+    })?;
+    let mark = lab.wire().mark();
+    inject::send(&lab, &[from_another(0)], 1)?;
+    lab.wire().until("a round", mark, Duration::from_secs(1), |timeline| {
+        timeline.gratuitous(VIP).next().map(drop)
+    })?;
+    let mark = lab.wire().mark();
+    for _ in 0..18 {
+        inject::send(&lab, &[from_another(50)], 20)?;
+        until_adverts(&lab, "r1", 1)?;
+    }
+    lab.wire().settle();
+    let rounds = rounds(mark);
+    ensure!((1..=2).contains(&rounds), "{rounds} rounds in less than two seconds");
+    Ok(())
 }
