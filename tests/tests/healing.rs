@@ -209,6 +209,8 @@ fn i12_by_unicast_the_switch_knows_where_the_virtual_mac_is_while_and_only_while
     }
     let frames = shown(&lab, mark, "r1")?;
     ensure!((2..=5).contains(&frames), "{frames} frames in three seconds");
+    let counted = &r1.status()?["routers"][0]["statistics"]["virtual_mac_frames_sent"];
+    ensure!(counted.as_u64() >= Some(frames as u64), "{counted} counted of {frames}");
     ensure!(shown(&lab, Mark::default(), "r2")? == 0, "a backup shows the virtual MAC");
 
     let mark = lab.wire().mark();

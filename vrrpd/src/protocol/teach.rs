@@ -66,6 +66,17 @@ impl Router {
     }
 }
 
+/// What is to be shown where.
+#[derive(Clone, Copy, Debug)]
+struct Lesson {
+    /// Of the interface, in the list.
+    position: usize,
+    /// Of the router, in the list.
+    router: usize,
+    slot: u32,
+    mac: Mac,
+}
+
 impl Loop {
     /// Shows the switches where the virtual MACs are, as far as that is due, wherever a door is open.
     pub(super) fn teach(&mut self, at: Time) {
@@ -73,30 +84,37 @@ impl Loop {
             return;
         }
         let mut lessons = Vec::new();
-        for router in &mut self.routers {
+        for (index, router) in self.routers.iter_mut().enumerate() {
             let concerned = router.teaches_at() != Time::NEVER;
             // A door that stands open for a successor is the successor's to show.
             if concerned
                 && router.teaching.take(at, pace(router.config.advert_int))
                 && router.election.name() == StateName::Master
             {
-                lessons.extend(router.classes().map(|position| (position, router.slot, router.mac())));
+                let lesson =
+                    |position| Lesson { position, router: index, slot: router.slot, mac: router.mac() };
+                lessons.extend(router.classes().map(lesson));
             }
         }
-        lessons.sort_unstable_by_key(|(position, ..)| *position);
-        lessons.chunk_by(|a, b| a.0 == b.0).for_each(|lessons| self.teach_on(lessons));
+        lessons.sort_unstable_by_key(|lesson| lesson.position);
+        for lessons in lessons.chunk_by(|a, b| a.position == b.position) {
+            lessons.chunks(BATCH).for_each(|batch| self.teach_on(batch));
+        }
     }
 
-    /// The same on one interface: position in the list, slot, virtual MAC.
-    fn teach_on(&self, lessons: &[(usize, u32, Mac)]) {
-        let interface = lessons.first().and_then(|(position, ..)| self.interfaces.get(*position));
+    /// The same on one interface.
+    fn teach_on(&mut self, lessons: &[Lesson]) {
+        let interface = lessons.first().and_then(|lesson| self.interfaces.get(lesson.position));
         let Some(port) = interface.and_then(|interface| interface.port.as_ref()) else { return };
-        let is_open = |slot: u32| port.tables.router(slot).running_lease(now()).is_some();
-        let open = lessons.iter().filter(|(_, slot, _)| is_open(*slot));
-        let frames: Vec<_> = open.map(|(_, _, mac)| loopback::frame(*mac)).collect();
-        for batch in frames.chunks(BATCH) {
-            // What does not leave is shown at the next time.
-            let _sent = port.socket.send(batch.iter().map(<[u8; ethernet::MIN_LEN]>::as_slice));
+        let is_open = |lesson: &&Lesson| port.tables.router(lesson.slot).running_lease(now()).is_some();
+        let open: Vec<_> = lessons.iter().filter(is_open).collect();
+        let frames: Vec<_> = open.iter().map(|lesson| loopback::frame(lesson.mac)).collect();
+        // What does not leave is shown at the next time.
+        let sent = port.socket.send(frames.iter().map(<[u8; ethernet::MIN_LEN]>::as_slice)).unwrap_or(0);
+        for lesson in open.iter().take(sent) {
+            if let Some(router) = self.routers.get_mut(lesson.router) {
+                router.statistics.virtual_mac_shown += 1;
+            }
         }
     }
 }
