@@ -11,7 +11,10 @@ use super::{
     },
     Instance,
 };
-use crate::{config::quote, keepalived::report::Severity};
+use crate::{
+    config::quote,
+    keepalived::{report::Severity, text::Place},
+};
 
 /// The most addresses that an advert counts.
 const MOST_ADDRESSES: usize = 255;
