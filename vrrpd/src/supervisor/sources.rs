@@ -3,11 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::Supervisor;
-use crate::{
-    config::{Config, Router},
-    netlink::Addresses,
-    protocol::Command,
-};
+use crate::{config::Config, netlink::Addresses, protocol::Command};
 
 /// What the configuration names, and what the protocol thread was told.
 #[derive(Debug, Default)]
@@ -35,7 +31,7 @@ impl Sources {
 }
 
 fn sources(config: &Config) -> BTreeSet<IpAddr> {
-    config.routers.iter().filter_map(Router::source).map(|(_, source)| source).collect()
+    config.routers.iter().filter_map(|router| router.source()).map(|(_, source)| source).collect()
 }
 
 impl Supervisor {
