@@ -223,6 +223,36 @@ impl Lab {
         self.switch.exec(&format!("bridge link set dev {host} state 3")).map(drop)
     }
 
+    /// Lets these hosts not hear each other, while all others hear both.
+    ///
+    /// # Errors
+    /// If `bridge` fails.
+    pub fn part(&self, hosts: &[&str]) -> Result<()> {
+        hosts.iter().try_for_each(|host| self.keep_apart(host, "on"))
+    }
+
+    /// Lets them hear each other again.
+    ///
+    /// # Errors
+    /// If `bridge` fails.
+    pub fn join(&self, hosts: &[&str]) -> Result<()> {
+        hosts.iter().try_for_each(|host| self.keep_apart(host, "off"))
+    }
+
+    fn keep_apart(&self, host: &str, isolated: &str) -> Result<()> {
+        self.switch.exec(&format!("bridge link set dev {host} isolated {isolated}")).map(drop)
+    }
+
+    /// The port at which the switch of the first LAN, or another of its bridges, has learnt a MAC address.
+    ///
+    /// # Errors
+    /// If `bridge` fails.
+    pub fn port_of(&self, mac: Mac, bridge: &str) -> Result<Option<String>> {
+        let table = self.switch.exec(&format!("bridge fdb show br {bridge}"))?;
+        let line = table.lines().find(|line| line.starts_with(&mac.to_string()) && line.contains("master"));
+        Ok(line.and_then(|line| line.split_whitespace().nth(2)).map(str::to_owned))
+    }
+
     /// Leaves VLAN tags in the frames to a host, as a NIC does that cannot strip them.
     ///
     /// # Errors

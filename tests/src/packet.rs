@@ -44,7 +44,7 @@ pub struct Arrival {
 }
 
 impl PacketSocket {
-    /// Hears ARP and VRRP on all interfaces of the namespace, with kernel timestamps; sent frames too if `outgoing`.
+    /// Hears ARP, VRRP, IGMP and what stations send to themselves on all interfaces of the namespace, with kernel timestamps; sent frames too if `outgoing`.
     ///
     /// # Errors
     /// Without root.
@@ -208,7 +208,7 @@ impl PacketSocket {
         if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()).context("setting a socket option") }
     }
 
-    /// ARP and IPv4 with protocol 112 pass; everything else stays in the kernel, and what a flood sends too.
+    /// ARP, loopback, and IPv4 with protocol 112 or 2 pass; everything else stays in the kernel, and what a flood sends too.
     fn filter(&self) -> Result<()> {
         let instruction = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
         let load_half = libc::BPF_LD | libc::BPF_H | libc::BPF_ABS;
@@ -218,12 +218,14 @@ impl PacketSocket {
         let load_word = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
         let mut code = [
             instruction(load_word, 0, 0, 6),
-            instruction(equal, 6, 0, FLOOD_MAC_HEAD),
+            instruction(equal, 8, 0, FLOOD_MAC_HEAD),
             instruction(load_half, 0, 0, 12),
-            instruction(equal, 3, 0, 0x0806),
-            instruction(equal, 0, 3, 0x0800),
+            instruction(equal, 5, 0, 0x0806),
+            instruction(equal, 4, 0, 0x9000),
+            instruction(equal, 0, 4, 0x0800),
             instruction(load_byte, 0, 0, 23),
-            instruction(equal, 0, 1, 112),
+            instruction(equal, 1, 0, 112),
+            instruction(equal, 0, 1, 2),
             instruction(back, 0, 0, 0x4_0000),
             instruction(back, 0, 0, 0),
         ];

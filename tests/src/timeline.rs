@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::Ipv4Addr, ops::Deref, sync::Arc, time
 
 use crate::{
     Mac, Stamp,
-    wire::{Advert, Arp, Kind},
+    wire::{Advert, Arp, Igmp, Kind},
 };
 
 /// Which way a frame went at a port of the switch.
@@ -39,7 +39,7 @@ impl Frame {
     pub fn advert(&self) -> Option<&Advert> {
         match (&self.kind, self.direction) {
             (Kind::Advert(advert), Direction::FromHost) => Some(advert),
-            (Kind::Advert(_) | Kind::Arp(_) | Kind::Other, _) => None,
+            (Kind::Advert(_) | Kind::Arp(_) | Kind::Igmp(_) | Kind::Loopback | Kind::Other, _) => None,
         }
     }
 
@@ -48,7 +48,7 @@ impl Frame {
     pub fn arp(&self) -> Option<&Arp> {
         match (&self.kind, self.direction) {
             (Kind::Arp(arp), Direction::FromHost) => Some(arp),
-            (Kind::Arp(_) | Kind::Advert(_) | Kind::Other, _) => None,
+            (Kind::Arp(_) | Kind::Advert(_) | Kind::Igmp(_) | Kind::Loopback | Kind::Other, _) => None,
         }
     }
 }
@@ -114,6 +114,23 @@ impl<'a> Timeline<'a> {
         self.arp_claims(vip).filter(|(_, arp)| arp.is_gratuitous())
     }
 
+    /// What hosts say of the multicast groups that they listen to.
+    pub fn igmp(self) -> impl DoubleEndedIterator<Item = (&'a Frame, &'a Igmp)> {
+        self.0.iter().filter_map(|frame| match (&frame.kind, frame.direction) {
+            (Kind::Igmp(igmp), Direction::FromHost) => Some((frame, igmp)),
+            (Kind::Arp(_) | Kind::Advert(_) | Kind::Igmp(_) | Kind::Loopback | Kind::Other, _) => None,
+        })
+    }
+
+    /// Frames that hosts sent to themselves, so that the switch learns where they are.
+    pub fn to_itself(self) -> impl DoubleEndedIterator<Item = &'a Frame> {
+        self.0.iter().filter(|frame| {
+            frame.direction == Direction::FromHost
+                && frame.kind == Kind::Loopback
+                && frame.source == frame.destination
+        })
+    }
+
     /// Hosts that sent adverts with a priority, each with how many.
     #[must_use]
     pub fn masters(self, vrid: u8) -> BTreeMap<&'a str, usize> {
@@ -164,6 +181,8 @@ impl fmt::Display for Frame {
                 write!(f, "arp: who has {}, tell {} at {}", arp.tpa, arp.spa, arp.sha)
             }
             Kind::Arp(arp) => write!(f, "arp: {} is at {}, to {}", arp.spa, arp.sha, arp.tpa),
+            Kind::Igmp(igmp) => write!(f, "igmp: {igmp:?}"),
+            Kind::Loopback => write!(f, "loopback"),
             Kind::Other => write!(f, "other"),
         }
     }

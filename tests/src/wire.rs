@@ -14,6 +14,9 @@ pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 const ETHERNET: usize = 14;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_ARP: u16 = 0x0806;
+const ETHERTYPE_LOOPBACK: u16 = 0x9000;
+/// Protocol number of IGMP.
+const IGMP: u8 = 2;
 
 /// What a frame carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,10 @@ pub enum Kind {
     Arp(Arp),
     /// An IPv4 advert.
     Advert(Advert),
+    /// A membership query or report of IGMP.
+    Igmp(Igmp),
+    /// A frame of the Ethernet Configuration Testing Protocol.
+    Loopback,
     /// Anything else, and what is too short or malformed.
     Other,
 }
@@ -74,6 +81,17 @@ pub struct Advert {
     pub auth: Option<(u8, [u8; 8])>,
 }
 
+/// An IGMP message (RFC 2236, RFC 3376).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Igmp {
+    /// Which groups are listened to, or whether this one is.
+    Query(Option<Ipv4Addr>),
+    /// Groups that the sender listens to.
+    Joined(Vec<Ipv4Addr>),
+    /// Groups that it listens to no longer.
+    Left(Vec<Ipv4Addr>),
+}
+
 /// What the checksum of an advert is right for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
@@ -92,7 +110,11 @@ pub fn decode(frame: &[u8]) -> Option<(Mac, Mac, Kind)> {
     let source = Mac(*frame.get(6..)?.first_chunk()?);
     let kind = match be16(frame, 12)? {
         ETHERTYPE_ARP => decode_arp(frame.get(ETHERNET..)?).map(Kind::Arp),
-        ETHERTYPE_IPV4 => decode_advert(frame.get(ETHERNET..)?).map(Kind::Advert),
+        ETHERTYPE_IPV4 => {
+            let packet = frame.get(ETHERNET..)?;
+            decode_advert(packet).map(Kind::Advert).or_else(|| decode_igmp(packet).map(Kind::Igmp))
+        }
+        ETHERTYPE_LOOPBACK => Some(Kind::Loopback),
         _ => None,
     };
     Some((destination, source, kind.unwrap_or(Kind::Other)))
@@ -140,6 +162,39 @@ fn decode_advert(packet: &[u8]) -> Option<Advert> {
         checksum: checksum_of(message, source, destination),
         auth,
     })
+}
+
+fn decode_igmp(packet: &[u8]) -> Option<Igmp> {
+    let header = usize::from(packet.first()? & 0x0f) * 4;
+    if packet[0] >> 4 != 4 || header < 20 || *packet.get(9)? != IGMP {
+        return None;
+    }
+    let message = packet.get(header..usize::from(be16(packet, 2)?))?;
+    let group = address(message, 4)?;
+    match message[0] {
+        0x11 => Some(Igmp::Query(Some(group).filter(|group| !group.is_unspecified()))),
+        0x12 | 0x16 => Some(Igmp::Joined(vec![group])),
+        0x17 => Some(Igmp::Left(vec![group])),
+        0x22 => decode_records(message),
+        _ => None,
+    }
+}
+
+/// A report of version 3 says of several groups what is excluded (all else is listened to) or included (nothing else is).
+fn decode_records(message: &[u8]) -> Option<Igmp> {
+    let (mut joined, mut left) = (Vec::new(), Vec::new());
+    let mut at = 8;
+    for _ in 0..be16(message, 6)? {
+        let (kind, sources, group) = (*message.get(at)?, be16(message, at + 2)?, address(message, at + 4)?);
+        let excludes = matches!(kind, 2 | 4);
+        if excludes || sources > 0 {
+            joined.push(group);
+        } else {
+            left.push(group);
+        }
+        at += 8 + 4 * usize::from(sources) + 4 * usize::from(*message.get(at + 1)?);
+    }
+    Some(if joined.is_empty() { Igmp::Left(left) } else { Igmp::Joined(joined) })
 }
 
 fn checksum_of(message: &[u8], source: Ipv4Addr, destination: Ipv4Addr) -> Checksum {
@@ -259,6 +314,25 @@ mod tests {
         assert_eq!(advert.interval, Duration::from_millis(30));
         assert_eq!(advert.addresses, vips);
         assert_eq!(advert.checksum, Checksum::PseudoHeader);
+    }
+
+    #[test]
+    fn igmp_is_read_in_all_its_versions() {
+        let group = Ipv4Addr::new(224, 0, 0, 18);
+        let read = |message: &[u8]| {
+            let total = 24 + message.len() as u8;
+            let mut packet = vec![0x46, 0xc0, 0, total, 0, 0, 0, 0, 1, IGMP, 0, 0, 0, 0, 0, 0, 224, 0, 0, 22];
+            packet.extend([0x94, 4, 0, 0]);
+            packet.extend(message);
+            decode_igmp(&packet)
+        };
+        assert_eq!(read(&[0x11, 0, 0, 0, 0, 0, 0, 0]), Some(Igmp::Query(None)));
+        assert_eq!(read(&[0x16, 0, 0, 0, 224, 0, 0, 18]), Some(Igmp::Joined(vec![group])));
+        assert_eq!(read(&[0x17, 0, 0, 0, 224, 0, 0, 18]), Some(Igmp::Left(vec![group])));
+        let record = |kind: u8| [0x22, 0, 0, 0, 0, 0, 0, 1, kind, 0, 0, 0, 224, 0, 0, 18];
+        assert_eq!(read(&record(4)), Some(Igmp::Joined(vec![group])));
+        assert_eq!(read(&record(3)), Some(Igmp::Left(vec![group])));
+        assert_eq!(read(&record(4)[..12]), None);
     }
 
     #[test]

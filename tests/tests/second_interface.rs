@@ -218,7 +218,7 @@ fn an_interface_that_is_not_tracked_gets_its_address_when_it_comes_and_the_role_
 
 fn untracked(priority: u8) -> Router {
     let mut router = router(priority, true);
-    router.extra.push("dont_track_primary = true".to_owned());
+    router.extra.extend(["dont_track_primary = true".to_owned(), "garp = { delay = \"0s\" }".to_owned()]);
     router
 }
 
@@ -236,7 +236,12 @@ fn i2_without_a_way_out_and_with_nobody_else_it_goes_on_where_it_can_be_heard() 
     lab.cut("r1")?;
     poll("it says so", PATIENCE, || Ok(r1.log().contains("no advert leaves").then_some(())))?;
     std::thread::sleep(10 * ADVERT_INT);
+    let mark = lab.wire().mark();
     lab.restore("r1")?;
+    // Not before its door is open again, or nobody hears it.
+    lab.wire().until("it announces itself at home", mark, PATIENCE, |timeline| {
+        timeline.gratuitous(VIP).find(|(frame, _)| *frame.host == *"r1").map(drop)
+    })?;
     std::thread::sleep(5 * ADVERT_INT);
     let answers = asker.finish();
     lab.wire().settle();

@@ -169,3 +169,41 @@ fn a_group_of_one_has_its_own_hooks_and_says_its_state() -> Result<()> {
         Ok(std::fs::read_to_string(&seen).is_ok_and(|text| text.ends_with("MASTER\n")).then_some(()))
     })
 }
+
+/// Only one of the two LANs is whole again: on the other the routers still do not hear each other, but who was two masters there is
+/// one now, and its neighbours are told.
+#[test]
+fn i12_with_one_router_that_hears_another_master_its_whole_group_announces_itself() -> Result<()> {
+    let lab = two_lans()?;
+    let bare = |host: &str, priority: u8| -> Result<Vrrpd> {
+        let own = "use_vmac = false\ngarp = { repeat = 1, delay = \"0s\" }\nadvert_int";
+        let config = config(host, priority, priority).replace("advert_int", own);
+        Vrrpd::start_with(&binary()?, &lab.host(host)?.namespace, &lab.scratch(), &config)
+    };
+    let _r1 = bare("r1", 100)?;
+    until_master(&lab, "r1", Mark::default())?;
+    let r2 = bare("r2", 90)?;
+    until_all(&r2, "BACKUP")?;
+    let mark = lab.wire().mark();
+    lab.part(&["r1", "r2", "r1-b", "r2-b"])?;
+    until_master(&lab, "r2", mark)?;
+    until_all(&r2, "MASTER")?;
+    let mark = lab.wire().mark();
+    lab.join(&["r1", "r2"])?;
+    let outside = "198.51.100.51".parse()?;
+    let announced = |mark| {
+        lab.wire().until("r1 announces itself outside", mark, PATIENCE, |timeline| {
+            timeline.gratuitous(outside).find(|(frame, _)| *frame.host == *"r1-b").map(drop)
+        })
+    };
+    announced(mark)?;
+    // That may not have come to all. When the other LAN is whole again, r2 has a last word there.
+    until_all(&r2, "BACKUP")?;
+    let mark = lab.wire().mark();
+    lab.join(&["r1-b", "r2-b"])?;
+    let word = lab.wire().until("the last word of r2", mark, PATIENCE, |timeline| {
+        timeline.adverts_by(OUTSIDE, "r2-b").next().map(|(_, advert)| advert.priority)
+    })?;
+    ensure!(word == 90, "priority {word}");
+    announced(mark)
+}

@@ -183,6 +183,8 @@ pub enum Fault {
     InterfaceDown,
     /// The interface has no address to send adverts from.
     NoAddress,
+    /// No interface of this host has the address that adverts are to come from.
+    NoSource(IpAddr),
     /// The data plane is not attached to the interface.
     DataPlane,
     /// A virtual address could not be added.
@@ -197,6 +199,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unsuitable(why) => return write!(f, "the interface {why}"),
+            Self::NoSource(address) => {
+                return write!(f, "no interface of this host has {address}, the source of the adverts");
+            }
             Self::InterfaceMissing => "there is no such interface",
             Self::InterfaceDown => "the interface is down",
             Self::NoAddress => "the interface has no address to send adverts from",

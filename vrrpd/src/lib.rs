@@ -17,6 +17,7 @@ mod heirloom;
 pub mod keepalived;
 pub mod logging;
 mod muffle;
+mod multicast;
 mod netlink;
 mod nonlocal_bind;
 mod notify;

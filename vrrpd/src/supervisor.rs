@@ -7,12 +7,14 @@ mod clients;
 mod debounce;
 mod guarding;
 mod integrity;
+mod memberships;
 mod notes;
 mod operators;
 mod planes;
 mod reconcile;
 mod routing;
 mod signals;
+mod sources;
 mod tidy;
 mod tracker;
 mod upgrade;
@@ -36,11 +38,13 @@ use self::{
     clients::take_socket,
     debounce::Debounce,
     guarding::Guarding,
+    memberships::Memberships,
     notes::NONLOCAL_BIND,
     operators::Operators,
     planes::detach,
     routing::Routes,
     signals::{Signals, Wish},
+    sources::Sources,
     tidy::Tidying,
     tracker::{SharedTracker, Tracker},
     upgrade::{Refusal, Upgrade},
@@ -105,6 +109,8 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             demands: Demands::of(config),
             planes: BTreeMap::new(),
             guarding: Guarding::new(config),
+            memberships: Memberships::of(config),
+            sources: Sources::of(config),
             links: BTreeMap::new(),
             debounce: Debounce::of(config),
             indexes: BTreeMap::new(),
@@ -189,6 +195,10 @@ struct Supervisor {
     planes: BTreeMap<String, Plane>,
     /// The guard of all interfaces.
     guarding: Guarding,
+    /// Where adverts to the group are listened to.
+    memberships: Memberships,
+    /// Where they come from.
+    sources: Sources,
     /// Indexes of the interfaces that routers or addresses are on, as last found.
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
@@ -339,6 +349,8 @@ impl Supervisor {
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
         let mut observed = self.observe().await.context("cannot list the interfaces")?;
         let mut found = std::mem::take(&mut observed.links);
+        self.memberships.follow(&found);
+        self.tell_sources(&observed.addresses).await;
         self.debounce.hold(&mut found, Instant::now());
         for name in self.modes.keys().cloned().collect::<Vec<_>>() {
             let link = found.get(&name).cloned();
@@ -386,9 +398,14 @@ impl Supervisor {
                 self.demands = Demands::of(&config);
                 self.debounce.configure(&config);
                 self.guarding.configure(&config);
+                self.memberships.configure(&config);
                 self.inspected = integrity::period(&config);
                 self.notifier.configure(&config);
                 self.bind_nonlocal(config.ip_nonlocal_bind);
+                // A router that goes on from another address finds it known.
+                self.sources.configure(&config);
+                let addresses = self.netlink.addresses().await.context("cannot list the addresses")?;
+                self.tell_sources(&addresses).await;
                 tracing::info!(path = %self.options.config, "configuration reloaded");
                 let mut tracker = self.tracker.lock().await;
                 let trackings = tracker.configure(&config);

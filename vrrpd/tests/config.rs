@@ -98,7 +98,10 @@ fn the_documentation_has_every_key() {
     let lines = written.lines().filter_map(|line| line.split_once(" = "));
     let keys: Vec<&str> = lines.map(|(key, _)| key).filter(|key| !key.starts_with([' ', '['])).collect();
     assert!(keys.len() > 80, "only {} keys", keys.len());
-    let within = ["auth_type", "auth_pass", "garp.repeat", "garp.delay", "garp.refresh", "init_file.value"];
+    let garp = ["repeat", "delay", "refresh", "lower_prio_repeat", "lower_prio_delay"];
+    let garp = garp.map(|key| format!("garp.{key}"));
+    let within =
+        ["auth_type", "auth_pass", "init_file.value"].into_iter().chain(garp.iter().map(String::as_str));
     let more =
         ["address", "dev", "brd", "label", "scope", "no_track", "min_ttl", "max_ttl", "name", "interface"];
     for key in keys.into_iter().chain(within).chain(more).chain(["init_file.overwrite", "smtp_alert"]) {

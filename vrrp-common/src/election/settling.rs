@@ -170,6 +170,7 @@ pub(super) const fn is_of_the_link(fault: Fault) -> bool {
         Fault::InterfaceDown | Fault::InterfaceMissing => true,
         Fault::Unsuitable(_)
         | Fault::NoAddress
+        | Fault::NoSource(_)
         | Fault::DataPlane
         | Fault::VirtualAddress
         | Fault::Check

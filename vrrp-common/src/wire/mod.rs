@@ -5,6 +5,7 @@
 pub mod arp;
 pub mod checksum;
 pub mod ipv4;
+pub mod loopback;
 pub mod vrrp;
 
 /// Ethernet II header: destination, source, type.
@@ -13,10 +14,14 @@ pub mod ethernet {
 
     /// Bytes of an untagged header.
     pub const HEADER_LEN: usize = 14;
+    /// Bytes of the shortest frame, without its checksum.
+    pub const MIN_LEN: usize = 60;
     /// EtherType of IPv4.
     pub const IPV4: u16 = 0x0800;
     /// EtherType of ARP.
     pub const ARP: u16 = 0x0806;
+    /// EtherType of the Ethernet Configuration Testing Protocol, also called loopback.
+    pub const LOOPBACK: u16 = 0x9000;
 
     /// The header's bytes.
     #[must_use]

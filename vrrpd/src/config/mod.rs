@@ -162,6 +162,17 @@ pub struct Router {
     pub hooks: Arc<Hooks>,
 }
 
+impl Router {
+    /// The address that adverts are to come from, if the configuration names one, and by which key.
+    #[must_use]
+    pub fn source(&self) -> Option<(&'static str, IpAddr)> {
+        match &self.unicast {
+            Some(unicast) => unicast.source.map(|source| ("unicast_src_ip", source)),
+            None => self.mcast_src_ip.map(|source| ("mcast_src_ip", source)),
+        }
+    }
+}
+
 /// One entry of `virtual_ipaddress`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct VirtualAddress {
@@ -199,7 +210,7 @@ pub enum Checksum {
     Rfc9568,
 }
 
-/// `garp`: gratuitous ARP on becoming master.
+/// `garp`: gratuitous ARP on becoming master, and when another master is heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Garp {
     /// How many for each address, at once, and again after `delay`. 0..=255.
@@ -208,6 +219,10 @@ pub struct Garp {
     pub delay: Duration,
     /// One more round this often while master; 0 s: none. Up to 86,400 s.
     pub refresh: Duration,
+    /// How many for each address when another master is heard that yields. 0..=255.
+    pub lower_prio_repeat: u8,
+    /// As many again after this; 0 s: none. Up to 1000 s.
+    pub lower_prio_delay: Duration,
 }
 
 /// `xdp_mode`.

@@ -30,6 +30,8 @@ fn from_keepalived(table: &str, key: &str) -> Option<&'static str> {
         (INSTANCE, "garp_master_delay") => Some("write garp = { delay = \"5s\" }"),
         (INSTANCE, "garp_master_repeat") => Some("write garp = { repeat = 5 }"),
         (INSTANCE, "garp_master_refresh") => Some("write garp = { refresh = \"60s\" }"),
+        (INSTANCE, "garp_lower_prio_delay") => Some("write garp = { lower_prio_delay = \"5s\" }"),
+        (INSTANCE, "garp_lower_prio_repeat") => Some("write garp = { lower_prio_repeat = 5 }"),
         (INSTANCE, "auth_type" | "auth_pass") => {
             Some("write authentication = { auth_type = \"PASS\", auth_pass = \"...\" }")
         }

@@ -19,7 +19,7 @@ use super::{
     router::{Opened, Reacted, Router},
     run::Loop,
     statistics::micros,
-    way_out::WayOut,
+    way_out::{Opens, WayOut},
 };
 use crate::{belongings::Place, clock::now, packet::BATCH};
 
@@ -83,7 +83,9 @@ impl Loop {
         if let Some(transition) = transition {
             if !matches!(transition.to, StateName::Master | StateName::Leaving) {
                 router.way_out = WayOut::Open;
+                router.opens = Opens::All;
             }
+            router.last_word.change(&transition);
             let reacted = Reacted {
                 transition,
                 at,
@@ -238,8 +240,10 @@ impl Loop {
             log_transition(router, &reacted);
             if reacted.transition.to == StateName::Master {
                 router.announcements.start(done);
+                router.teaching.hurry(done);
             } else {
                 router.announcements.stop();
+                router.teaching.stop();
                 // Not when it is wanted.
                 router.prepare_advert(router.priority());
             }

@@ -127,6 +127,16 @@ impl Loop {
         }
     }
 
+    /// Takes which of the configured sources of adverts this host has now.
+    pub(super) fn take_sources(&mut self, sources: BTreeSet<IpAddr>) {
+        self.sources = sources;
+        for index in 0..self.routers.len() {
+            if self.routers.get(index).is_some_and(|router| router.config.source().is_some()) {
+                self.revisit(index);
+            }
+        }
+    }
+
     /// From which address the router can take part, as far as its interfaces go. `None` while those are not known.
     fn readiness(&self, index: usize) -> Option<Result<(IpAddr, Mac), Fault>> {
         let router = self.routers.get(index)?;
@@ -136,7 +146,7 @@ impl Loop {
             return None;
         }
         let ready = guests.try_for_each(|guest| guest.guest_readiness(router));
-        Some(ready.and_then(|()| interface.readiness(router)))
+        Some(ready.and_then(|()| interface.readiness(router, &self.sources)))
     }
 
     /// Whether something of the router's own keeps it out. `None` while that is not known.

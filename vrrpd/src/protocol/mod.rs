@@ -11,6 +11,7 @@ mod announce;
 mod effects;
 mod guarded;
 mod guests;
+mod heal;
 mod holdings;
 mod inquiry;
 mod membership;
@@ -25,6 +26,7 @@ mod settle;
 mod settling;
 mod statistics;
 mod sync;
+mod teach;
 mod tracked;
 mod unheard;
 mod wait;
@@ -56,6 +58,8 @@ pub(crate) enum Command {
         /// Its state.
         link: Option<Link>,
     },
+    /// The sources of adverts that the configuration names and any interface of this host has. Told before the first `Link`.
+    Sources(BTreeSet<IpAddr>),
     /// The data plane is attached to an interface, or is no more.
     Port {
         /// The interface's name.

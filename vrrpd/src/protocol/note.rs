@@ -20,9 +20,10 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
     router.statistics.priority_zero_received += u64::from(priority == Priority::RELEASE);
     compare(router, received);
     let name = &router.config.name;
-    // Another cluster loses against nobody here.
+    // Another cluster loses against nobody here, and who has just lost the role to this one says so.
     let is_ours = received.advert.lists != Lists::Apart;
-    let losing = is_ours && router.election.name() == StateName::Master && priority < router.priority();
+    let is_master = router.election.name() == StateName::Master && !router.has_just_won(at);
+    let losing = is_ours && is_master && priority < router.priority();
     if losing
         && priority != Priority::RELEASE
         && let Some(repeated) = router.remarks.losing.admit(at)

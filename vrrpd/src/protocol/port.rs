@@ -1,7 +1,7 @@
 //! One interface, as the protocol thread has it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::{IpAddr, Ipv4Addr},
 };
@@ -105,16 +105,25 @@ impl Interface {
         if attached { Ok(()) } else { Err(Fault::DataPlane) }
     }
 
-    /// Whether a router can take part here, and from which address.
-    pub(crate) fn readiness(&self, router: &Router) -> Result<(IpAddr, Mac), Fault> {
+    /// Whether a router can take part here, and from which address. `sources`: those of the configuration that this host
+    /// has, on any interface.
+    pub(crate) fn readiness(
+        &self,
+        router: &Router,
+        sources: &BTreeSet<IpAddr>,
+    ) -> Result<(IpAddr, Mac), Fault> {
         let link = self.link.as_ref().ok_or(Fault::InterfaceMissing)?;
         suits(link, Demand { adverts: true, vmac: router.config.use_vmac })?;
         if !link.up && !router.config.dont_track_primary {
             return Err(Fault::InterfaceDown);
         }
-        let configured = router.config.unicast.as_ref().and_then(|unicast| unicast.source);
-        let configured = configured.or(router.config.mcast_src_ip);
-        let source = configured.or_else(|| primary_address(link, router)).ok_or(Fault::NoAddress)?;
+        let source = match router.config.source() {
+            Some((_, source)) if !sources.contains(&source) && !router.moving().any(|own| own == source) => {
+                return Err(Fault::NoSource(source));
+            }
+            Some((_, source)) => source,
+            None => primary_address(link, router).ok_or(Fault::NoAddress)?,
+        };
         let port = self.port.as_ref().ok_or(Fault::DataPlane)?;
         if port.index != link.index || port.deaf {
             return Err(Fault::DataPlane);

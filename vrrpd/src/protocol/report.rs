@@ -133,6 +133,7 @@ fn statistics(of: &Statistics, recognised: u64) -> BTreeMap<String, u64> {
         ("priority_zero_packets_received", of.priority_zero_received),
         ("priority_zero_packets_sent", of.priority_zero_sent),
         ("gratuitous_arp_sent", of.announcements_sent),
+        ("virtual_mac_frames_sent", of.virtual_mac_shown),
         ("checksums_with_pseudo_header", of.checksums_with_pseudo_header),
         ("checksums_of_message_only", of.checksums_of_message_only),
         ("versions_differ", of.version_differs),

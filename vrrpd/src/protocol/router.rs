@@ -20,7 +20,13 @@ use vrrp_common::{
 };
 
 use super::{
-    RouterKey, announce::Announcements, mismatch::Mismatch, statistics::Statistics, way_out::WayOut,
+    RouterKey,
+    announce::Announcements,
+    heal::LastWord,
+    mismatch::Mismatch,
+    statistics::Statistics,
+    teach::Teaching,
+    way_out::{Opens, WayOut},
 };
 use crate::{
     belongings::Belongings,
@@ -91,6 +97,8 @@ pub(crate) struct Router {
     pub(crate) slot: u32,
     pub(crate) election: Election,
     pub(crate) announcements: Announcements,
+    pub(crate) teaching: Teaching,
+    pub(crate) last_word: LastWord,
     pub(crate) statistics: Statistics,
     pub(crate) history: VecDeque<Reacted>,
     /// When the state last changed.
@@ -107,6 +115,8 @@ pub(crate) struct Router {
     pub(crate) retired: bool,
     /// Whether its adverts leave.
     pub(crate) way_out: WayOut,
+    /// Which doors its last advert has opened.
+    pub(crate) opens: Opens,
     /// What it has on this host, as the supervisor was told last.
     pub(crate) holding: Option<Arc<Belongings>>,
     /// Kept in FAULT until then, after a virtual address could not be added.
@@ -151,6 +161,8 @@ impl Router {
             slot: abi::slot(config.family, config.vrid),
             election: Election::new(settings(&config, tracking.priority, unknown)),
             announcements: Announcements::default(),
+            teaching: Teaching::default(),
+            last_word: LastWord::default(),
             statistics: Statistics::default(),
             history: VecDeque::new(),
             since: SystemTime::now(),
@@ -160,6 +172,7 @@ impl Router {
             opened: None,
             retired: false,
             way_out: WayOut::default(),
+            opens: Opens::All,
             holding: None,
             blocked_until: Time::BOOT,
             belongings: Arc::default(),

@@ -1,9 +1,9 @@
 //! The loop itself: what is looked at, in which order.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     io,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
 
@@ -48,6 +48,8 @@ pub(super) struct Loop {
     pub(super) positions: HashMap<String, usize>,
     pub(super) routers: Vec<Router>,
     pub(super) groups: Vec<Group>,
+    /// The sources of adverts that the configuration names and this host has.
+    pub(super) sources: BTreeSet<IpAddr>,
     /// As last told.
     pub(super) trackings: Trackings,
     /// Routers with an advert to be sent before the turn ends.
@@ -86,6 +88,7 @@ impl Loop {
             positions: HashMap::new(),
             routers: Vec::new(),
             groups: Vec::new(),
+            sources: BTreeSet::new(),
             trackings,
             outbox: Vec::new(),
             transitioned: Vec::new(),
@@ -134,6 +137,7 @@ impl Loop {
             self.tell_again(at);
             self.tell_holdings();
             self.announce(at);
+            self.teach(at);
             self.bury();
             self.ask_to_look();
             if self.stopping && self.routers.is_empty() {
@@ -145,7 +149,8 @@ impl Loop {
     fn deadline(&self) -> Time {
         let routers = self.routers.iter().map(|router| {
             let blocked = if router.blocked_until == Time::BOOT { Time::NEVER } else { router.blocked_until };
-            router.election.deadline().min(router.announces_at()).min(blocked)
+            let announcing = router.announces_at().min(router.teaches_at());
+            router.election.deadline().min(announcing).min(blocked)
         });
         let announcing = if self.announcements.is_empty() { Time::NEVER } else { Time::BOOT };
         routers
@@ -224,9 +229,12 @@ impl Loop {
         match receive(frame, frame_length, &router.local()) {
             Ok(received) => {
                 note(router, &received);
+                let was_master = router.election.name() == StateName::Master;
                 let last_heard = self.last_heard(index);
                 let input = Input::Advert { advert: received.advert, at, last_heard };
-                self.feed(index, now(), at, input, Some(&received));
+                let decided = now();
+                self.feed(index, decided, at, input, Some(&received));
+                self.heal(index, &received.advert, was_master, decided);
             }
             Err(discard) => note_discard(router, discard, frame),
         }
@@ -253,6 +261,7 @@ impl Loop {
     fn command(&mut self, command: Command) {
         match command {
             Command::Link { interface, link } => self.link(&interface, link),
+            Command::Sources(sources) => self.take_sources(sources),
             Command::Port { interface, port } => self.port(&interface, port),
             Command::Deaf { interface } => self.deaf(&interface),
             Command::AddressFailed { router } => self.address_failed(router),
@@ -276,13 +285,14 @@ impl Loop {
         interface.follow_link(link.as_ref());
         interface.known = true;
         let appeared = interface.link.is_none() && link.is_some();
-        interface.link = link;
+        let before = std::mem::replace(&mut interface.link, link);
         if appeared {
             // The data plane may have been attached before.
             self.install_at(position);
         }
         self.settle_at(position);
         self.revisit_interface(position);
+        self.show_again(position, before.as_ref(), now());
     }
 
     fn port(&mut self, name: &str, port: Option<Box<Port>>) {

@@ -14,6 +14,7 @@ pub(crate) struct Statistics {
     pub(crate) priority_zero_received: u64,
     pub(crate) priority_zero_sent: u64,
     pub(crate) announcements_sent: u64,
+    pub(crate) virtual_mac_shown: u64,
     pub(crate) checksums_with_pseudo_header: u64,
     pub(crate) checksums_of_message_only: u64,
     pub(crate) version_differs: u64,

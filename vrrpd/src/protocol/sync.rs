@@ -50,6 +50,13 @@ impl Loop {
         self.groups.iter().any(|group| group.members.contains(&key))
     }
 
+    /// The other members of the router's group.
+    pub(super) fn companions(&self, key: RouterKey) -> Vec<usize> {
+        let groups = self.groups.iter().filter(|group| group.members.contains(&key));
+        let keys = groups.flat_map(|group| &group.members).filter(|member| **member != key);
+        keys.filter_map(|member| self.find(*member)).collect()
+    }
+
     /// Lets the groups move.
     pub(super) fn sync(&mut self, at: Time) {
         for group in 0..self.groups.len() {

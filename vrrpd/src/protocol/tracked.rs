@@ -66,6 +66,10 @@ impl Router {
     pub(super) fn explain(&self, fault: Fault) -> String {
         let failing: Vec<_> = self.tracking.faults().collect();
         match fault {
+            Fault::NoSource(_) => {
+                let key = self.config.source().map_or("", |(key, _)| key);
+                format!("{fault}: add it to one, or change {key}")
+            }
             Fault::Check if !failing.is_empty() => format!("{} fails", failing.join(", ")),
             Fault::Check
             | Fault::InterfaceMissing

@@ -18,7 +18,7 @@ use vrrp_common::{
     wire::arp,
 };
 
-use super::{effects::Queued, run::Loop};
+use super::{announce::pace, effects::Queued, run::Loop};
 
 /// From one look at what others claim to the next: a part of the interval.
 const LOOKS_PER_INTERVAL: u32 = 10;
@@ -48,12 +48,12 @@ pub(crate) struct Asked {
 }
 
 /// Which doors an advert opens, or would have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Opens {
-    All,
+    None,
     /// Those on other interfaces than the home one.
     Guests,
-    None,
+    All,
 }
 
 impl WayOut {
@@ -103,6 +103,11 @@ impl Loop {
         }
         let before = router.way_out;
         let (opens, ask) = router.way_out.beat(at, left, claims, router.config.advert_int.span());
+        if opens > std::mem::replace(&mut router.opens, opens) {
+            // What was announced before stayed behind a closed door, and another host may have answered.
+            router.announcements.answer(at, pace(router.config.advert_int));
+            router.teaching.hurry(at);
+        }
         if before.is_open() && !router.way_out.is_open() {
             let name = &router.config.name;
             tracing::warn!(router = %name, "no advert leaves: its door at home is closed, and others stay open while nobody else answers");

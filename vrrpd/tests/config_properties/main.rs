@@ -240,14 +240,14 @@ fn preemption() -> impl Strategy<Value = (Start, u8, bool, Duration)> {
 }
 
 fn router() -> impl Strategy<Value = Router> {
-    let garp = (any::<u8>(), seconds(1000), seconds(86_400));
+    let garp = (any::<u8>(), seconds(1000), seconds(86_400), any::<u8>(), seconds(1000));
     let modes = vec![XdpMode::Auto, XdpMode::Native, XdpMode::Generic];
     let addresses = collection::vec(virtual_address(), 1..6);
     let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     let place = (name(), option::of(address()), sample::select(modes), flags, addresses);
     let more = (belongings(), option::of(unicast()), any::<bool>(), hooks(), option::of(seconds(1000)));
     (place, advert(), preemption(), garp, more).prop_map(|(place, advert, preemption, garp, more)| {
-        let (repeat, delay, refresh) = garp;
+        let (repeat, delay, refresh, lower_prio_repeat, lower_prio_delay) = garp;
         let ((excluded, routes, rules), unicast, dont_track_primary, hooks, link_settle) = more;
         let (name, mcast_src_ip, xdp_mode, (accept, use_vmac, message_only), addresses) = place;
         let (version, advert_int, auth_pass) = advert;
@@ -268,7 +268,7 @@ fn router() -> impl Strategy<Value = Router> {
             mcast_src_ip,
             use_vmac,
             v3_checksum: if message_only { Checksum::Rfc9568 } else { Checksum::Rfc5798 },
-            garp: Garp { repeat, delay, refresh },
+            garp: Garp { repeat, delay, refresh, lower_prio_repeat, lower_prio_delay },
             xdp_mode,
             auth_pass,
             addresses,

@@ -70,6 +70,24 @@ fn plain_settings_are_carried_over() {
 }
 
 #[test]
+fn what_is_announced_to_a_losing_master_is_what_keepalived_announces() {
+    let garp = |global: &str, lines: &str| {
+        let garp = run(&format!("global_defs {{\n{global}\n}}\n{}", instance(lines))).routers[0].garp;
+        (garp.lower_prio_repeat, garp.lower_prio_delay.as_secs())
+    };
+    assert_eq!(garp("", ""), (5, 5));
+    assert_eq!(garp("", "garp_lower_prio_repeat 2\ngarp_lower_prio_delay 7"), (2, 7));
+    assert_eq!(garp("", "garp_lower_prio_repeat 0"), (0, 5));
+    assert_eq!(garp("vrrp_garp_lower_prio_repeat 3\nvrrp_garp_lower_prio_delay 0", ""), (3, 0));
+    assert_eq!(garp("vrrp_garp_lower_prio_repeat 3", "garp_lower_prio_repeat 1"), (1, 5));
+    // The default is what is said on becoming master, for all instances; not what this one says then.
+    assert_eq!(garp("vrrp_garp_master_repeat 2\nvrrp_garp_master_delay 3", ""), (2, 3));
+    assert_eq!(garp("", "garp_master_repeat 1\ngarp_master_delay 2"), (5, 5));
+    assert_eq!(garp("vrrp_garp_master_repeat 2", "garp_master_repeat 1\ngarp_master_delay 2"), (2, 5));
+    assert_eq!(garp("vrrp_min_garp", ""), (1, 0));
+}
+
+#[test]
 fn preemption_is_what_keepalived_makes_of_it() {
     assert!(!router("nopreempt").preempt);
     assert_eq!(router("preempt_delay 2.5").preempt_delay, Duration::from_millis(2500));
@@ -419,4 +437,11 @@ fn delays_of_links_and_of_the_start_are_carried_over() {
         let text = format!("global_defs {{\nvrrp_startup_delay {wrong}\n}}\n{}", instance(""));
         assert!(!broken(&text).is_empty(), "{wrong}");
     }
+}
+
+#[test]
+fn a_last_word_to_a_better_master_is_always_said() {
+    let key = || "higher_prio_send_advert".to_owned();
+    assert_eq!(notes("higher_prio_send_advert on"), [(Severity::Harmless, key())]);
+    assert_eq!(notes("higher_prio_send_advert off"), [(Severity::Different, key())]);
 }

@@ -41,7 +41,7 @@ fn the_least_of_gratuitous_arp_changes_nothing_that_was_said() {
 fn more_than_there_can_be_here_is_taken_as_the_most_and_said() {
     let most = garp(&instance("garp_master_repeat 1000\ngarp_master_delay 4000\ngarp_master_refresh 100000"));
     let day = Duration::from_secs(86_400);
-    assert_eq!(most, Garp { repeat: 255, delay: Duration::from_secs(1000), refresh: day });
+    assert_eq!(most, Garp { repeat: 255, delay: Duration::from_secs(1000), refresh: day, ..most });
     assert_eq!(
         notes(&instance("garp_master_repeat 1000")),
         [(Severity::Different, "garp_master_repeat".to_owned())]

@@ -194,8 +194,8 @@ fn preemption(router: &Router) -> String {
 }
 
 fn source(router: &Router) -> String {
-    match router.unicast.as_ref().map_or(router.mcast_src_ip, |unicast| unicast.source) {
-        Some(address) => address.to_string(),
+    match router.source() {
+        Some((_, address)) => address.to_string(),
         None => format!("the first address of {} that is not virtual", router.interface),
     }
 }
@@ -216,17 +216,24 @@ fn checksum(router: &Router) -> String {
 
 fn garp(router: &Router) -> String {
     let garp = router.garp;
-    if garp.repeat == 0 {
-        return "none".to_owned();
+    let mut parts = Vec::new();
+    if garp.repeat > 0 {
+        let mut line = format!("{} for each address on becoming master", garp.repeat);
+        line += &again(garp.delay);
+        if !garp.refresh.is_zero() {
+            line += &format!(", then every {}", spell(garp.refresh));
+        }
+        parts.push(line);
     }
-    let mut line = format!("{} for each address on becoming master", garp.repeat);
-    if !garp.delay.is_zero() {
-        line += &format!(", again after {}", spell(garp.delay));
+    if garp.lower_prio_repeat > 0 {
+        let again = again(garp.lower_prio_delay);
+        parts.push(format!("{} when another master yields{again}", garp.lower_prio_repeat));
     }
-    if !garp.refresh.is_zero() {
-        line += &format!(", then every {}", spell(garp.refresh));
-    }
-    line
+    if parts.is_empty() { "none".to_owned() } else { parts.join("; ") }
+}
+
+fn again(delay: Duration) -> String {
+    if delay.is_zero() { String::new() } else { format!(", again after {}", spell(delay)) }
 }
 
 fn accept(router: &Router) -> &'static str {

@@ -56,6 +56,8 @@ pub(in crate::config) struct Garp {
     pub(in crate::config) repeat: Field<u8>,
     pub(in crate::config) delay: Field<Duration>,
     pub(in crate::config) refresh: Field<Duration>,
+    pub(in crate::config) lower_prio_repeat: Field<u8>,
+    pub(in crate::config) lower_prio_delay: Field<Duration>,
 }
 
 /// `authentication`.
@@ -127,6 +129,8 @@ impl Garp {
             repeat: keys.read("repeat", number(0..=255)),
             delay: keys.read("delay", duration(Duration::ZERO..=SECONDS_1000)),
             refresh: keys.read("refresh", duration(Duration::ZERO..=DAY)),
+            lower_prio_repeat: keys.read("lower_prio_repeat", number(0..=255)),
+            lower_prio_delay: keys.read("lower_prio_delay", duration(Duration::ZERO..=SECONDS_1000)),
         }
     }
 }

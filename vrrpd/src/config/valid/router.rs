@@ -19,8 +19,14 @@ use super::{
 };
 
 impl Garp {
-    /// keepalived's: five at once, five more after five seconds, then none.
-    pub const DEFAULT: Self = Self { repeat: 5, delay: Duration::from_secs(5), refresh: Duration::ZERO };
+    /// keepalived's: five at once, five more after five seconds, then none; the same when another master is heard.
+    pub const DEFAULT: Self = Self {
+        repeat: 5,
+        delay: Duration::from_secs(5),
+        refresh: Duration::ZERO,
+        lower_prio_repeat: 5,
+        lower_prio_delay: Duration::from_secs(5),
+    };
 }
 
 /// `probe_limit` where it is not given.
@@ -190,13 +196,20 @@ fn auth_pass(
     Some(Some(auth_pass.given()?.value))
 }
 
+/// What is said when another master is heard is what is said at first, unless given.
 fn garp(field: &Field<raw::Garp>) -> Option<Garp> {
     match field {
-        Field::Given(At { value, .. }) => Some(Garp {
-            repeat: value.repeat.or(Garp::DEFAULT.repeat)?,
-            delay: value.delay.or(Garp::DEFAULT.delay)?,
-            refresh: value.refresh.or(Garp::DEFAULT.refresh)?,
-        }),
+        Field::Given(At { value, .. }) => {
+            let repeat = value.repeat.or(Garp::DEFAULT.repeat);
+            let delay = value.delay.or(Garp::DEFAULT.delay);
+            Some(Garp {
+                repeat: repeat?,
+                delay: delay?,
+                refresh: value.refresh.or(Garp::DEFAULT.refresh)?,
+                lower_prio_repeat: value.lower_prio_repeat.or(repeat?)?,
+                lower_prio_delay: value.lower_prio_delay.or(delay?)?,
+            })
+        }
         Field::Absent => Some(Garp::DEFAULT),
         Field::Wrong => None,
     }

@@ -1,7 +1,7 @@
 //! A router as TOML, without what it tracks and its hooks.
 
 use super::{
-    super::{Router, Unicast, VirtualAddress, duration::spell},
+    super::{Garp, Router, Unicast, VirtualAddress, duration::spell},
     Setting, list, quote, scope_word,
 };
 
@@ -43,8 +43,13 @@ pub(super) fn settings(router: &Router) -> Vec<Setting> {
 }
 
 fn garp(router: &Router) -> String {
-    let (delay, refresh) = (quote(&spell(router.garp.delay)), quote(&spell(router.garp.refresh)));
-    format!("{{ repeat = {}, delay = {delay}, refresh = {refresh} }}", router.garp.repeat)
+    let Garp { repeat, delay, refresh, lower_prio_repeat, lower_prio_delay } = router.garp;
+    let [delay, refresh, lower_prio_delay] =
+        [delay, refresh, lower_prio_delay].map(|duration| quote(&spell(duration)));
+    format!(
+        "{{ repeat = {repeat}, delay = {delay}, refresh = {refresh}, lower_prio_repeat = {lower_prio_repeat}, \
+         lower_prio_delay = {lower_prio_delay} }}"
+    )
 }
 
 fn unicast(unicast: &Unicast) -> Vec<Setting> {

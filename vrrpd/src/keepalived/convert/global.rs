@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(in crate::keepalived) use self::keywords::GLOBAL;
-pub(super) use self::keywords::{LOSING, SYNC_DAEMON};
+pub(super) use self::keywords::{LAST_WORD, SYNC_DAEMON};
 
 /// What holds for all.
 #[derive(Debug, Default)]
@@ -50,6 +50,8 @@ pub(in crate::keepalived) struct Garp {
     pub(super) refresh: Option<Given<i64>>,
     /// 0 where `vrrp_min_garp` made it so: then a refresh sends none.
     pub(super) refresh_repeat: Option<Given<i64>>,
+    pub(super) lower_prio_repeat: Option<Given<i64>>,
+    pub(super) lower_prio_delay: Option<Given<i64>>,
 }
 
 impl Target for Global {

@@ -6,11 +6,14 @@ use super::{
     super::{Given, delays, hook, only, range, value},
     Global, fifo, fifo_script, helo_name, mail_from, min_garp, notification_email, smtp_server, text,
 };
-use crate::keepalived::vocabulary::{Keyword, carry, harmless, unsupported};
+use crate::keepalived::{
+    report::Severity,
+    vocabulary::{Keyword, carry, harmless, unsupported},
+};
 
-/// Answering a master of lower priority by gratuitous ARP.
-pub(in crate::keepalived::convert) const LOSING: &str =
-    "a losing advert is answered by an advert, not by gratuitous ARP";
+/// Answering a master of higher priority.
+pub(in crate::keepalived::convert) const LAST_WORD: &str =
+    "a master that yields always answers with one advert, unless both speak from the virtual MAC";
 
 const IPVS: &str = "there is no IPVS";
 const PROCESSES: &str = "vrrpd is one process";
@@ -87,18 +90,38 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         global.garp.refresh_repeat =
             only::one(global, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
-    carry("vrrp_garp_lower_prio_delay", "", "0 only", |global, statement, context| {
-        only::number(global, statement, 0, LOSING, context);
-    }),
-    carry("vrrp_garp_lower_prio_repeat", "", "0 only", |global, statement, context| {
-        only::number(global, statement, 0, LOSING, context);
-    }),
+    carry(
+        "vrrp_garp_lower_prio_delay",
+        "garp = { lower_prio_delay }",
+        "written to each instance",
+        |global, statement, context| {
+            let value = range::number(statement, 0..=1000, context);
+            context.set(statement, &mut global.garp.lower_prio_delay, value);
+        },
+    ),
+    carry(
+        "vrrp_garp_lower_prio_repeat",
+        "garp = { lower_prio_repeat }",
+        "written to each instance",
+        |global, statement, context| {
+            let value = range::number(statement, 0..=255, context);
+            context.set(statement, &mut global.garp.lower_prio_repeat, value);
+        },
+    ),
     carry("vrrp_lower_prio_no_advert", "", "off only", |global, statement, context| {
         only::off(global, statement, "a losing advert is always answered by one of ours", context);
     }),
-    carry("vrrp_higher_prio_send_advert", "", "off only", |global, statement, context| {
-        only::off(global, statement, "a winning advert is never answered", context);
-    }),
+    carry(
+        "vrrp_higher_prio_send_advert",
+        "",
+        "always so, where the MAC address changes",
+        |global, statement, context| {
+            if let Some(given) = context.boolean(statement) {
+                let severity = if given.value { Severity::Harmless } else { Severity::Different };
+                context.leave(global, severity, statement, LAST_WORD);
+            }
+        },
+    ),
     carry("vrrp_down_timer_adverts", "", "3 only", |global, statement, context| {
         only::number(global, statement, 3, "a master is down after 3 intervals and the skew", context);
     }),

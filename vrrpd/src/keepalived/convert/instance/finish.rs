@@ -282,19 +282,38 @@ impl Instance {
     }
 }
 
-/// What the instance says, or else what holds for all.
+/// What the instance says, or else what holds for all. For a master of lower priority keepalived falls back on what holds
+/// for all instances, vrrpd on what holds for this one.
 fn write_garp(own: Garp, global: Garp, writer: &mut Writer<'_, '_>) {
     let repeat = own.repeat.or(global.repeat);
     let delay = own.delay.or(global.delay);
     let refresh = own.refresh.or(global.refresh);
-    let place: Option<Place> = [repeat, delay, refresh].into_iter().flatten().map(|given| given.place).next();
-    let Some(place) = place else { return };
-    let seconds = |seconds: u64| spell(Duration::from_secs(seconds));
+    let inherited = |own: Option<Given<i64>>, global: Option<Given<i64>>| {
+        own.map(|own| Given {
+            value: global.map_or(KEEPALIVED_GARP, |global| global.value),
+            place: own.place,
+        })
+    };
+    let lower_prio_repeat =
+        own.lower_prio_repeat.or(global.lower_prio_repeat).or_else(|| inherited(own.repeat, global.repeat));
+    let lower_prio_delay =
+        own.lower_prio_delay.or(global.lower_prio_delay).or_else(|| inherited(own.delay, global.delay));
+    let given = [repeat, delay, refresh, lower_prio_repeat, lower_prio_delay];
+    let Some(place) = given.into_iter().flatten().map(|given| given.place).next() else { return };
+    let number = |key: &str, given: Option<Given<i64>>| given.map(|given| format!("{key} = {}", given.value));
+    let seconds = |key: &str, given: Option<Given<i64>>| {
+        given.map(|given| format!("{key} = {}", spell(Duration::from_secs(given.value.unsigned_abs()))))
+    };
     let settings = [
-        repeat.map(|given| format!("repeat = {}", given.value)),
-        delay.map(|given| format!("delay = {}", seconds(given.value.unsigned_abs()))),
-        refresh.map(|given| format!("refresh = {}", seconds(given.value.unsigned_abs()))),
+        number("repeat", repeat),
+        seconds("delay", delay),
+        seconds("refresh", refresh),
+        number("lower_prio_repeat", lower_prio_repeat),
+        seconds("lower_prio_delay", lower_prio_delay),
     ];
     let settings: Vec<String> = settings.into_iter().flatten().collect();
     writer.line("garp", &format!("{{ {} }}", settings.join(", ")), place);
 }
+
+/// keepalived's default of how many, and after how many seconds again.
+const KEEPALIVED_GARP: i64 = 5;

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use super::{
     super::{
-        global::{LOSING, SYNC_DAEMON},
+        global::{LAST_WORD, SYNC_DAEMON},
         range,
     },
     Instance, only,
 };
-use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
+use crate::keepalived::{
+    report::Severity,
+    vocabulary::{Keyword, carry, different, harmless, unsupported},
+};
 
 const NO_MACVLAN: &str = "there is no macvlan";
 const UNITS: Duration = Duration::from_secs(1000);
@@ -93,18 +96,33 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
         router.garp.refresh_repeat =
             only::one(router, statement, "one gratuitous ARP for each address in a refresh", context);
     }),
-    carry("garp_lower_prio_delay", "", "0 only", |router, statement, context| {
-        only::number(router, statement, 0, LOSING, context);
-    }),
-    carry("garp_lower_prio_repeat", "", "0 only", |router, statement, context| {
-        only::number(router, statement, 0, LOSING, context);
+    carry(
+        "garp_lower_prio_delay",
+        "garp = { lower_prio_delay }",
+        "with unit",
+        |router, statement, context| {
+            let value = range::number(statement, 0..=1000, context);
+            context.set(statement, &mut router.garp.lower_prio_delay, value);
+        },
+    ),
+    carry("garp_lower_prio_repeat", "garp = { lower_prio_repeat }", "", |router, statement, context| {
+        let value = range::number(statement, 0..=255, context);
+        context.set(statement, &mut router.garp.lower_prio_repeat, value);
     }),
     carry("lower_prio_no_advert", "", "off only", |router, statement, context| {
         only::off(router, statement, "a losing advert is always answered by one of ours", context);
     }),
-    carry("higher_prio_send_advert", "", "off only", |router, statement, context| {
-        only::off(router, statement, "a winning advert is never answered", context);
-    }),
+    carry(
+        "higher_prio_send_advert",
+        "",
+        "always so, where the MAC address changes",
+        |router, statement, context| {
+            if let Some(given) = context.boolean(statement) {
+                let severity = if given.value { Severity::Harmless } else { Severity::Different };
+                context.leave(router, severity, statement, LAST_WORD);
+            }
+        },
+    ),
     carry("down_timer_adverts", "", "3 only", |router, statement, context| {
         only::number(router, statement, 3, "a master is down after 3 intervals and the skew", context);
     }),
@@ -160,7 +178,7 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
     carry("dont_track_primary", "dont_track_primary = true", "", |router, statement, context| {
         Instance::switch(&mut router.dont_track_primary, true, statement, context);
     }),
-    unsupported("track_src_ip", "the address of the adverts is not watched"),
+    harmless("track_src_ip", "a router is always in FAULT while no interface has that address"),
     unsupported("linkbeat_use_polling", "links are watched by netlink"),
     unsupported("notify_master_rx_lower_pri", "counted as a losing advert, see `vrrpd status`"),
     harmless("skip_check_adv_addr", "always: a master with other addresses is heard, if one is shared"),

@@ -50,8 +50,7 @@ impl Instance {
             let note = "keepalived does not start with peers in strict mode; here they count";
             context.report.push(Severity::Different, block, "unicast_peer", note);
         }
-        let note =
-            "a losing advert is answered by one of ours, where keepalived in strict mode does not answer";
+        let note = "a losing advert is answered by one of ours and by gratuitous ARP, where keepalived in strict mode does not answer";
         context.report.push(Severity::Different, place, keyword, note);
     }
 

@@ -1,0 +1,156 @@
+//! After a time in which two were master: the one that stays is the one that neighbours and switches know (I12).
+//!
+//! Who stays says so whenever it hears another master that does not outrank it, or that leaves. Who yields is heard by it
+//! for that: where nothing else has told that there was another master, it says its last word, an advert that loses.
+
+use vrrp_common::{
+    election::{Effects, StateName, Transition},
+    receive::Advert,
+    time::Time,
+};
+
+use super::{Link, announce::pace, router::Router, run::Loop};
+
+/// Whether a router was master and nobody may know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LastWord {
+    owed: bool,
+}
+
+impl LastWord {
+    /// The state has changed. A farewell that may have gone out with that is no last word: who did not hear this one as
+    /// master did not hear that either.
+    pub(super) fn change(&mut self, transition: &Transition) {
+        self.owed = match (transition.from, transition.to) {
+            (_, StateName::Master) => false,
+            (StateName::Master, StateName::Backup | StateName::Fault) => true,
+            (
+                _,
+                StateName::Init
+                | StateName::Backup
+                | StateName::Fault
+                | StateName::Leaving
+                | StateName::Stopped,
+            ) => self.owed,
+        };
+    }
+}
+
+impl Router {
+    /// Whether it became master within its last interval: a losing advert then is the last word of the one before.
+    pub(super) fn has_just_won(&self, now: Time) -> bool {
+        let last = self.history.back();
+        last.is_some_and(|last| {
+            last.transition.to == StateName::Master && now.since(last.at) < self.config.advert_int.span()
+        })
+    }
+
+    /// Whether an advert comes from a master that goes before this router.
+    fn is_outranked_by(&self, advert: &Advert) -> bool {
+        let settings = self.election.settings();
+        (advert.priority, advert.source) > (settings.priority, settings.address)
+    }
+}
+
+impl Loop {
+    fn has_carrier(&self, index: usize) -> bool {
+        let interface = self.routers.get(index).and_then(|router| self.interfaces.get(router.interface));
+        interface.and_then(|interface| interface.link.as_ref()).is_some_and(|link| link.up)
+    }
+
+    /// A router has judged an advert. `was_master`: it was master before that.
+    pub(super) fn heal(&mut self, index: usize, advert: &Advert, was_master: bool, at: Time) {
+        let Some(router) = self.routers.get(index) else { return };
+        let clash = router.election.clash(at);
+        if clash.is_some_and(|clash| clash.advert.source == advert.source) {
+            return;
+        }
+        match router.election.name() {
+            StateName::Master if was_master => self.answer_another_master(index, at),
+            StateName::Backup if router.last_word.owed && router.is_outranked_by(advert) => {
+                self.say_last_word(index, advert);
+            }
+            StateName::Init
+            | StateName::Backup
+            | StateName::Master
+            | StateName::Fault
+            | StateName::Leaving
+            | StateName::Stopped => {}
+        }
+    }
+
+    /// With the other router of the other host those of its group have yielded, perhaps unheard.
+    fn answer_another_master(&mut self, index: usize, at: Time) {
+        let members = self.routers.get(index).map(|router| self.companions(router.key())).unwrap_or_default();
+        for index in members.into_iter().chain([index]) {
+            let router = self.routers.get_mut(index);
+            let Some(router) = router.filter(|router| router.election.name() == StateName::Master) else {
+                continue;
+            };
+            router.announcements.answer(at, pace(router.config.advert_int));
+            router.teaching.hurry(at);
+        }
+    }
+
+    /// Not where the master is heard to speak from the virtual MAC, as this one did: that advert has told all there is.
+    fn say_last_word(&mut self, index: usize, advert: &Advert) {
+        let is_reached = self.has_carrier(index);
+        let Some(router) = self.routers.get_mut(index) else { return };
+        router.last_word = LastWord::default();
+        if is_reached && !(router.uses_vmac() && advert.from_virtual_mac) {
+            router.queued.take_in(&Effects { send: Some(router.priority()), ..Effects::default() });
+            self.outbox.push(index);
+        }
+    }
+
+    /// An interface has changed: who has forgotten meanwhile where the addresses of masters are is told again.
+    pub(super) fn show_again(&mut self, position: usize, before: Option<&Link>, at: Time) {
+        let Some(link) = self.interfaces.get(position).and_then(|interface| interface.link.as_ref()) else {
+            return;
+        };
+        let is_back = link.up && before.is_none_or(|before| !before.up);
+        let has_another_mac = before.is_some_and(|before| before.mac != link.mac);
+        if !is_back && !has_another_mac {
+            return;
+        }
+        let concerned = |router: &&mut Router| {
+            router.election.name() == StateName::Master
+                && router.stations().any(|station| station == position)
+                && (is_back || !router.uses_vmac())
+        };
+        for router in self.routers.iter_mut().filter(concerned) {
+            router.announcements.start(at);
+            router.teaching.hurry(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_common::election::Cause;
+
+    use super::*;
+
+    #[test]
+    fn who_was_master_owes_a_last_word_until_it_is_master_again() {
+        use StateName::{Backup, Fault, Leaving, Master, Stopped};
+        let mut word = LastWord::default();
+        let steps = [
+            (Backup, Fault, false),
+            (Fault, Backup, false),
+            (Backup, Master, false),
+            (Master, Backup, true),
+            (Backup, Fault, true),
+            (Fault, Backup, true),
+            (Backup, Master, false),
+            (Master, Fault, true),
+            (Fault, Master, false),
+            (Master, Leaving, false),
+            (Leaving, Stopped, false),
+        ];
+        for (from, to, owed) in steps {
+            word.change(&Transition { from, to, cause: Cause::Started });
+            assert_eq!(word.owed, owed, "{from} -> {to}");
+        }
+    }
+}
