@@ -9,7 +9,7 @@
 //!
 //! Everything that a configuration says is either in the TOML or in the report, with its line: nothing is dropped
 //! silently. Nothing here looks at the machine but through [`Surroundings`], and nothing decides whether the TOML is
-//! a good configuration: that is for [`config`](crate::config).
+//! a good configuration: that is for [`config`](mod@crate::config).
 
 mod convert;
 mod define;
