@@ -277,6 +277,25 @@ fn a_master_that_cannot_hand_over_is_told_of() -> Result<()> {
     Ok(())
 }
 
+/// Both say that the addresses are theirs: the higher address stays, and both are told.
+#[test]
+fn two_owners_are_told_of_on_both() -> Result<()> {
+    let lab = Lab::with_routers(2)?;
+    let owner =
+        Router { priority: 255, start_master: true, advert_int: TENTH, ..Router::default() };
+    let r1 = start(&lab, "r1", &owner)?;
+    until_master(&lab, "r1", Mark::default())?;
+    let r2 = start(&lab, "r2", &owner)?;
+    until_state(&r1, "BACKUP")?;
+    for daemon in [&r1, &r2] {
+        until_status(daemon, "the other owner", |status| {
+            status["routers"][0]["statistics"]["other_owners"].as_u64() > Some(0)
+        })?;
+        ensure!(daemon.log().contains("another box owns the addresses"), "{}", daemon.log());
+    }
+    sole_owner_over(&lab, "r2", SECOND)
+}
+
 const ASKING: &str = "probe_before_takeover = true";
 
 /// The switch lets no multicast through to the backup. Returns once its master is silent for it.

@@ -87,6 +87,17 @@ fn show(router: &Router, mismatch: &Mismatch) -> Shown {
     }
 }
 
+/// Counts and logs an advert of another box that says it owns the addresses, as this one does.
+pub(super) fn other_owner(router: &mut Router, source: IpAddr) {
+    router.statistics.other_owners += 1;
+    if let Some(repeated) = router.remarks.owners.admit(now()) {
+        tracing::error!(
+            router = %router.config.name, %source, repeated,
+            "another box owns the addresses, too: priority 255 is for one box only, give the other one less"
+        );
+    }
+}
+
 /// Counts and logs an advert of another cluster.
 pub(super) fn clash(router: &mut Router, received: &Received<'_>) {
     router.statistics.adverts_of_other_clusters += 1;

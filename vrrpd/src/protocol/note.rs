@@ -8,7 +8,10 @@ use vrrp_common::{
     types::Priority,
 };
 
-use super::{mismatch::compare, router::Router};
+use super::{
+    mismatch::{compare, other_owner},
+    router::Router,
+};
 use crate::clock::now;
 
 /// Counts what an accepted advert shows, and says what an operator should know.
@@ -19,6 +22,9 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
     router.statistics.count_checksum(received.checksum);
     router.statistics.priority_zero_received += u64::from(priority == Priority::RELEASE);
     compare(router, received);
+    if priority == Priority::OWNER && router.priority() == Priority::OWNER {
+        other_owner(router, source);
+    }
     let name = &router.config.name;
     // Another cluster loses against nobody here, and who has just lost the role to this one says so.
     let is_ours = received.advert.lists != Lists::Apart;

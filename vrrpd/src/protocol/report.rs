@@ -141,6 +141,7 @@ fn statistics(of: &Statistics, recognised: u64) -> BTreeMap<String, u64> {
         ("address_lists_differ", of.address_list_differs),
         ("address_conflicts", of.address_conflicts),
         ("adverts_of_other_clusters", of.adverts_of_other_clusters),
+        ("other_owners", of.other_owners),
         ("questions_sent", of.questions_sent),
         ("silent_masters_that_answer", of.silent_masters_that_answer),
     ];

@@ -146,6 +146,7 @@ pub(crate) struct Remarks {
     pub(crate) mismatch: Muffle,
     pub(crate) clash: Muffle,
     pub(crate) in_vain: Muffle,
+    pub(crate) owners: Muffle,
     pub(crate) conflict: Muffle,
     pub(crate) send: Muffle,
     pub(crate) losing: Muffle,

@@ -22,6 +22,7 @@ pub(crate) struct Statistics {
     pub(crate) address_list_differs: u64,
     pub(crate) address_conflicts: u64,
     pub(crate) adverts_of_other_clusters: u64,
+    pub(crate) other_owners: u64,
     pub(crate) questions_sent: u64,
     pub(crate) silent_masters_that_answer: u64,
     discards: [u64; Discard::ALL.len()],
