@@ -187,6 +187,12 @@ impl Fault {
         }
     }
 
+    /// The program after it may be there within the lease, and then say that it leaves.
+    #[must_use]
+    pub fn may_hand_over(self) -> bool {
+        self == Self::Signals(Pair::Usr2Term)
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Kill => "SIGKILL",

@@ -226,7 +226,8 @@ fn overlap_limit(run: &Run, blows: &[Blow], rules: &Rules<'_>, stalled: Duration
         return 3 * rules.advert_int + stalled;
     }
     let healed = before.iter().any(|blow| blow.healed.is_some_and(|healed| healed <= run.to));
-    let silence = before.iter().any(|blow| blow.fault.effect() == Effect::Silence);
+    let silence =
+        before.iter().any(|blow| blow.fault.effect() == Effect::Silence && !blow.fault.may_hand_over());
     // A backup that takes over because the master is silent never finds it speaking, whatever the machine does.
     if silence && !healed {
         return Duration::ZERO;
