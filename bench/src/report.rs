@@ -183,6 +183,7 @@ mod tests {
             processors: 2,
             vrrpd: "vrrpd 0.1.0".to_owned(),
             keepalived: "Keepalived v2.2.7".to_owned(),
+            date: "2026-11-28".to_owned(),
             load_before: "0.00".to_owned(),
             stolen_ms: 0,
             stolen_before_ms: 0,

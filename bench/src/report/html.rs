@@ -18,13 +18,14 @@ pub(super) fn page(report: &Report) -> String {
     let _ = write!(page, "<title>vrrpd, measured</title><style>{STYLE}</style><h1>vrrpd, measured</h1>");
     let _ = write!(
         page,
-        "<p>{} and {} on {} × {}, Linux {}; load before the run {}; the hypervisor took {} ms; the run \
+        "<p>{} and {} on {} × {}, Linux {}, {}; load before the run {}; the hypervisor took {} ms; the run \
          took {:.0} s.{}</p>",
         escaped(&machine.vrrpd),
         escaped(&machine.keepalived),
         machine.processors,
         escaped(&machine.processor),
         escaped(&machine.kernel),
+        machine.date,
         escaped(&machine.load_before),
         machine.stolen_ms,
         report.seconds(),

@@ -15,6 +15,8 @@ pub(super) struct Machine {
     pub(super) processors: usize,
     pub(super) vrrpd: String,
     pub(super) keepalived: String,
+    /// When, UTC.
+    pub(super) date: String,
     /// Of the minute before the run.
     pub(super) load_before: String,
     /// Milliseconds that a hypervisor kept the processors from running during the run, all together.
@@ -35,8 +37,9 @@ impl Machine {
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             processor,
             processors: std::thread::available_parallelism()?.get(),
-            vrrpd: version(Command::new(&bench.vrrpd).arg("-V"))?,
-            keepalived: version(Command::new("keepalived").arg("--version"))?,
+            vrrpd: said(Command::new(&bench.vrrpd).arg("-V"))?,
+            keepalived: said(Command::new("keepalived").arg("--version"))?,
+            date: said(Command::new("date").args(["-u", "+%F"]))?,
             load_before: read("/proc/loadavg").split_whitespace().next().unwrap_or_default().to_owned(),
             stolen_ms: 0,
             stolen_before_ms: stolen_ms(),
@@ -56,7 +59,8 @@ fn stolen_ms() -> u64 {
     ticks.unwrap_or(0) * 10
 }
 
-fn version(command: &mut Command) -> Result<String> {
+/// The first line that a program says, without what is in brackets.
+fn said(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("starting {command:?}"))?;
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     // keepalived uses standard error, and a second clause with a date.

@@ -11,12 +11,14 @@ pub(super) fn tables(report: &Report, chosen: impl Fn(&Figure) -> bool) -> Strin
     let machine = &report.machine;
     let _ = writeln!(
         text,
-        "{} and {} on {} × {}, Linux {}; the hypervisor took {} ms{}. Cells: median / p95 / max.",
+        "{} and {} on {} × {}, Linux {}, {}; load before the run {}; the hypervisor took {} ms{}. Cells: median / p95 / max.",
         machine.vrrpd,
         machine.keepalived,
         machine.processors,
         machine.processor,
         machine.kernel,
+        machine.date,
+        machine.load_before,
         machine.stolen_ms,
         took(report)
     );
