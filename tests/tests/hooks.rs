@@ -63,6 +63,8 @@ fn tell(
     until_lines(&log, 4)?;
     lab.cut("r1")?;
     until_lines(&log, 6)?;
+    // Within its lease a vrrpd goes on as master at once.
+    std::thread::sleep(3 * ADVERT_INT);
     let mark = lab.wire().mark();
     lab.restore("r1")?;
     until_master(lab, "r1", mark)?;
