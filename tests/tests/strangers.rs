@@ -281,8 +281,7 @@ fn a_master_that_cannot_hand_over_is_told_of() -> Result<()> {
 #[test]
 fn two_owners_are_told_of_on_both() -> Result<()> {
     let lab = Lab::with_routers(2)?;
-    let owner =
-        Router { priority: 255, start_master: true, advert_int: TENTH, ..Router::default() };
+    let owner = Router { priority: 255, start_master: true, advert_int: TENTH, ..Router::default() };
     let r1 = start(&lab, "r1", &owner)?;
     until_master(&lab, "r1", Mark::default())?;
     let r2 = start(&lab, "r2", &owner)?;
