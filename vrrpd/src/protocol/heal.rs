@@ -7,6 +7,7 @@ use vrrp_common::{
     election::{Effects, StateName, Transition},
     receive::Advert,
     time::Time,
+    types::Priority,
 };
 
 use super::{Link, announce::pace, router::Router, run::Loop};
@@ -92,12 +93,15 @@ impl Loop {
         }
     }
 
-    /// Not where the master is heard to speak from the virtual MAC, as this one did: that advert has told all there is.
+    /// Not where the master is heard to speak from the virtual MAC, as this one did: that advert has told all there is, but for that
+    /// both are owners, which the other one is to know.
     fn say_last_word(&mut self, index: usize, advert: &Advert) {
         let is_reached = self.has_carrier(index);
         let Some(router) = self.routers.get_mut(index) else { return };
         router.last_word = LastWord::default();
-        if is_reached && !(router.uses_vmac() && advert.from_virtual_mac) {
+        let all_is_told = router.uses_vmac() && advert.from_virtual_mac;
+        let owners = advert.priority == Priority::OWNER && router.priority() == Priority::OWNER;
+        if is_reached && (owners || !all_is_told) {
             router.queued.take_in(&Effects { send: Some(router.priority()), ..Effects::default() });
             self.outbox.push(index);
         }
