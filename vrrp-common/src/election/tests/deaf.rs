@@ -92,6 +92,17 @@ fn i11_a_master_yields_to_one_that_goes_on_and_answers_and_cannot_hear_it() {
     assert_eq!(election.wake(ms(14_000) + MASTER_DOWN).transition.unwrap().to, StateName::Master);
 }
 
+#[test]
+fn i11_one_that_does_not_answer_any_more_does_not_hide_another() {
+    let mut election = master();
+    assert_eq!(election.hear(ms(10_000), deaf(2, 50)).ask, Some(deaf(2, 50).mac));
+    assert_eq!(election.hear(ms(10_010), deaf(3, 60)).ask, None, "the answer may be on its way");
+    assert_eq!(election.hear(ms(10_100), deaf(3, 60)).ask, Some(deaf(3, 60).mac));
+    let at = ms(10_101);
+    election.handle(at, Input::Answered { at, mac: ANSWER });
+    assert_eq!(election.hear(ms(10_200), deaf(2, 50)).ask, None, "this one has answered");
+}
+
 /// keepalived is silent while it is spoken to.
 #[test]
 fn i11_one_that_was_preempted_and_cannot_hear_is_found_out_by_its_answers_alone() {
