@@ -67,10 +67,10 @@ impl Deaf {
         now.since(self.heard_at) > self.patience(settings).max(2 * BETWEEN_QUESTIONS)
     }
 
-    /// Whether it has not answered the last question: it is not master any more.
-    fn is_mute(&self, now: Time) -> bool {
-        let answered = self.answered_at.is_some_and(|answered_at| answered_at >= self.asked_at);
-        !answered && now.since(self.asked_at) > ANSWER
+    /// Whether it has not answered the last two questions: it is not master any more.
+    fn is_mute(&self, settings: &Settings, now: Time) -> bool {
+        let between = settings.interval.span().max(BETWEEN_QUESTIONS);
+        now.since(self.answered_at.unwrap_or(self.since)) > 2 * between
     }
 
     /// Whether it has evidently not heard this router, which it has answered just now.
@@ -85,8 +85,8 @@ impl Master {
         let known = self.deaf.filter(|deaf| !deaf.is_silent(settings, at));
         let counts = advert.may_be_deaf() && advert.priority != Priority::RELEASE && !settings.owner();
         // One that does not answer makes room for another that speaks.
-        let known =
-            known.filter(|known| known.advert.source == advert.source || !counts || !known.is_mute(at));
+        let known = known
+            .filter(|known| known.advert.source == advert.source || !counts || !known.is_mute(settings, at));
         match known {
             Some(known) if known.advert.source != advert.source => None,
             Some(known) if counts => {
