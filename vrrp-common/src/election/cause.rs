@@ -126,7 +126,7 @@ pub enum Cause {
     Group,
     /// A master that cannot hear this one goes on, and answers.
     Unheard(Advert),
-    /// The master was silent for as many intervals as [`Settings::probe_limit`] allows, although it answers ARP.
+    /// The master was silent for as many intervals as [`Settings::probe_limit`](super::Settings::probe_limit) allows, although it answers ARP.
     ProbeLimit,
     /// See there.
     Fault(Fault),
