@@ -81,7 +81,7 @@ impl Vrrpd {
     /// # Errors
     /// If it cannot be started.
     pub fn restart_with(&mut self, config: &str) -> Result<()> {
-        fs::write(&self.files.config, config)?;
+        self.files.write(config)?;
         self.restart()
     }
 
@@ -99,7 +99,7 @@ impl Vrrpd {
     /// # Errors
     /// If it has ended.
     pub fn reload_with(&mut self, config: &str) -> Result<()> {
-        fs::write(&self.files.config, config)?;
+        self.files.write(config)?;
         self.process.signal(Signal::HUP)
     }
 
@@ -108,7 +108,7 @@ impl Vrrpd {
     /// # Errors
     /// If it has ended.
     pub fn upgrade_with(&mut self, config: &str) -> Result<()> {
-        fs::write(&self.files.config, config)?;
+        self.files.write(config)?;
         self.process.signal(Signal::USR2)
     }
 
@@ -138,6 +138,13 @@ impl Vrrpd {
 }
 
 impl Files {
+    /// As editors do: a program that reads it now finds the one or the other, and no half.
+    fn write(&self, config: &str) -> Result<()> {
+        let beside = self.config.with_extension("new");
+        fs::write(&beside, config)?;
+        Ok(fs::rename(&beside, &self.config)?)
+    }
+
     fn start(&self, namespace: &Arc<Namespace>, scratch: &Arc<Scratch>) -> Result<Process> {
         let mut command = namespace.command(&self.binary);
         command.arg("--config").arg(&self.config).arg("--socket").arg(&self.socket);
