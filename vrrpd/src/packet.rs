@@ -96,7 +96,10 @@ impl PacketSocket {
     ///
     /// # Errors
     /// The mark could not be set, or the first frame not be sent.
-    pub(crate) fn send_past_the_door<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<usize> {
+    pub(crate) fn send_past_the_door<'a, F>(&self, frames: impl Iterator<Item = &'a F>) -> io::Result<usize>
+    where
+        F: AsRef<[u8]> + ?Sized + 'a,
+    {
         self.mark(abi::ELSEWHERE_MARK)?;
         let sent = self.send(frames);
         self.mark(0)?;
@@ -121,11 +124,15 @@ impl PacketSocket {
     ///
     /// # Errors
     /// The first frame could not be sent.
-    pub(crate) fn send<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<usize> {
+    pub(crate) fn send<'a, F>(&self, frames: impl Iterator<Item = &'a F>) -> io::Result<usize>
+    where
+        F: AsRef<[u8]> + ?Sized + 'a,
+    {
         // SAFETY: all-zero iovec and mmsghdr are valid: null pointers with length zero.
         let (mut parts, mut messages): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) = unsafe { zeroed() };
         let mut count = 0;
         for ((part, message), frame) in parts.iter_mut().zip(&mut messages).zip(frames) {
+            let frame = frame.as_ref();
             part.iov_base = frame.as_ptr().cast_mut().cast();
             part.iov_len = frame.len();
             message.msg_hdr.msg_iov = ptr::from_mut(part);

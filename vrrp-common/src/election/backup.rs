@@ -68,11 +68,15 @@ impl Backup {
         lowered && advert.deaf && advert.priority != Priority::RELEASE
     }
 
+    /// The master that is followed, unless it has left.
+    pub(super) fn living_master(&self) -> Option<Superior> {
+        let master = self.master.filter(|_| !self.released);
+        master.map(|advert| Superior { advert, heard_at: self.heard_at })
+    }
+
     /// Two masters that do not hear each other are both heard here: when one gives way, the other one is waited for.
     pub(super) fn remember_beside(&mut self, next: Advert) {
-        let former = self.master.filter(|_| !self.released);
-        let former = former.map(|advert| Superior { advert, heard_at: self.heard_at });
-        let candidates = [former, self.beside].into_iter().flatten();
+        let candidates = [self.living_master(), self.beside].into_iter().flatten();
         self.beside = candidates
             .filter(|other| other.advert.source != next.source && other.advert.may_be_deaf())
             .max_by_key(|other| other.heard_at);

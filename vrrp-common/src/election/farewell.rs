@@ -79,9 +79,7 @@ impl Backup {
     /// The one that is followed from now on is `next`: of those before that outrank it, the one that is to be heard of last stays
     /// known, unless it has left.
     pub(super) fn remember_superior(&mut self, next: Advert) {
-        let former = self.master.filter(|_| !self.released);
-        let former = former.map(|advert| Superior { advert, heard_at: self.heard_at });
-        let candidates = [self.superior, former].into_iter().flatten();
+        let candidates = [self.superior, self.living_master()].into_iter().flatten();
         let candidates = candidates.filter(|superior| outranks(superior.advert, next));
         self.superior = candidates.max_by_key(|superior| superior.due());
     }

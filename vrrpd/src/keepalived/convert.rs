@@ -4,6 +4,7 @@ mod across;
 mod address;
 mod check;
 mod delays;
+mod garp;
 mod global;
 mod group;
 mod hook;

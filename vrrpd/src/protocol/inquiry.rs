@@ -66,7 +66,7 @@ impl Loop {
             router.asked.iter().map(|address| arp::question(link.mac, *address, to)).collect();
         router.statistics.questions_sent += frames.len() as u64;
         // What does not leave is not answered, and asked again.
-        let _unsent = port.socket.send(frames.iter().map(<[u8; arp::FRAME_LEN]>::as_slice));
+        let _unsent = port.socket.send(frames.iter());
     }
 
     /// Once nothing hangs on an answer any more, the data plane need not look for one.
@@ -88,7 +88,7 @@ impl Loop {
         let (Some(link), Some(port)) = (&interface.link, &interface.port) else { return };
         let frames: Vec<_> =
             router.asked.iter().map(|address| arp::elsewhere(link.mac, to, *address)).collect();
-        let sent = port.socket.send_past_the_door(frames.iter().map(<[u8; arp::FRAME_LEN]>::as_slice));
+        let sent = port.socket.send_past_the_door(frames.iter());
         if let Err(error) = sent {
             tracing::warn!(router = %router.config.name, %error, "neighbours could not be told where the addresses are");
         }

@@ -7,12 +7,7 @@
 
 use std::time::Duration;
 
-use vrrp_common::{
-    election::StateName,
-    time::Time,
-    types::Mac,
-    wire::{ethernet, loopback},
-};
+use vrrp_common::{election::StateName, time::Time, types::Mac, wire::loopback};
 
 use super::{announce::pace, router::Router, run::Loop};
 use crate::{clock::now, packet::BATCH};
@@ -110,7 +105,7 @@ impl Loop {
         let open: Vec<_> = lessons.iter().filter(is_open).collect();
         let frames: Vec<_> = open.iter().map(|lesson| loopback::frame(lesson.mac)).collect();
         // What does not leave is shown at the next time.
-        let sent = port.socket.send(frames.iter().map(<[u8; ethernet::MIN_LEN]>::as_slice)).unwrap_or(0);
+        let sent = port.socket.send(frames.iter()).unwrap_or(0);
         for lesson in open.iter().take(sent) {
             if let Some(router) = self.routers.get_mut(lesson.router) {
                 router.statistics.virtual_mac_shown += 1;

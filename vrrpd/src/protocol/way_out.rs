@@ -195,7 +195,7 @@ impl Loop {
             let vmac = router.uses_vmac().then(|| router.mac());
             let frames = questions(link.mac, address, vmac);
             // Who cannot ask hears no answer either: its link is down, and so is its door's use.
-            let _unsent = port.socket.send(frames.iter().map(<[u8; arp::FRAME_LEN]>::as_slice));
+            let _unsent = port.socket.send(frames.iter());
         }
     }
 }

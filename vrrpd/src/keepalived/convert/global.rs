@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{
     Context, Given,
+    garp::Garp,
     hook::{Script, script_and_user},
     write::{Item, Remark, Writer, spell},
 };
@@ -15,7 +16,7 @@ use crate::{
 };
 
 pub(in crate::keepalived) use self::keywords::GLOBAL;
-pub(super) use self::keywords::{LAST_WORD, SYNC_DAEMON};
+pub(super) use self::keywords::SYNC_DAEMON;
 
 /// What holds for all.
 #[derive(Debug, Default)]
@@ -40,18 +41,6 @@ pub(in crate::keepalived) struct Global {
     pub(super) vmac_prefix: Option<Given<String>>,
     pub(super) v3_checksum_as_v2: Option<Given<bool>>,
     remarks: Vec<Remark>,
-}
-
-/// The keywords that become `garp`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(in crate::keepalived) struct Garp {
-    pub(super) repeat: Option<Given<i64>>,
-    pub(super) delay: Option<Given<i64>>,
-    pub(super) refresh: Option<Given<i64>>,
-    /// 0 where `vrrp_min_garp` made it so: then a refresh sends none.
-    pub(super) refresh_repeat: Option<Given<i64>>,
-    pub(super) lower_prio_repeat: Option<Given<i64>>,
-    pub(super) lower_prio_delay: Option<Given<i64>>,
 }
 
 impl Target for Global {

@@ -10,7 +10,7 @@ pub(in crate::keepalived) use self::keywords::{AUTHENTICATION, INSTANCE};
 use super::{
     Context, Given,
     address::{self, Vip},
-    global::Garp,
+    garp::Garp,
     hook::{Hooks, Notifying},
     only,
     peer::{self, Peer},

@@ -3,17 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::{Given, delays, hook, only, range, value},
+    super::{Given, delays, garp, hook, only, range, value},
     Global, fifo, fifo_script, helo_name, mail_from, min_garp, notification_email, smtp_server, text,
 };
-use crate::keepalived::{
-    report::Severity,
-    vocabulary::{Keyword, carry, harmless, unsupported},
-};
-
-/// Answering a master of higher priority.
-pub(in crate::keepalived::convert) const LAST_WORD: &str =
-    "a master that yields always answers with one advert, unless both speak from the virtual MAC";
+use crate::keepalived::vocabulary::{Keyword, carry, harmless, unsupported};
 
 const IPVS: &str = "there is no IPVS";
 const PROCESSES: &str = "vrrpd is one process";
@@ -63,8 +56,7 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "garp = { delay }",
         "written to each instance",
         |global, statement, context| {
-            let value = range::number(statement, 0..=1000, context);
-            context.set(statement, &mut global.garp.delay, value);
+            global.garp.delay(statement, context);
         },
     ),
     carry(
@@ -72,8 +64,7 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "garp = { repeat }",
         "written to each instance",
         |global, statement, context| {
-            let value = range::number(statement, 1..=255, context);
-            context.set(statement, &mut global.garp.repeat, value);
+            global.garp.repeat(statement, context);
         },
     ),
     carry(
@@ -81,22 +72,19 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "garp = { refresh }",
         "written to each instance",
         |global, statement, context| {
-            let value = range::number(statement, 0..=86_400, context);
-            context.set(statement, &mut global.garp.refresh, value);
+            global.garp.refresh(statement, context);
         },
     ),
     carry("vrrp_min_garp", "garp = { repeat = 1, delay = \"0s\" }", "written to each instance", min_garp),
     carry("vrrp_garp_master_refresh_repeat", "", "1 only", |global, statement, context| {
-        global.garp.refresh_repeat =
-            only::one(global, statement, "one gratuitous ARP for each address in a refresh", context);
+        global.garp.refresh_repeat = garp::refresh_repeat(global, statement, context);
     }),
     carry(
         "vrrp_garp_lower_prio_delay",
         "garp = { lower_prio_delay }",
         "written to each instance",
         |global, statement, context| {
-            let value = range::number(statement, 0..=1000, context);
-            context.set(statement, &mut global.garp.lower_prio_delay, value);
+            global.garp.lower_prio_delay(statement, context);
         },
     ),
     carry(
@@ -104,23 +92,15 @@ pub(in crate::keepalived) const GLOBAL: &[Keyword<Global>] = &[
         "garp = { lower_prio_repeat }",
         "written to each instance",
         |global, statement, context| {
-            let value = range::number(statement, 0..=255, context);
-            context.set(statement, &mut global.garp.lower_prio_repeat, value);
+            global.garp.lower_prio_repeat(statement, context);
         },
     ),
-    carry("vrrp_lower_prio_no_advert", "", "off only", |global, statement, context| {
-        only::off(global, statement, "a losing advert is always answered by one of ours", context);
-    }),
+    carry("vrrp_lower_prio_no_advert", "", "off only", garp::lower_prio_no_advert),
     carry(
         "vrrp_higher_prio_send_advert",
         "",
         "always so, where the MAC address changes",
-        |global, statement, context| {
-            if let Some(given) = context.boolean(statement) {
-                let severity = if given.value { Severity::Harmless } else { Severity::Different };
-                context.leave(global, severity, statement, LAST_WORD);
-            }
-        },
+        garp::higher_prio_send_advert,
     ),
     carry("vrrp_down_timer_adverts", "", "3 only", |global, statement, context| {
         only::number(global, statement, 3, "a master is down after 3 intervals and the skew", context);

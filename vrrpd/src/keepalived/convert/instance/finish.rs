@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{
     super::{
         Context, Given, address,
-        global::{Garp, Global},
+        garp::Garp,
+        global::Global,
         value::IPV6,
         write::{Item, Writer, spell},
     },

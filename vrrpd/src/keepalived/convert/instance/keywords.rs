@@ -3,16 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::{
-        global::{LAST_WORD, SYNC_DAEMON},
-        range,
-    },
+    super::{garp, global::SYNC_DAEMON, range},
     Instance, only,
 };
-use crate::keepalived::{
-    report::Severity,
-    vocabulary::{Keyword, carry, different, harmless, unsupported},
-};
+use crate::keepalived::vocabulary::{Keyword, carry, different, harmless, unsupported};
 
 const NO_MACVLAN: &str = "there is no macvlan";
 const UNITS: Duration = Duration::from_secs(1000);
@@ -81,47 +75,34 @@ pub(in crate::keepalived) const INSTANCE: &[Keyword<Instance>] = &[
         },
     ),
     carry("garp_master_delay", "garp = { delay }", "with unit", |router, statement, context| {
-        let value = range::number(statement, 0..=1000, context);
-        context.set(statement, &mut router.garp.delay, value);
+        router.garp.delay(statement, context);
     }),
     carry("garp_master_repeat", "garp = { repeat }", "", |router, statement, context| {
-        let value = range::number(statement, 1..=255, context);
-        context.set(statement, &mut router.garp.repeat, value);
+        router.garp.repeat(statement, context);
     }),
     carry("garp_master_refresh", "garp = { refresh }", "with unit", |router, statement, context| {
-        let value = range::number(statement, 0..=86_400, context);
-        context.set(statement, &mut router.garp.refresh, value);
+        router.garp.refresh(statement, context);
     }),
     carry("garp_master_refresh_repeat", "", "1 only", |router, statement, context| {
-        router.garp.refresh_repeat =
-            only::one(router, statement, "one gratuitous ARP for each address in a refresh", context);
+        router.garp.refresh_repeat = garp::refresh_repeat(router, statement, context);
     }),
     carry(
         "garp_lower_prio_delay",
         "garp = { lower_prio_delay }",
         "with unit",
         |router, statement, context| {
-            let value = range::number(statement, 0..=1000, context);
-            context.set(statement, &mut router.garp.lower_prio_delay, value);
+            router.garp.lower_prio_delay(statement, context);
         },
     ),
     carry("garp_lower_prio_repeat", "garp = { lower_prio_repeat }", "", |router, statement, context| {
-        let value = range::number(statement, 0..=255, context);
-        context.set(statement, &mut router.garp.lower_prio_repeat, value);
+        router.garp.lower_prio_repeat(statement, context);
     }),
-    carry("lower_prio_no_advert", "", "off only", |router, statement, context| {
-        only::off(router, statement, "a losing advert is always answered by one of ours", context);
-    }),
+    carry("lower_prio_no_advert", "", "off only", garp::lower_prio_no_advert),
     carry(
         "higher_prio_send_advert",
         "",
         "always so, where the MAC address changes",
-        |router, statement, context| {
-            if let Some(given) = context.boolean(statement) {
-                let severity = if given.value { Severity::Harmless } else { Severity::Different };
-                context.leave(router, severity, statement, LAST_WORD);
-            }
-        },
+        garp::higher_prio_send_advert,
     ),
     carry("down_timer_adverts", "", "3 only", |router, statement, context| {
         only::number(router, statement, 3, "a master is down after 3 intervals and the skew", context);
