@@ -34,6 +34,16 @@ pub(super) struct Queued {
     pub(super) priority: Priority,
 }
 
+/// Whether adverts can leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    There,
+    /// They cannot, and the router goes on all the same (`dont_track_primary`).
+    Lost,
+    /// The link has gone a moment ago, which will be a fault.
+    Unplugged,
+}
+
 impl Loop {
     /// Hands an input to a router's election and carries out the effects. Adverts are only queued: they leave
     /// together in [`flush`](Self::flush). `since` is when the cause came about.
@@ -192,10 +202,11 @@ impl Loop {
     }
 
     fn sent(&mut self, queued: &Queued, at: Time) {
-        if self.is_unplugged(queued.router) {
+        let way = self.way_of(queued.router);
+        if way == Way::Unplugged {
             return;
         }
-        let left = !self.is_cut_off(queued.router);
+        let left = way == Way::There;
         if let Some(router) = self.routers.get_mut(queued.router).filter(|_| left) {
             router.statistics.adverts_sent += 1;
             router.statistics.priority_zero_sent += u64::from(queued.priority == Priority::RELEASE);
@@ -204,12 +215,11 @@ impl Loop {
     }
 
     fn send_failed(&mut self, queued: &Queued, at: Time, error: &io::Error) {
-        // Who is told not to look at the interface goes on, but not as if the advert had left.
-        if self.is_cut_off(queued.router) {
-            return self.advert_was_due(queued, at, false);
-        }
-        if self.is_unplugged(queued.router) {
-            return;
+        match self.way_of(queued.router) {
+            // Who is told not to look at the interface goes on, but not as if the advert had left.
+            Way::Lost => return self.advert_was_due(queued, at, false),
+            Way::Unplugged => return,
+            Way::There => {}
         }
         let Some(router) = self.routers.get_mut(queued.router) else { return };
         router.statistics.send_failures += 1;
@@ -218,14 +228,15 @@ impl Loop {
         }
     }
 
-    /// Whether what is sent cannot leave and the router goes on all the same. A link without a carrier takes frames, and
-    /// drops them.
-    fn is_cut_off(&self, index: usize) -> bool {
-        let Some(router) = self.routers.get(index).filter(|router| router.config.dont_track_primary) else {
-            return false;
-        };
+    /// Whether what a router sends can leave. A link without a carrier takes frames, and drops them.
+    fn way_of(&self, index: usize) -> Way {
+        let Some(router) = self.routers.get(index) else { return Way::There };
         let link = self.interfaces.get(router.interface).and_then(|interface| interface.link.as_ref());
-        link.is_some_and(|link| !link.carrier)
+        match link {
+            Some(link) if !link.carrier && router.config.dont_track_primary => Way::Lost,
+            Some(link) if !link.carrier => Way::Unplugged,
+            Some(_) | None => Way::There,
+        }
     }
 
     /// Tells of the transitions of this turn, now that the doors are as they shall be.

@@ -167,13 +167,4 @@ impl Loop {
             self.feed(index, at, at, Input::Settle(settling), None);
         }
     }
-
-    /// Whether what the router sends cannot leave because its link has gone a moment ago.
-    pub(super) fn is_unplugged(&self, index: usize) -> bool {
-        let link = self.routers.get(index).and_then(|router| {
-            let tracks = !router.config.dont_track_primary;
-            self.interfaces.get(router.interface).filter(|_| tracks)?.link.as_ref()
-        });
-        link.is_some_and(|link| !link.carrier)
-    }
 }
