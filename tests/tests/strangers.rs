@@ -114,8 +114,28 @@ fn both_of(mine: &Router, other: &Router, keepalived_first: bool, ours: u8, thei
         let known = lab.client_neighbour(VIP)?;
         let there = lab.host("r2")?.mac;
         ensure!(known == Some(there), "the client knows {known:?}, not {there}");
+        says_where_it_is_and_nothing_else(&lab, there)?;
     }
     one_master(&lab, "r2")
+}
+
+/// Since the first advert of the other one: no farewell, which would make a third box take over, and one ARP that says where the
+/// address is now.
+fn says_where_it_is_and_nothing_else(lab: &Lab, there: Mac) -> Result<()> {
+    lab.wire().settle();
+    lab.wire().look(Mark::default(), |timeline| {
+        let began = timeline.adverts_by(VRID, "r2").next().map(|(frame, _)| frame.at);
+        let after = |at| began.is_some_and(|began| at > began);
+        let told: Vec<_> = timeline
+            .gratuitous(VIP)
+            .filter(|(frame, _)| *frame.host == *"r1" && after(frame.at))
+            .map(|(_, arp)| arp.sha)
+            .collect();
+        ensure!(told == [there], "r1 says {told:?}");
+        let farewells = timeline.adverts_by(VRID, "r1").filter(|(_, advert)| advert.priority == 0).count();
+        ensure!(farewells == 0, "{farewells} farewells");
+        Ok(())
+    })
 }
 
 #[test]

@@ -10,7 +10,7 @@
 
 use core::time::Duration;
 
-use super::{Cause, Effects, Election, Expect, Master, Settings, State};
+use super::{Cause, Effects, Election, Expect, Master, Settings, State, farewell::until_next_advert};
 use crate::{
     receive::Advert,
     time::Time,
@@ -120,7 +120,8 @@ impl Election {
     #[must_use]
     pub fn announces_from(&self) -> Time {
         let State::Master(Master { deaf: Some(deaf), .. }) = &self.state else { return Time::BOOT };
-        let again = self.settings.interval.span().max(BETWEEN_QUESTIONS) * 17 / 16;
+        // With the first advert that is due after that.
+        let again = BETWEEN_QUESTIONS + until_next_advert(self.settings.interval);
         match deaf.answered_at {
             Some(answered_at) if answered_at >= deaf.asked_at => deaf.asked_at + again + ANSWER,
             Some(_) | None => deaf.asked_at + ANSWER,

@@ -218,6 +218,31 @@ fn evidence_takes_a_second_at_least_and_counts_by_the_slower_one() {
     assert_eq!(yields_after(slow, AdvertInterval::DEFAULT), Some(6_000));
 }
 
+/// At any interval: a round of announcements finds no gap between two questions.
+#[test]
+fn i11_while_it_answers_neighbours_are_told_nothing() {
+    for centiseconds in [1, 10, 20, 24, 26, 100] {
+        let interval = AdvertInterval::from_centiseconds(centiseconds).unwrap();
+        let mut election = Election::new(Settings { interval, ..SETTINGS });
+        election.handle(ms(0), Input::Start);
+        election.wake(ms(9_990));
+        election.left(ms(9_990));
+        let heard = Advert { interval, ..deaf(2, 50) };
+        let mut asks = election.hear(ms(10_000), heard).ask;
+        for at in 10_000..10_900 {
+            if asks.is_some() {
+                election.handle(ms(at), Input::Answered { at: ms(at), mac: ANSWER });
+            }
+            assert!(election.announces_from() > ms(at), "{interval}, after {} ms", at - 10_000);
+            let due = ms(at + 1) >= election.deadline();
+            asks = if due { election.wake(ms(at + 1)).ask } else { None };
+            if due {
+                election.left(ms(at + 1));
+            }
+        }
+    }
+}
+
 #[test]
 fn neighbours_are_told_once_the_other_does_not_answer_any_more() {
     let mut election = master();
