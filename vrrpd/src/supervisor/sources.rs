@@ -37,7 +37,9 @@ fn sources(config: &Config) -> BTreeSet<IpAddr> {
 impl Supervisor {
     /// Tells the protocol thread which of the sources are there.
     pub(super) async fn tell_sources(&mut self, addresses: &Addresses) {
-        let present = addresses.all().into_iter().collect();
+        // The host may have thousands, and few routers name any.
+        let named = |address: &IpAddr| self.sources.configured.contains(address);
+        let present = addresses.all().into_iter().filter(named).collect();
         if let Some(sources) = self.sources.changed(&present) {
             self.send(Command::Sources(sources)).await;
         }
