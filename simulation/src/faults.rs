@@ -70,7 +70,14 @@ pub(crate) enum Change {
 }
 
 impl Change {
+    /// What comes of it. A configuration that cannot be is refused, and the earlier one stays: version 2 says whole seconds.
     pub(crate) fn apply(self, settings: Settings) -> Settings {
+        let changed = self.applied(settings);
+        let possible = changed.version != Version::V2 || changed.interval.as_seconds().is_some();
+        if possible { changed } else { settings }
+    }
+
+    fn applied(self, settings: Settings) -> Settings {
         match self {
             Self::Priority(priority) => Settings { priority, ..settings },
             Self::Interval(interval) => Settings { interval, ..settings },

@@ -57,9 +57,15 @@ impl Backup {
     }
 
     /// This one does not count. Where it is the master that was followed last, its priority is what it says now.
-    pub(super) fn contend_with(&mut self, advert: Advert) {
+    /// What the master itself said before is expected no longer: said again, it is to be judged, and not only stamped.
+    /// Whoever else outranks nobody changes nothing about what is expected.
+    pub(super) fn contend_with(&mut self, advert: Advert) -> Option<Expect> {
         self.rival = Some(advert);
-        self.master = self.master.map(|master| if master.source == advert.source { advert } else { master });
+        let of_master = self.master.is_some_and(|master| master.source == advert.source);
+        if of_master {
+            self.master = Some(advert);
+        }
+        of_master.then_some(Expect::Nothing)
     }
 
     /// Until when others are waited for before a farewell of `source` counts; `None`: it never does. A master that is about to

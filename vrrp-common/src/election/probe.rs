@@ -24,7 +24,7 @@ impl Backup {
     /// answers until it hears its successor. Nor is one that is to be preempted, silent or not. `down_at`: when the master counts as
     /// dead.
     pub(super) fn ask_at(&self, settings: &Settings, down_at: Time) -> Time {
-        let wanted = !self.released && self.preemption != Preemption::Due && down_at != Time::NEVER;
+        let wanted = !self.released && !self.preempts_its_master(settings) && down_at != Time::NEVER;
         let asks = settings.probe_limit > 0 && wanted && self.probe.asked_at.is_none();
         let skew = self.interval.skew(settings.version, settings.priority);
         if asks && self.probe.rounds < settings.probe_limit { down_at - skew } else { Time::NEVER }
@@ -39,7 +39,7 @@ impl Backup {
             let ask = Some(self.master.map_or(Mac::BROADCAST, |master| master.mac));
             return Some(Effects { ask, ..Effects::default() });
         }
-        let counts = self.probe.answered && !self.released && self.preemption != Preemption::Due;
+        let counts = self.probe.answered && !self.released && !self.preempts_its_master(settings);
         if now < down_at || !counts {
             return None;
         }
@@ -51,6 +51,13 @@ impl Backup {
         let skew = self.interval.skew(settings.version, settings.priority);
         self.master_down_at = now + self.interval.span().max(skew + SHORTEST_WAIT);
         Some(Effects { remark: Some(Remark::SilentMasterAnswers), ..Effects::default() })
+    }
+
+    /// Whether the silence of who was master is awaited only to preempt it. Others that are outranked change nothing about a
+    /// master that is not.
+    fn preempts_its_master(&self, settings: &Settings) -> bool {
+        let outranked = self.master.is_none_or(|master| master.priority < settings.priority);
+        self.preemption == Preemption::Due && outranked
     }
 
     /// Why the master counts as dead.

@@ -95,8 +95,7 @@ impl Election {
             backup.follow(settings, advert, at);
             Some(Expect::This)
         } else {
-            backup.contend_with(advert);
-            None
+            backup.contend_with(advert)
         };
         self.state = State::Backup(backup);
         Effects { expect, remark, ..Effects::default() }

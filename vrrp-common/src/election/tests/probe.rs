@@ -100,3 +100,20 @@ fn who_wakes_up_late_asks_and_waits_for_the_answer() {
     answer(&mut election, at + Duration::from_micros(300));
     assert_eq!(election.wake(election.deadline()).transition, None);
 }
+
+#[test]
+fn a_master_that_was_to_be_preempted_and_rises_again_is_judged_and_asked() {
+    let mut election = follower(ASKING);
+    let effects = election.hear(ms(10_500), advert(2, 50));
+    assert_eq!(effects.expect, Some(Expect::Nothing), "what it said before is not only stamped");
+    assert_eq!(election.hear(ms(11_000), advert(2, 200)).expect, Some(Expect::This));
+    assert_eq!(election.wake(ms(11_000) + INTERVALS).ask, Some(advert(2, 200).mac));
+}
+
+#[test]
+fn a_master_is_asked_whoever_else_is_outranked() {
+    let mut election = follower(ASKING);
+    let effects = election.hear(ms(10_500), advert(3, 50));
+    assert_eq!(effects.expect, None, "the master is expected as before");
+    assert_eq!(election.wake(ms(10_000) + INTERVALS).ask, Some(advert(2, 200).mac));
+}
