@@ -1,6 +1,6 @@
 //! Texts of a configuration.
 
-use vrrpd::config::{describe, read, to_toml};
+use vrrp_config::{describe, read, to_toml};
 
 pub(crate) fn run(data: &[u8]) {
     match read("fuzz.toml", data) {

@@ -4,7 +4,7 @@ use std::{collections::HashSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{self, VirtualAddress, VirtualRoute, VirtualRule};
+use vrrp_config::{VirtualAddress, VirtualRoute, VirtualRule};
 
 /// What a router has on this host while it is master. Added in this order, removed in the opposite one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) enum Routing {
 
 impl Belongings {
     /// All that a router has. What is tracked is not a matter of the kernel's, and changes nothing of it.
-    pub(crate) fn of(router: &config::Router) -> Self {
+    pub(crate) fn of(router: &vrrp_config::Router) -> Self {
         let place = |vip: &VirtualAddress| Place {
             interface: vip.dev.as_ref().unwrap_or(&router.interface).clone(),
             address: VirtualAddress { no_track: false, ..vip.clone() },

@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::{
-    config::Overrides,
-    logging::{LogFormat, parse_filter},
-};
+use crate::logging::{LogFormat, parse_filter};
+use vrrp_config::Overrides;
 
 fn parse_socket(path: &str) -> Result<PathBuf, String> {
     if path.starts_with('@') {

@@ -8,7 +8,6 @@ mod belongings;
 mod checks;
 pub mod cli;
 mod clock;
-pub mod config;
 pub mod control;
 pub mod dataplane;
 mod descriptors;

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use vrrpd::{
     cli::{CONFIG, Cli, Command, Run},
-    config, control, dataplane,
+    control, dataplane,
     failure::Failure,
     keepalived::{self, ImportError, Severity, ThisHost},
     logging,
@@ -67,7 +67,7 @@ fn check(options: &Run, quiet: bool) -> Result<(), Failure> {
     if loaded.report.worst().is_some() {
         eprint!("{}", loaded.report);
     }
-    print(&config::describe(&loaded.config))
+    print(&vrrp_config::describe(&loaded.config))
 }
 
 /// What a command line leads to.

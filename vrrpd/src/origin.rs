@@ -7,10 +7,10 @@ use std::{
 };
 
 use crate::{
-    config::{self, Config, ConfigError},
     keepalived::{self, ImportError, Report, Severity, Surroundings, ThisHost},
     trust::{self, Exposed},
 };
+use vrrp_config::{Config, ConfigError};
 
 /// Where a configuration is read from, and read again on SIGHUP.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Loaded {
     /// Who else could change it, and what in it has no effect, in sentences.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let text = |exposed: &Exposed| format!("the configuration is not root's alone: {exposed}");
-        let advice = config::advise(&self.config).into_iter().map(|advice| advice.to_string());
+        let advice = vrrp_config::advise(&self.config).into_iter().map(|advice| advice.to_string());
         self.exposed.iter().map(text).chain(advice)
     }
 
@@ -113,7 +113,7 @@ impl Origin {
         match self {
             Self::BuiltIn => Ok(None),
             Self::Toml(path) => {
-                let (config, exposed) = (config::load(path)?, trust::check(path).err());
+                let (config, exposed) = (vrrp_config::load(path)?, trust::check(path).err());
                 Ok(Some(Loaded { config, report: Report::default(), exposed: exposed.into_iter().collect() }))
             }
             Self::Keepalived { path, config_id } => {

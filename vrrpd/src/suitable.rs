@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use vrrp_common::election::Unsuitable;
 
-use crate::config::Config;
+use vrrp_config::Config;
 
 /// What about an interface does not depend on its state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,7 +125,7 @@ mod tests {
                  virtual_ipaddress = [{{ address = \"192.0.2.{vrid}\", dev = \"mv0\" }}]\n"
             )
         };
-        let demands = |text: &str| Demands::of(&crate::config::parse("a test", text).unwrap());
+        let demands = |text: &str| Demands::of(&vrrp_config::parse("a test", text).unwrap());
         let nature = Nature { kind: Kind::Macvlan, no_arp: false };
         let one = demands(&router("A", 1, true));
         assert!(!one.are_met_for_one("mv0", nature));

@@ -52,7 +52,6 @@ use self::{
 use crate::{
     belongings::Belongings,
     checks::{Checks, STANDINGS},
-    config::{Config, XdpMode},
     control::Listener,
     dataplane::DataPlane,
     descriptors,
@@ -67,6 +66,7 @@ use crate::{
     protocol::{self, Command, Link, Request, RouterKey, Ticket},
     suitable::Demands,
 };
+use vrrp_config::{Config, XdpMode};
 
 /// How often an interface is tried again whose data plane could not be attached.
 const RETRY: Duration = Duration::from_secs(2);

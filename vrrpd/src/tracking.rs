@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use vrrp_common::types::Priority;
 
-use crate::config::Weight;
+use vrrp_config::Weight;
 
 /// Points at or below which a file is a fault instead of a change of priority.
 const FILE_FAULT: i64 = -254;

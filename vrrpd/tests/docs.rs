@@ -8,7 +8,6 @@ use std::{
 };
 
 use vrrp_common::{abi::Verdict, receive::Discard};
-use vrrpd::config;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
@@ -56,7 +55,7 @@ fn every_configuration_in_the_documents_is_one() {
     assert!(!texts.is_empty(), "no block in docs/from-keepalived.md");
     texts.push(here_document(&read("README.md")).to_owned());
     for text in texts {
-        if let Err(problems) = config::parse("a document", &text) {
+        if let Err(problems) = vrrp_config::parse("a document", &text) {
             panic!("{text}\n{problems}");
         }
     }

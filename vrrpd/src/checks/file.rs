@@ -13,10 +13,8 @@ use super::{
     reporter::{Finding, Reporter},
     watched::Watched,
 };
-use crate::{
-    config::{FileCheck, InitFile},
-    trust,
-};
+use crate::trust;
+use vrrp_config::{FileCheck, InitFile};
 
 /// Bytes that are read: a number, and whatever blanks come before it.
 const LENGTH: u64 = 128;

@@ -24,7 +24,7 @@ use super::{
     reporter::Reporter,
     tls,
 };
-use crate::config::HttpCheck;
+use vrrp_config::HttpCheck;
 
 /// Bytes of a body that are looked through.
 const BODY: usize = 1 << 20;

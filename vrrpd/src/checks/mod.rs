@@ -23,12 +23,12 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    config::{Check, CheckKind, Config, Subject, User, Weight},
     program::Launcher,
     status::CheckStatus,
     tracking::{Health, Standing},
 };
 use reporter::{Reported, Reporter, lock};
+use vrrp_config::{Check, CheckKind, Config, Subject, User, Weight};
 
 /// Hands the standings on to the program that replaces this one, as JSON.
 pub(crate) const STANDINGS: &str = "VRRPD_STANDINGS";

@@ -8,10 +8,8 @@ use super::{
     periodic::beat,
     reporter::{Finding, Reporter},
 };
-use crate::{
-    config::{ScriptCheck, User},
-    program::{Ended, Ending, Job, Launcher, Running},
-};
+use crate::program::{Ended, Ending, Job, Launcher, Running};
+use vrrp_config::{ScriptCheck, User};
 
 /// Runs it at once, and then once an interval; never twice at a time.
 pub(super) async fn watch(

@@ -3,7 +3,7 @@
 use tokio::net::TcpStream;
 
 use super::periodic::Probe;
-use crate::config::TcpCheck;
+use vrrp_config::TcpCheck;
 
 impl Probe for TcpCheck {
     async fn ask(&mut self) -> Result<String, String> {

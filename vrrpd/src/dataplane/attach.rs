@@ -33,7 +33,7 @@ use super::{
     syscall::{self, XdpWay, link_xdp},
     tables::Tables,
 };
-use crate::config::XdpMode;
+use vrrp_config::XdpMode;
 
 /// Loads the programs and attaches them to `target`, whose index is one of this thread's network namespace. What an
 /// earlier daemon left there is taken over without a gap, with its roles and leases. Blocks, for tenths of a second.

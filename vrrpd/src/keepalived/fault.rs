@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::text::Place;
-use crate::config::problem::{Findings, Problem, Problems};
+use vrrp_config::problem::{Findings, Problem, Problems};
 
 /// Faults beyond this many are not looked for.
 const MAX_FAULTS: usize = 200;

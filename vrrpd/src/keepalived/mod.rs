@@ -39,7 +39,7 @@ pub use self::{
     report::{Entry, Report, Severity},
     vocabulary::keyword_tables,
 };
-use crate::config::{self, Config, Problems};
+use vrrp_config::{Config, Problems};
 
 /// A configuration that was read.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Imported {
     ///
     /// The settings are well as they are written, and do not go together here: shown at the lines that they stand in.
     pub fn config(&self) -> Result<Config, ImportError> {
-        config::parse("converted", &self.toml).map_err(|problems| {
+        vrrp_config::parse("converted", &self.toml).map_err(|problems| {
             let mut faults = Faults::default();
             faults.secrets.clone_from(&self.secrets);
             for problem in problems.into_list() {

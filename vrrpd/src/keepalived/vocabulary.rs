@@ -93,7 +93,7 @@ fn unknown<T: Target>(
 ) {
     let names = || keywords.iter().copied().flatten().map(|keyword| keyword.name);
     let is_within = !names().any(|name| name == "global_defs");
-    let near = crate::config::nearest(statement.keyword(), names());
+    let near = vrrp_config::nearest(statement.keyword(), names());
     let meant = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
     let (severity, note) = if statement.block.is_none() {
         (Severity::Harmless, "no keyword of this block: ignored, as in keepalived")

@@ -13,10 +13,8 @@ use netlink_packet_route::{
 use rtnetlink::{AddressMessageBuilder, packet_core::DefaultNla};
 
 use super::{Netlink, errno, unless_there};
-use crate::{
-    config::VirtualAddress,
-    ownership::{Seen, Spot, Traits},
-};
+use crate::ownership::{Seen, Spot, Traits};
+use vrrp_config::VirtualAddress;
 
 /// The mark of what this adds (`ip address show proto 112`; since Linux 5.18): the protocol number of VRRP.
 const ADDED_BY_VRRPD: AddressAttribute = AddressAttribute::Protocol(AddressProtocol::Other(112));

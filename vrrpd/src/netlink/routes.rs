@@ -11,7 +11,7 @@ use netlink_packet_route::{
 };
 
 use super::{Change, Netlink, errno};
-use crate::config::{RouteKind, VirtualRoute};
+use vrrp_config::{RouteKind, VirtualRoute};
 
 /// Protocol of routes that name none: keepalived's in `/etc/iproute2/rt_protos`.
 pub(crate) const DEFAULT_PROTOCOL: u8 = 18;

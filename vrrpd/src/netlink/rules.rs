@@ -10,7 +10,7 @@ use netlink_packet_route::{
 use rtnetlink::IpVersion;
 
 use super::{Change, Netlink, errno, routes::family};
-use crate::config::{RuleAction, VirtualRule};
+use vrrp_config::{RuleAction, VirtualRule};
 
 impl Netlink {
     /// Adds a rule. Whether it was missing.

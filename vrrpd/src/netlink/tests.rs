@@ -6,10 +6,8 @@ use futures_util::StreamExt as _;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::*;
-use crate::{
-    config::{Prefix, RouteKind, RuleAction, VirtualAddress, VirtualRoute, VirtualRule},
-    ownership::Traits,
-};
+use crate::ownership::Traits;
+use vrrp_config::{Prefix, RouteKind, RuleAction, VirtualAddress, VirtualRoute, VirtualRule};
 
 fn ip(arguments: &str) -> String {
     let output = Command::new("ip").args(arguments.split_whitespace()).output().unwrap();

@@ -20,10 +20,10 @@ use tokio::{
 
 use super::{News, Task, lock, pipe::Pipe};
 use crate::{
-    config::{Hook, NotifyFifo, User},
     heirloom::Heirloom,
     program::{Job, Launcher},
 };
+use vrrp_config::{Hook, NotifyFifo, User};
 
 /// How long its script, if it ends, is left alone before it is started again.
 const RESTART: Duration = Duration::from_secs(1);

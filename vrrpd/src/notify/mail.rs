@@ -23,10 +23,8 @@ use tokio::{
 };
 
 use super::{News, State, Subject, Task, lock};
-use crate::{
-    config::{Mail, MailTls},
-    status::{HookStatus, rfc3339},
-};
+use crate::status::{HookStatus, rfc3339};
+use vrrp_config::{Mail, MailTls};
 
 /// Mails that wait for the server. When there are more, the oldest are left out.
 const WAITING: usize = 128;

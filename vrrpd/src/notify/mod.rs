@@ -22,11 +22,11 @@ use tokio::{
 
 use self::{fifo::Outlet, mail::Mailer, script::Queue};
 use crate::{
-    config::{self, Config, NotifyFifo, User},
     heirloom::{self, Heirloom},
     program::Launcher,
     status::HookStatus,
 };
+use vrrp_config::{Config, NotifyFifo, User};
 
 /// What everything that is under way has at the end, together.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -118,9 +118,9 @@ pub(crate) struct Notifier {
     launcher: Launcher,
     router_id: String,
     script_user: Option<User>,
-    hooks: BTreeMap<Subject, Arc<config::Hooks>>,
+    hooks: BTreeMap<Subject, Arc<vrrp_config::Hooks>>,
     /// As they were before the last reload: what it has taken out still says that it stops.
-    former: BTreeMap<Subject, Arc<config::Hooks>>,
+    former: BTreeMap<Subject, Arc<vrrp_config::Hooks>>,
     /// One for each subject that has a script.
     queues: BTreeMap<Subject, Queue>,
     /// `notify_fifo` and `vrrp_notify_fifo`.

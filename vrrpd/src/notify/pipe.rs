@@ -18,10 +18,10 @@ use rustix::{
 
 use super::lock;
 use crate::{
-    config::User,
     heirloom::{self, Heirloom},
     program,
 };
+use vrrp_config::User;
 
 /// What the next program is told of how it came about.
 const MADE: &str = "made";

@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 
 use super::{News, Results, State, Task, lock};
 use crate::{
-    config::{Hook, Hooks, User},
     program::{Ended, Job, Launcher, ProgramError},
     status::{HookStatus, rfc3339},
 };
+use vrrp_config::{Hook, Hooks, User};
 
 /// Changes of state that wait while a script runs. When there are more, the oldest are left out: the latest always
 /// comes, and comes last.

@@ -12,7 +12,7 @@ use super::{
     fifo::{Estate, Fifo},
     *,
 };
-use crate::config::{Hook, Hooks, NotifyFifo, Program};
+use vrrp_config::{Hook, Hooks, NotifyFifo, Program};
 
 /// A directory that only root can write to, with a script that writes what it is told into `log`.
 struct Scene {

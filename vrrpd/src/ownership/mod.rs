@@ -25,10 +25,8 @@ pub(crate) use self::{
     plan::{Operation, plan, remaining},
     record::Record,
 };
-use crate::{
-    belongings::{Belongings, Routing},
-    config::VirtualAddress,
-};
+use crate::belongings::{Belongings, Routing};
+use vrrp_config::VirtualAddress;
 
 /// Where an address is in the kernel. The same address may be there twice, with two prefixes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,7 @@ use std::{ffi::CString, path::PathBuf};
 use nix::unistd::{Gid, Group, Uid, User as Entry, getegid, geteuid, getgrouplist};
 
 use super::ProgramError;
-use crate::config::User;
+use vrrp_config::User;
 
 /// Who a program runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,15 +37,13 @@ pub(crate) use error::ProgramError;
 pub(crate) use output::Output;
 pub(crate) use running::{Ended, Ending, Running};
 
-use crate::{
-    clock,
-    config::{Program, User},
-};
+use crate::clock;
 use account::Account;
 use environment::Environment;
 use family::Family;
 use output::Pipe;
 use spawn::Execution;
+use vrrp_config::{Program, User};
 
 /// Programs that are started at the same time. One that hangs in it, on a dead network file system, holds up no more.
 const STARTING: usize = 16;

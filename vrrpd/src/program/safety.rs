@@ -3,10 +3,8 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::ProgramError;
-use crate::{
-    config::Program,
-    trust::{self, Exposed},
-};
+use crate::trust::{self, Exposed};
+use vrrp_config::Program;
 
 /// Looks at the program, at every other executable file that its command line names by an absolute path, and at all
 /// directories on the way there. What does not exist is no matter here: it will not start.

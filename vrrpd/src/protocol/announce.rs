@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vrrp_common::{time::Time, types::AdvertInterval};
 
-use crate::config::Garp;
+use vrrp_config::Garp;
 
 /// The schedule of one router: a round at once, one more after `delay`, then one every `refresh`; and beside it a round
 /// whenever neighbours may have learnt another master, and one more after `lower_prio_delay`.

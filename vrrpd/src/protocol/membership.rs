@@ -11,13 +11,11 @@ use vrrp_common::{
 };
 
 use super::{Request, RouterKey, Trackings, effects::source, port::Interface, router::Router, run::Loop};
-use crate::{
-    clock::now,
-    config::{self, Config},
-};
+use crate::clock::now;
+use vrrp_config::Config;
 
 impl Loop {
-    pub(super) fn add_router(&mut self, config: Arc<config::Router>) {
+    pub(super) fn add_router(&mut self, config: Arc<vrrp_config::Router>) {
         let position = self.position_of(&config.interface);
         let tracking = self.tracking_of(&config);
         let mut router = Router::new(config, tracking, position);
@@ -191,12 +189,12 @@ impl Loop {
         }
     }
 
-    pub(super) fn key_of(&mut self, router: &config::Router) -> RouterKey {
+    pub(super) fn key_of(&mut self, router: &vrrp_config::Router) -> RouterKey {
         let interface = self.position_of(&router.interface);
         RouterKey { interface, slot: abi::slot(router.family, router.vrid) }
     }
 
-    fn reconfigure(&mut self, index: usize, new: Arc<config::Router>) {
+    fn reconfigure(&mut self, index: usize, new: Arc<vrrp_config::Router>) {
         let at = now();
         let tracking = self.tracking_of(&new);
         let Some(router) = self.routers.get_mut(index) else { return };

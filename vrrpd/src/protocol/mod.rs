@@ -40,9 +40,8 @@ use vrrp_common::types::Mac;
 pub(crate) use port::Port;
 pub(crate) use tracked::Trackings;
 
-use crate::{
-    belongings::Belongings, config::Config, notify::News, realtime, status::Status, suitable::Nature,
-};
+use crate::{belongings::Belongings, notify::News, realtime, status::Status, suitable::Nature};
+use vrrp_config::Config;
 
 /// Commands and requests that may be under way. The supervisor waits when it is full; the protocol thread does not,
 /// and logs what it had to drop.

@@ -97,7 +97,7 @@ impl Interface {
     }
 
     /// Whether a router that has addresses here can take part. One that is down or missing is a matter of what the
-    /// router [tracks](crate::config::Router::carriers).
+    /// router [tracks](vrrp_config::Router::carriers).
     pub(crate) fn guest_readiness(&self, router: &Router) -> Result<(), Fault> {
         let Some(link) = &self.link else { return Ok(()) };
         suits(link, Demand { adverts: false, vmac: router.config.use_vmac })?;

@@ -20,12 +20,12 @@ use super::{
 };
 use crate::{
     clock::now,
-    config::VirtualAddress,
     status::{
         GuardStatus, InterfaceStatus, RouterStatus, Status, Timers, TrackStatus, TransitionStatus, rfc3339,
     },
     tracking::{Effect, Share},
 };
+use vrrp_config::VirtualAddress;
 
 impl Loop {
     pub(super) fn status(&self) -> Status {

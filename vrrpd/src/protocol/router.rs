@@ -28,13 +28,8 @@ use super::{
     teach::Teaching,
     way_out::{Opens, WayOut},
 };
-use crate::{
-    belongings::Belongings,
-    config::{self, Checksum, UnicastPeer},
-    muffle::Muffle,
-    notify::State,
-    tracking::Tracking,
-};
+use crate::{belongings::Belongings, muffle::Muffle, notify::State, tracking::Tracking};
+use vrrp_config::{Checksum, UnicastPeer};
 
 /// Transitions that are remembered for `vrrpd status`.
 const HISTORY: usize = 16;
@@ -86,7 +81,7 @@ pub(crate) struct Opened {
 /// One virtual router.
 #[derive(Debug)]
 pub(crate) struct Router {
-    pub(crate) config: Arc<config::Router>,
+    pub(crate) config: Arc<vrrp_config::Router>,
     /// What its checks and interfaces make of it.
     pub(crate) tracking: Tracking,
     /// Index in the loop's list of interfaces.
@@ -154,7 +149,7 @@ pub(crate) struct Remarks {
 }
 
 impl Router {
-    pub(crate) fn new(config: Arc<config::Router>, tracking: Tracking, interface: usize) -> Self {
+    pub(crate) fn new(config: Arc<vrrp_config::Router>, tracking: Tracking, interface: usize) -> Self {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let mut router = Self {
             interface,
@@ -199,7 +194,7 @@ impl Router {
     }
 
     /// Takes a changed configuration of the same router and says what the election must hear.
-    pub(crate) fn reconfigure(&mut self, config: Arc<config::Router>, tracking: Tracking) -> Input {
+    pub(crate) fn reconfigure(&mut self, config: Arc<vrrp_config::Router>, tracking: Tracking) -> Input {
         self.config = config;
         self.tracking = tracking;
         self.advert = None;
@@ -441,7 +436,7 @@ impl Router {
     }
 }
 
-fn settings(config: &config::Router, priority: Priority, address: IpAddr) -> Settings {
+fn settings(config: &vrrp_config::Router, priority: Priority, address: IpAddr) -> Settings {
     Settings {
         version: config.version,
         priority,

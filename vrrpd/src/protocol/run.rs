@@ -29,9 +29,9 @@ use super::{
 };
 use crate::{
     clock::{Timer, now},
-    config::Config,
     readiness::watch,
 };
+use vrrp_config::Config;
 
 /// Events taken from one ring in one turn.
 const EVENTS_PER_TURN: usize = 4_096;

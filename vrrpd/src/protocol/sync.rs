@@ -8,10 +8,10 @@ use vrrp_common::{
 
 use super::{RouterKey, router::Router, run::Loop};
 use crate::{
-    config::SyncGroup,
     notify::{News, State, Subject},
     status::GroupStatus,
 };
+use vrrp_config::SyncGroup;
 
 /// Moves of one group in one turn. Each comes to rest after the next; more would be a fault of ours.
 const MOVES: usize = 4;

@@ -8,7 +8,7 @@ use vrrp_common::{
 };
 
 use super::{router::Router, run::Loop};
-use crate::{clock::now, config, tracking::Tracking};
+use crate::{clock::now, tracking::Tracking};
 
 /// By the router's name.
 pub(crate) type Trackings = BTreeMap<String, Tracking>;
@@ -37,7 +37,7 @@ impl Loop {
     }
 
     /// What is known about a router of the configuration; before anything is, it tracks nothing.
-    pub(super) fn tracking_of(&self, router: &config::Router) -> Tracking {
+    pub(super) fn tracking_of(&self, router: &vrrp_config::Router) -> Tracking {
         self.trackings.get(&router.name).cloned().unwrap_or_else(|| Tracking::nothing(router.priority))
     }
 }
@@ -54,8 +54,8 @@ impl Router {
             return None;
         }
         let first = match self.config.start {
-            config::Start::Master => Input::Start,
-            config::Start::Backup => Input::Listen,
+            vrrp_config::Start::Master => Input::Start,
+            vrrp_config::Start::Backup => Input::Listen,
         };
         Some(running.map_or(first, Input::Adopt))
     }

@@ -7,10 +7,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{
-    config::{Config, InterfaceDelays},
-    protocol::Link,
-};
+use crate::protocol::Link;
+use vrrp_config::{Config, InterfaceDelays};
 
 /// The delays, and what they hold back.
 #[derive(Debug, Default)]
@@ -96,10 +94,7 @@ mod tests {
     use vrrp_common::types::Mac;
 
     use super::*;
-    use crate::{
-        config,
-        suitable::{Kind, Nature},
-    };
+    use crate::suitable::{Kind, Nature};
 
     struct Rig {
         debounce: Debounce,
@@ -112,7 +107,7 @@ mod tests {
                 "[vrrp_instance.A]\ninterface = \"eth0\"\nvirtual_router_id = 1\n\
                  virtual_ipaddress = [\"192.0.2.1\"]\n[interface_up_down_delays.eth0]\n{delays}\n"
             );
-            let config = config::parse("test", &text).unwrap();
+            let config = vrrp_config::parse("test", &text).unwrap();
             Self { debounce: Debounce::of(&config), start: Instant::now() }
         }
 

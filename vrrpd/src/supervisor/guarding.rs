@@ -11,11 +11,11 @@ use vrrp_common::abi;
 
 use super::{Plane, Supervisor, reconcile::Claims};
 use crate::{
-    config::{self, Config},
     dataplane::{Guard, Tables},
     netlink::Observed,
     status::GuardStatus,
 };
+use vrrp_config::Config;
 
 /// An interface, and the router's slot in its data plane.
 type Door = (String, u32);
@@ -87,7 +87,7 @@ impl Guarding {
 
     /// Whose door it is that each address of the configuration is behind.
     pub(super) fn configure(&mut self, config: &Config) {
-        let of_router = |router: &Arc<config::Router>| {
+        let of_router = |router: &Arc<vrrp_config::Router>| {
             let (home, slot) = (router.interface.clone(), abi::slot(router.family, router.vrid));
             let addresses: Vec<_> = router.addresses.iter().chain(&router.excluded).cloned().collect();
             addresses.into_iter().map(move |vip| {

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use super::{Supervisor, planes::detach};
-use crate::{config::Config, dataplane::Detached, failure::Failure, protocol::Command};
+use crate::{dataplane::Detached, failure::Failure, protocol::Command};
+use vrrp_config::Config;
 
 /// Bounds of the time from one look to the next.
 const SHORTEST: Duration = Duration::from_millis(100);

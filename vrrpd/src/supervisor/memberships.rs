@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{config::Config, multicast::Membership, protocol::Link, suitable::Demand};
+use crate::{multicast::Membership, protocol::Link, suitable::Demand};
+use vrrp_config::Config;
 
 /// What is wanted, and what there is.
 #[derive(Debug, Default)]

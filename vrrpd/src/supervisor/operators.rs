@@ -6,7 +6,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 use vrrp_common::types::Priority;
 
 use super::Supervisor;
-use crate::{belongings::Belongings, config::Config, netlink::Observed};
+use crate::{belongings::Belongings, netlink::Observed};
+use vrrp_config::Config;
 
 /// The virtual addresses of routers that do not own them, and those that were found here already.
 #[derive(Debug, Default)]

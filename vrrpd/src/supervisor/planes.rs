@@ -7,13 +7,13 @@ use anyhow::Context as _;
 use super::{Plane, Supervisor, notes::OWNER};
 use crate::{
     checks::STANDINGS,
-    config::XdpMode,
     dataplane::{self, AttachError, Attachment, Target},
     failure::Failure,
     packet::PacketSocket,
     protocol::{Command, Link, Port},
     unicast::UnicastSocket,
 };
+use vrrp_config::XdpMode;
 
 impl Supervisor {
     /// The interface is gone, or another one has its name.

@@ -3,7 +3,8 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use super::Supervisor;
-use crate::{config::Config, netlink::Addresses, protocol::Command};
+use crate::{netlink::Addresses, protocol::Command};
+use vrrp_config::Config;
 
 /// What the configuration names, and what the protocol thread was told.
 #[derive(Debug, Default)]
@@ -62,7 +63,7 @@ mod tests {
             )
         };
         let text: String = (1..).zip(sources).map(router).collect();
-        crate::config::parse("test", &text).unwrap()
+        vrrp_config::parse("test", &text).unwrap()
     }
 
     #[test]

@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::{
     checks::{CheckId, Checks},
-    config::{Carrier, Config, Subject, Tracked, Weight},
     protocol::{Command, Link, Trackings},
     status::CheckStatus,
     tracking::{Standing, Tracking},
 };
+use vrrp_config::{Carrier, Config, Subject, Tracked, Weight};
 
 /// Everything that routers track.
 #[derive(Debug)]

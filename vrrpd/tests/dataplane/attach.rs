@@ -20,10 +20,8 @@ use vrrp_common::{
     time::Time,
     types::AdvertInterval,
 };
-use vrrpd::{
-    config::XdpMode,
-    dataplane::{self, AttachError, Attached, Detached, OBJECT, Tables, Why},
-};
+use vrrp_config::XdpMode;
+use vrrpd::dataplane::{self, AttachError, Attached, Detached, OBJECT, Tables, Why};
 
 use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, set_vips, target, until, v4_slot};
 

@@ -19,10 +19,8 @@ use vrrp_common::{
     abi::{guard, name},
     types::Mac,
 };
-use vrrpd::{
-    config::XdpMode,
-    dataplane::{self, Attachment, Entrance, Guard, OBJECT, Tables, Target},
-};
+use vrrp_config::XdpMode;
+use vrrpd::dataplane::{self, Attachment, Entrance, Guard, OBJECT, Tables, Target};
 
 use crate::{
     frames::{Arp, REPLY, ethernet, ipv4, tagged},

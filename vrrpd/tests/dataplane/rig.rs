@@ -14,10 +14,8 @@ use vrrp_common::{
     time::Time,
     types::{AdvertInterval, Family, Mac, Priority, Vrid},
 };
-use vrrpd::{
-    config::XdpMode,
-    dataplane::{self, AttachError, Attachment, OBJECT, RouterEntry, Tables, Target},
-};
+use vrrp_config::XdpMode;
+use vrrpd::dataplane::{self, AttachError, Attachment, OBJECT, RouterEntry, Tables, Target};
 
 use crate::former;
 

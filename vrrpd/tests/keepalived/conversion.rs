@@ -3,10 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use vrrp_common::types::Version;
-use vrrpd::{
-    config::{CheckKind, Checksum, Config, ParamMatch, ProcessName, Router, Start, Subject, Weight},
-    keepalived::{Severity, keyword_tables},
-};
+use vrrp_config::{CheckKind, Checksum, Config, ParamMatch, ProcessName, Router, Start, Subject, Weight};
+use vrrpd::keepalived::{Severity, keyword_tables};
 
 use crate::memory::{Host, broken, convert, instance, run, said};
 
@@ -214,7 +212,7 @@ fn routes_and_rules_are_in_our_words() {
     ] {
         assert!(toml.contains(line), "{line}\n{toml}");
     }
-    let parsed = vrrpd::config::parse("imported", &toml).unwrap_or_else(|problems| panic!("{problems}"));
+    let parsed = vrrp_config::parse("imported", &toml).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!((parsed.routers[0].routes.len(), parsed.routers[0].rules.len()), (3, 5));
 }
 

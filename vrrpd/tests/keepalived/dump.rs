@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use vrrpd::{
-    config::{CheckKind, Garp},
-    keepalived::Severity,
-};
+use vrrp_config::{CheckKind, Garp};
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{convert, instance, run, said};
 

@@ -1,6 +1,7 @@
 //! What keepalived ignores with a warning: it is ignored here, and said. Its dump says what is left.
 
-use vrrpd::{config::Start, keepalived::Severity};
+use vrrp_config::Start;
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{convert, instance, run, said};
 

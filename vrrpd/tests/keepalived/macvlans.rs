@@ -1,9 +1,7 @@
 //! The names of keepalived's macvlans stand for the interface beneath.
 
-use vrrpd::{
-    config::{Router, Subject},
-    keepalived::Severity,
-};
+use vrrp_config::{Router, Subject};
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{convert, instance, run};
 

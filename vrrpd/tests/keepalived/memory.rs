@@ -6,10 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use vrrpd::{
-    config::Config,
-    keepalived::{ImportError, Imported, Severity, Surroundings, import},
-};
+use vrrp_config::Config;
+use vrrpd::keepalived::{ImportError, Imported, Severity, Surroundings, import};
 
 /// A host called `gw1` with some files.
 pub(crate) struct Host {

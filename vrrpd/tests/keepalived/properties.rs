@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use vrrpd::config;
 
 use crate::memory::{Host, instance};
 
@@ -104,7 +103,7 @@ fn survives(text: &str) {
                 assert!(error.render(false).contains("/etc/keepalived/keepalived.conf:"), "{error}");
             }
             // All of it is TOML.
-            let parsed = config::parse("imported", &imported.toml);
+            let parsed = vrrp_config::parse("imported", &imported.toml);
             let problems = parsed.err().map(|problems| problems.to_string()).unwrap_or_default();
             assert!(
                 !problems.contains("unknown key") && !problems.contains("invalid"),

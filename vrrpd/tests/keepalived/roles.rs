@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use vrrp_common::types::Version;
-use vrrpd::{
-    config::{Router, Start},
-    keepalived::Severity,
-};
+use vrrp_config::{Router, Start};
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{convert, instance, run, said};
 

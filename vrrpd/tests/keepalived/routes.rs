@@ -1,6 +1,7 @@
 //! Routes and rules of both families, and prefixes with bits behind them.
 
-use vrrpd::{config::Config, keepalived::Severity};
+use vrrp_config::Config;
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{broken, convert, instance, run, said};
 

@@ -36,7 +36,7 @@ fn both_fifos_are_carried_over_each_with_its_script() {
     let global = |settings: &str| format!("global_defs {{\n{settings}\n}}\n") + &instance("");
     let both = "notify_fifo /run/a\nvrrp_notify_fifo /run/b\nvrrp_notify_fifo_script /bin/b\nnotify_fifo_script /bin/a";
     let config = run(&global(both));
-    let shown = |fifo: Option<vrrpd::config::NotifyFifo>| {
+    let shown = |fifo: Option<vrrp_config::NotifyFifo>| {
         let fifo = fifo.unwrap();
         format!("{} {}", fifo.path.display(), fifo.script.unwrap().program)
     };

@@ -1,10 +1,8 @@
 //! What is said twice: which one counts is what keepalived 2.2.7 has in its dump.
 
 use vrrp_common::types::Version;
-use vrrpd::{
-    config::{CheckKind, ProcessName, Weight},
-    keepalived::Severity,
-};
+use vrrp_config::{CheckKind, ProcessName, Weight};
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{convert, instance, run, said};
 

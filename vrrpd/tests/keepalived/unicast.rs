@@ -2,7 +2,8 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use vrrpd::{config::Router, keepalived::Severity};
+use vrrp_config::Router;
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{convert, instance, run, said};
 

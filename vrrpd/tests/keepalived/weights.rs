@@ -1,9 +1,7 @@
 //! Which weights count in groups and for owners: as real keepalived 2.2.7 changes its effective priority.
 
-use vrrpd::{
-    config::{Config, Subject, Weight},
-    keepalived::Severity,
-};
+use vrrp_config::{Config, Subject, Weight};
+use vrrpd::keepalived::Severity;
 
 use crate::memory::{convert, instance, run, said};
 
@@ -21,7 +19,7 @@ fn grouped(settings: &str, group: &str) -> String {
 }
 
 /// `s -7`, `eth1 -20`.
-fn tracked(config: &Config, list: &[vrrpd::config::Tracked]) -> Vec<String> {
+fn tracked(config: &Config, list: &[vrrp_config::Tracked]) -> Vec<String> {
     let entries = list.iter().map(|tracked| match &tracked.subject {
         Subject::Check(index) => format!("{} {}", config.checks[*index].name, tracked.weight),
         Subject::Interface(name) => format!("{name} {}", tracked.weight),

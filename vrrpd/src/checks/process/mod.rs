@@ -24,12 +24,10 @@ use super::{
     reporter::{Finding, Reporter},
     watched::Watched,
 };
-use crate::{
-    config::{ProcessCheck, ProcessName},
-    readiness::watch as watch_fd,
-};
+use crate::readiness::watch as watch_fd;
 use quorum::Quorum;
 use scan::Found;
+use vrrp_config::{ProcessCheck, ProcessName};
 
 /// How often /proc is looked through while there are too few, or too many. At most a tenth of the time goes into it.
 const SEEKING: Duration = Duration::from_millis(100);

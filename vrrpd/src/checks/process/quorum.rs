@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::config::ProcessCheck;
+use vrrp_config::ProcessCheck;
 
 /// What is told of a number of processes that changes.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::ProcessName;
+    use vrrp_config::ProcessName;
 
     fn quorum(least: u16, most: Option<u16>, fork_ms: u64, terminate_ms: u64) -> Quorum {
         Quorum::new(&ProcessCheck {

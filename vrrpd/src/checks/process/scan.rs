@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, time::SystemTime};
 
-use crate::config::{ParamMatch, ProcessName};
+use vrrp_config::{ParamMatch, ProcessName};
 
 /// Bytes of the kernel's own name for a process.
 const COMM: usize = 15;

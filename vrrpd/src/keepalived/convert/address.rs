@@ -3,10 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Context, value::IPV6, vmac::Macvlans, write::Item};
-use crate::{
-    config::{no_virtual_address, quote},
-    keepalived::{report::Severity, text::Place, tree::Statement, words::Word},
-};
+use crate::keepalived::{report::Severity, text::Place, tree::Statement, words::Word};
+use vrrp_config::{no_virtual_address, quote};
 
 /// One virtual address.
 #[derive(Clone, Debug)]

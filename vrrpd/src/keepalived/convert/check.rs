@@ -7,15 +7,13 @@ use super::{
     track::{self, weight},
     write::{Remark, Writer, command_line, spell},
 };
-use crate::{
-    config::quote,
-    keepalived::{
-        report::Severity,
-        text::Place,
-        tree::Statement,
-        vocabulary::{Keyword, Target, carry, harmless},
-    },
+use crate::keepalived::{
+    report::Severity,
+    text::Place,
+    tree::Statement,
+    vocabulary::{Keyword, Target, carry, harmless},
 };
+use vrrp_config::quote;
 
 /// A check in the making.
 #[derive(Debug)]

@@ -6,10 +6,8 @@ use super::{
     Context, Given, Model,
     write::{Writer, spell},
 };
-use crate::{
-    config::MAX_LINK_DELAY,
-    keepalived::{report::Severity, text::Place, tree::Statement},
-};
+use crate::keepalived::{report::Severity, text::Place, tree::Statement};
+use vrrp_config::MAX_LINK_DELAY;
 
 /// One line of it.
 #[derive(Debug)]
@@ -67,5 +65,5 @@ impl Delays {
 
 /// `vrrp_startup_delay SECONDS`.
 pub(super) fn startup_delay(statement: &Statement, context: &mut Context<'_>) -> Option<Given<Duration>> {
-    context.timer(statement, Duration::from_millis(1)..=crate::config::MAX_STARTUP_DELAY)
+    context.timer(statement, Duration::from_millis(1)..=vrrp_config::MAX_STARTUP_DELAY)
 }

@@ -10,10 +10,8 @@ use super::{
     hook::{Script, script_and_user},
     write::{Item, Remark, Writer, spell},
 };
-use crate::{
-    config::{is_host, is_mailbox, quote},
-    keepalived::{report::Severity, text::Place, tree::Statement, vocabulary::Target},
-};
+use crate::keepalived::{report::Severity, text::Place, tree::Statement, vocabulary::Target};
+use vrrp_config::{is_host, is_mailbox, quote};
 
 pub(in crate::keepalived) use self::keywords::GLOBAL;
 pub(super) use self::keywords::SYNC_DAEMON;

@@ -8,16 +8,14 @@ use super::{
     track::{Tracking, Tracks},
     write::{Item, Remark, Writer},
 };
-use crate::{
-    config::quote,
-    keepalived::{
-        report::Severity,
-        text::Place,
-        tree::Statement,
-        vocabulary::{Keyword, Target, carry},
-        words::Word,
-    },
+use crate::keepalived::{
+    report::Severity,
+    text::Place,
+    tree::Statement,
+    vocabulary::{Keyword, Target, carry},
+    words::Word,
 };
+use vrrp_config::quote;
 
 /// A group in the making.
 #[derive(Debug)]

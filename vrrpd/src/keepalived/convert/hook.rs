@@ -5,16 +5,14 @@ use super::{
     global::Nobody,
     write::{Writer, command_line},
 };
-use crate::{
-    config::{is_account, quote},
-    keepalived::{
-        report::Severity,
-        text::Place,
-        tree::Statement,
-        vocabulary::{Keyword, Target, carry, unsupported},
-        words::{Word, arguments},
-    },
+use crate::keepalived::{
+    report::Severity,
+    text::Place,
+    tree::Statement,
+    vocabulary::{Keyword, Target, carry, unsupported},
+    words::{Word, arguments},
 };
+use vrrp_config::{is_account, quote};
 
 /// A program, as TOML's command line, and `user` or `user:group`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,8 @@
 use std::net::Ipv4Addr;
 
 use super::{Context, address::argument, write::Item};
-use crate::{
-    config::quote,
-    keepalived::{text::Place, tree::Statement},
-};
+use crate::keepalived::{text::Place, tree::Statement};
+use vrrp_config::quote;
 
 /// One peer.
 #[derive(Clone, Debug)]

@@ -7,10 +7,8 @@ use super::{
     vmac::Macvlans,
     write::{Item, Remark},
 };
-use crate::{
-    config::quote,
-    keepalived::{report::Severity, text::Place, tree::Statement, words::Word},
-};
+use crate::keepalived::{report::Severity, text::Place, tree::Statement, words::Word};
+use vrrp_config::quote;
 
 /// A line that is carried over.
 #[derive(Clone, Debug)]

@@ -7,15 +7,13 @@ use super::{
     vmac::Macvlans,
     write::{Item, Writer},
 };
-use crate::{
-    config::quote,
-    keepalived::{
-        report::Severity,
-        text::Place,
-        tree::Statement,
-        vocabulary::{Keyword, Target, carry, unsupported},
-    },
+use crate::keepalived::{
+    report::Severity,
+    text::Place,
+    tree::Statement,
+    vocabulary::{Keyword, Target, carry, unsupported},
 };
+use vrrp_config::quote;
 
 /// One entry of a `track_` block.
 #[derive(Clone, Debug)]

@@ -1,10 +1,8 @@
 //! Lines of TOML, each with the place that it comes from.
 
 use super::{Context, Given};
-use crate::{
-    config::{Program, quote, quote_key},
-    keepalived::text::Place,
-};
+use crate::keepalived::text::Place;
+use vrrp_config::{Program, quote, quote_key};
 
 /// One entry of a list, as TOML.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Config, parse};
+use vrrp_config::{Config, parse};
 
 fn configured(count: u8) -> Config {
     let router = |vrid: u8| {

@@ -12,10 +12,8 @@ use super::{
     },
     Instance,
 };
-use crate::{
-    config::quote,
-    keepalived::{report::Severity, text::Place},
-};
+use crate::keepalived::{report::Severity, text::Place};
+use vrrp_config::quote;
 
 /// The most addresses that an advert counts.
 const MOST_ADDRESSES: usize = 255;

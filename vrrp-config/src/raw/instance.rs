@@ -19,52 +19,52 @@ const SECONDS_1000: Duration = Duration::from_secs(1000);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// One `[vrrp_instance.NAME]`.
-pub(in crate::config) struct Instance {
-    pub(in crate::config) name: At<String>,
-    pub(in crate::config) interface: Field<String>,
-    pub(in crate::config) state: Field<Start>,
-    pub(in crate::config) virtual_router_id: Field<u8>,
-    pub(in crate::config) version: Field<Version>,
-    pub(in crate::config) priority: Field<u8>,
-    pub(in crate::config) advert_int: Field<Duration>,
-    pub(in crate::config) preempt: Field<bool>,
-    pub(in crate::config) preempt_delay: Field<Duration>,
-    pub(in crate::config) link_settle: Field<Duration>,
-    pub(in crate::config) accept: Field<bool>,
-    pub(in crate::config) mcast_src_ip: Field<Ipv4Addr>,
-    pub(in crate::config) use_vmac: Field<bool>,
-    pub(in crate::config) v3_checksum: Field<Checksum>,
-    pub(in crate::config) garp: Field<Garp>,
-    pub(in crate::config) xdp_mode: Field<XdpMode>,
-    pub(in crate::config) authentication: Field<Authentication>,
-    pub(in crate::config) virtual_ipaddress: Field<Vec<At<VirtualAddress>>>,
-    pub(in crate::config) virtual_ipaddress_excluded: Field<Vec<At<VirtualAddress>>>,
-    pub(in crate::config) virtual_routes: Field<Vec<At<VirtualRoute>>>,
-    pub(in crate::config) virtual_rules: Field<Vec<At<VirtualRule>>>,
-    pub(in crate::config) unicast: Unicast,
-    pub(in crate::config) track: Tracks,
-    pub(in crate::config) dont_track_primary: Field<bool>,
-    pub(in crate::config) rfc_discards: Field<bool>,
-    pub(in crate::config) probe_before_takeover: Field<bool>,
-    pub(in crate::config) probe_limit: Field<u8>,
-    pub(in crate::config) hooks: Hooks,
+pub(crate) struct Instance {
+    pub(crate) name: At<String>,
+    pub(crate) interface: Field<String>,
+    pub(crate) state: Field<Start>,
+    pub(crate) virtual_router_id: Field<u8>,
+    pub(crate) version: Field<Version>,
+    pub(crate) priority: Field<u8>,
+    pub(crate) advert_int: Field<Duration>,
+    pub(crate) preempt: Field<bool>,
+    pub(crate) preempt_delay: Field<Duration>,
+    pub(crate) link_settle: Field<Duration>,
+    pub(crate) accept: Field<bool>,
+    pub(crate) mcast_src_ip: Field<Ipv4Addr>,
+    pub(crate) use_vmac: Field<bool>,
+    pub(crate) v3_checksum: Field<Checksum>,
+    pub(crate) garp: Field<Garp>,
+    pub(crate) xdp_mode: Field<XdpMode>,
+    pub(crate) authentication: Field<Authentication>,
+    pub(crate) virtual_ipaddress: Field<Vec<At<VirtualAddress>>>,
+    pub(crate) virtual_ipaddress_excluded: Field<Vec<At<VirtualAddress>>>,
+    pub(crate) virtual_routes: Field<Vec<At<VirtualRoute>>>,
+    pub(crate) virtual_rules: Field<Vec<At<VirtualRule>>>,
+    pub(crate) unicast: Unicast,
+    pub(crate) track: Tracks,
+    pub(crate) dont_track_primary: Field<bool>,
+    pub(crate) rfc_discards: Field<bool>,
+    pub(crate) probe_before_takeover: Field<bool>,
+    pub(crate) probe_limit: Field<u8>,
+    pub(crate) hooks: Hooks,
 }
 
 /// `garp`.
 #[derive(Clone)]
-pub(in crate::config) struct Garp {
-    pub(in crate::config) repeat: Field<u8>,
-    pub(in crate::config) delay: Field<Duration>,
-    pub(in crate::config) refresh: Field<Duration>,
-    pub(in crate::config) lower_prio_repeat: Field<u8>,
-    pub(in crate::config) lower_prio_delay: Field<Duration>,
+pub(crate) struct Garp {
+    pub(crate) repeat: Field<u8>,
+    pub(crate) delay: Field<Duration>,
+    pub(crate) refresh: Field<Duration>,
+    pub(crate) lower_prio_repeat: Field<u8>,
+    pub(crate) lower_prio_delay: Field<Duration>,
 }
 
 /// `authentication`.
 #[derive(Clone)]
-pub(in crate::config) struct Authentication {
-    pub(in crate::config) auth_type: Field<()>,
-    pub(in crate::config) auth_pass: Field<[u8; 8]>,
+pub(crate) struct Authentication {
+    pub(crate) auth_type: Field<()>,
+    pub(crate) auth_pass: Field<[u8; 8]>,
 }
 
 impl Instance {
@@ -167,7 +167,7 @@ fn version(value: &Value<'_>) -> Result<Version, Wrong> {
 }
 
 /// A name that the kernel gives to interfaces.
-pub(in crate::config) fn interface(value: &Value<'_>) -> Result<String, Wrong> {
+pub(crate) fn interface(value: &Value<'_>) -> Result<String, Wrong> {
     interface_name(string(value)?)
 }
 

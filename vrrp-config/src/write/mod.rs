@@ -5,7 +5,7 @@ mod router;
 mod spell;
 
 pub(super) use self::spell::scope_word;
-pub(crate) use self::spell::{quote, quote_key};
+pub use self::spell::{quote, quote_key};
 use super::{Check, Config, Hook, Hooks, Mail, NotifyFifo, Subject, SyncGroup, Tracked, duration::spell};
 
 /// A key and its value as TOML.

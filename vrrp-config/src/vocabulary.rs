@@ -3,7 +3,7 @@
 use super::keys::{FILE, GROUP, INSTANCE};
 
 /// The nearest of `words`, if it is near enough to be a slip.
-pub(crate) fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     // Nothing long is a slip of something short; comparing is quadratic.
     let typed: String = typed.chars().take(32).collect::<String>().to_ascii_lowercase();
     let scored = words.map(|word| (strsim::osa_distance(&typed, &word.to_ascii_lowercase()), word));

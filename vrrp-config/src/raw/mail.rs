@@ -12,13 +12,13 @@ use super::{
 };
 
 /// `notification_email` and its like.
-pub(in crate::config) struct Mail {
-    pub(in crate::config) to: Field<Vec<At<String>>>,
-    pub(in crate::config) from: Field<String>,
-    pub(in crate::config) server: Field<(String, u16)>,
-    pub(in crate::config) helo_name: Field<String>,
-    pub(in crate::config) connect_timeout: Field<Duration>,
-    pub(in crate::config) tls: Field<MailTls>,
+pub(crate) struct Mail {
+    pub(crate) to: Field<Vec<At<String>>>,
+    pub(crate) from: Field<String>,
+    pub(crate) server: Field<(String, u16)>,
+    pub(crate) helo_name: Field<String>,
+    pub(crate) connect_timeout: Field<Duration>,
+    pub(crate) tls: Field<MailTls>,
 }
 
 const TLS: &[(&str, MailTls)] =
@@ -55,7 +55,7 @@ fn mailbox(value: &Value<'_>) -> Result<String, Wrong> {
 }
 
 /// Whether mails can be sent to and from it as it stands.
-pub(crate) fn is_mailbox(text: &str) -> bool {
+pub fn is_mailbox(text: &str) -> bool {
     let is_local = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
     text.rsplit_once('@').is_some_and(|(local, domain)| {
         let dots = local.starts_with('.') || local.ends_with('.') || local.contains("..");

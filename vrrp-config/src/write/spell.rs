@@ -161,13 +161,13 @@ fn quote_word(word: &str) -> String {
 }
 
 /// The scope as iproute2 shows it: a word where there is one, else the number.
-pub(in crate::config) fn scope_word(scope: u8) -> String {
+pub(crate) fn scope_word(scope: u8) -> String {
     let known = SCOPES.iter().find(|(_, number)| *number == scope);
     known.map_or_else(|| scope.to_string(), |(word, _)| (*word).to_owned())
 }
 
 /// A basic string.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {
@@ -179,7 +179,8 @@ pub(crate) fn quote(text: &str) -> String {
     quoted + "\""
 }
 
-pub(crate) fn quote_key(key: &str) -> String {
+/// A key, in quotes where it needs them.
+pub fn quote_key(key: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !key.is_empty() && key.chars().all(is_bare) { key.to_owned() } else { quote(key) }
 }

@@ -14,12 +14,12 @@ use super::{
 };
 
 /// One `[vrrp_script.NAME]` or the like.
-pub(in crate::config) struct NamedCheck {
+pub(crate) struct NamedCheck {
     /// `vrrp_script`.
-    pub(in crate::config) table: &'static str,
-    pub(in crate::config) name: At<String>,
+    pub(crate) table: &'static str,
+    pub(crate) name: At<String>,
     /// `None` if something was reported.
-    pub(in crate::config) check: Option<Check>,
+    pub(crate) check: Option<Check>,
 }
 
 /// One kind of check.

@@ -11,10 +11,10 @@ use super::{
 
 /// A `track_` key: what it is called, where its names come from, and how an entry calls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::config) struct TrackKey {
-    pub(in crate::config) key: &'static str,
+pub(crate) struct TrackKey {
+    pub(crate) key: &'static str,
     /// `None`: the names are of interfaces.
-    pub(in crate::config) table: Option<&'static str>,
+    pub(crate) table: Option<&'static str>,
     name: &'static str,
     example: &'static str,
 }
@@ -25,7 +25,7 @@ const fn of_checks(key: &'static str, table: &'static str, example: &'static str
 
 impl TrackKey {
     /// In the order of the documentation.
-    pub(in crate::config) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         of_checks(
             "track_script",
             "vrrp_script",
@@ -50,24 +50,24 @@ impl TrackKey {
 
 /// One entry of a `track_` key.
 #[derive(Clone)]
-pub(in crate::config) struct Track {
-    pub(in crate::config) key: TrackKey,
-    pub(in crate::config) name: At<String>,
+pub(crate) struct Track {
+    pub(crate) key: TrackKey,
+    pub(crate) name: At<String>,
     /// `None`: as the check has it.
-    pub(in crate::config) weight: Option<i16>,
+    pub(crate) weight: Option<i16>,
     /// `None`: as the check has it.
-    pub(in crate::config) reverse: Option<bool>,
+    pub(crate) reverse: Option<bool>,
 }
 
 /// How many entries a key may have: more than anybody has, and bounded.
 const MAX_TRACKED: usize = 1000;
 
 /// All that is tracked.
-pub(in crate::config) struct Tracks {
+pub(crate) struct Tracks {
     /// What could be read.
-    pub(in crate::config) list: Vec<Track>,
+    pub(crate) list: Vec<Track>,
     /// Whether that is all.
-    pub(in crate::config) is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 impl Tracks {

@@ -11,12 +11,12 @@ use super::{
 };
 
 /// One `[vrrp_sync_group.NAME]`.
-pub(in crate::config) struct Group {
-    pub(in crate::config) name: At<String>,
-    pub(in crate::config) group: Field<Vec<At<String>>>,
-    pub(in crate::config) track: Tracks,
-    pub(in crate::config) sync_group_tracking_weight: Field<bool>,
-    pub(in crate::config) hooks: Hooks,
+pub(crate) struct Group {
+    pub(crate) name: At<String>,
+    pub(crate) group: Field<Vec<At<String>>>,
+    pub(crate) track: Tracks,
+    pub(crate) sync_group_tracking_weight: Field<bool>,
+    pub(crate) hooks: Hooks,
 }
 
 impl Group {

@@ -137,7 +137,7 @@ fn virtual_net(text: &str) -> Result<Net, Wrong> {
 }
 
 /// Why no host can have that address.
-pub(crate) fn no_virtual_address(address: Ipv4Addr, prefix_len: u8) -> Option<&'static str> {
+pub fn no_virtual_address(address: Ipv4Addr, prefix_len: u8) -> Option<&'static str> {
     let host_bits = u32::MAX.checked_shr(u32::from(prefix_len)).unwrap_or(0);
     let is_broadcast = prefix_len <= 30 && u32::from(address) & host_bits == host_bits;
     unusable(address).or(is_broadcast.then_some("the broadcast address of its network"))

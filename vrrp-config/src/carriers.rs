@@ -7,9 +7,9 @@ const LOOPBACK: &str = "lo";
 
 /// An interface without which something of a router's is dead: while it is down or missing, the router is in FAULT.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Carrier {
+pub struct Carrier {
     /// Its name.
-    pub(crate) interface: String,
+    pub interface: String,
     /// What names it first: `198.51.100.1`, `route 10.0.0.0/8`, `rule 1000`.
     needed_by: String,
     /// What else does.
@@ -18,7 +18,7 @@ pub(crate) struct Carrier {
 
 impl Carrier {
     /// `interface eth1 (198.51.100.1 and 2 more)`.
-    pub(crate) fn subject(&self) -> String {
+    pub fn subject(&self) -> String {
         let Self { interface, needed_by, others } = self;
         let more = if *others == 0 { String::new() } else { format!(" and {others} more") };
         format!("interface {interface} ({needed_by}{more})")
@@ -28,7 +28,7 @@ impl Carrier {
 impl Router {
     /// Each once, in the order in which they are named. Not those that `no_track` takes out, nor what is tracked as a
     /// fault anyway: the router's own interface, and those of `track_interface` with weight 0.
-    pub(crate) fn carriers(&self) -> Vec<Carrier> {
+    pub fn carriers(&self) -> Vec<Carrier> {
         let mut found: Vec<Carrier> = Vec::new();
         for (interface, needed_by) in self.needed() {
             let tracked = |tracked: &Tracked| tracked.is_fault_of(interface);
@@ -76,11 +76,10 @@ impl Tracked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
 
     fn carriers(more: &str) -> Vec<String> {
         let text = format!("[vrrp_instance.A]\ninterface = \"eth0\"\nvirtual_router_id = 1\n{more}\n");
-        let config = config::parse("test", &text).unwrap_or_else(|problems| panic!("{problems}"));
+        let config = crate::parse("test", &text).unwrap_or_else(|problems| panic!("{problems}"));
         config.routers[0].carriers().iter().map(Carrier::subject).collect()
     }
 

@@ -30,7 +30,7 @@ pub(super) use self::{
     track::{Track, TrackKey, Tracks},
     unicast::Unicast,
 };
-pub(crate) use self::{hook::is_account, mail::is_mailbox, text::is_host};
+pub use self::{hook::is_account, mail::is_mailbox, text::is_host};
 use super::{
     MAX_STARTUP_DELAY, User,
     duration::duration,

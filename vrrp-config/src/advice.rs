@@ -126,7 +126,7 @@ impl<'c> Weighed<'c> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::parse;
+    use crate::parse;
 
     const CHECKS: &str = "[vrrp_script.s]\nscript = \"/bin/true\"\n[vrrp_file.f]\nfile = \"/run/f\"\n";
 

@@ -19,7 +19,7 @@ mod hook;
 mod keys;
 mod load;
 mod overrides;
-pub(crate) mod problem;
+pub mod problem;
 mod raw;
 mod route;
 mod syntax;
@@ -34,9 +34,9 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use address::no_virtual_address;
+pub use address::no_virtual_address;
 pub use advice::{Advice, advise};
-pub(crate) use carriers::Carrier;
+pub use carriers::Carrier;
 pub use check::{
     Check, CheckKind, FileCheck, HttpCheck, InitFile, ParamMatch, ProcessCheck, ProcessName, ScriptCheck,
     Subject, TcpCheck, Tracked, Weight,
@@ -46,12 +46,12 @@ pub use hook::{Hook, Hooks, Mail, MailTls, NotifyFifo, Program, SyncGroup, User}
 pub use load::{ConfigError, load, parse, read};
 pub use overrides::{EMBEDDED, Overrides};
 pub use problem::Problems;
-pub(crate) use raw::{is_account, is_host, is_mailbox};
+pub use raw::{is_account, is_host, is_mailbox};
 pub use route::{Prefix, RouteKind, RuleAction, VirtualRoute, VirtualRule};
 pub use unicast::{Unicast, UnicastPeer};
-pub(crate) use vocabulary::nearest;
+pub use vocabulary::nearest;
 pub use write::to_toml;
-pub(crate) use write::{quote, quote_key};
+pub use write::{quote, quote_key};
 
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 
@@ -83,9 +83,9 @@ pub struct Config {
 }
 
 /// The longest `vrrp_startup_delay`, keepalived's.
-pub(crate) const MAX_STARTUP_DELAY: Duration = Duration::from_micros(u32::MAX as u64);
+pub const MAX_STARTUP_DELAY: Duration = Duration::from_micros(u32::MAX as u64);
 /// The longest delay of a link, keepalived's.
-pub(crate) const MAX_LINK_DELAY: Duration = Duration::from_secs(255);
+pub const MAX_LINK_DELAY: Duration = Duration::from_secs(255);
 
 /// One `[interface_up_down_delays.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]

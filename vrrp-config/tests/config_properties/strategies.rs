@@ -7,7 +7,7 @@ use std::{
 };
 
 use proptest::{collection, option, prelude::*, sample};
-use vrrpd::config::{
+use vrrp_config::{
     Check, CheckKind, FileCheck, Hook, Hooks, HttpCheck, InitFile, InterfaceDelays, Mail, MailTls,
     NotifyFifo, ParamMatch, Prefix, ProcessCheck, ProcessName, Program, RouteKind, RuleAction, ScriptCheck,
     TcpCheck, Unicast, UnicastPeer, User, VirtualAddress, VirtualRoute, VirtualRule, Weight,

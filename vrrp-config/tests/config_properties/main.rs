@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use proptest::{collection, option, prelude::*, sample};
 use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
-use vrrpd::config::{
+use vrrp_config::{
     Check, Checksum, Config, Garp, Router, Start, Subject, SyncGroup, Tracked, Weight, XdpMode, describe,
     parse, to_toml,
 };

@@ -3,7 +3,7 @@
 
 use std::{env, fs, path::Path};
 
-use vrrpd::config::{self, ConfigError};
+use vrrp_config::ConfigError;
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -19,7 +19,7 @@ fn every_fault_is_shown_as_expected() {
             continue;
         }
         let name = file.file_name().unwrap().to_string_lossy();
-        let problems = config::parse(&name, &fs::read_to_string(&file).unwrap()).unwrap_err();
+        let problems = vrrp_config::parse(&name, &fs::read_to_string(&file).unwrap()).unwrap_err();
         let rendered = problems.render(false);
         let expected = file.with_extension("txt");
         if env::var_os("UPDATE_EXPECT").is_some() {
@@ -34,7 +34,7 @@ fn every_fault_is_shown_as_expected() {
 #[test]
 fn a_file_with_fourteen_faults_reports_them_all_in_one_run() {
     let text = include_str!("config/fourteen_faults.toml");
-    let problems = config::parse("vrrpd.toml", text).unwrap_err();
+    let problems = vrrp_config::parse("vrrpd.toml", text).unwrap_err();
     assert_eq!(problems.count(), 14, "{problems}");
     let rendered = problems.render(false);
     for line in [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14] {
@@ -45,19 +45,19 @@ fn a_file_with_fourteen_faults_reports_them_all_in_one_run() {
 /// `UPDATE_EXPECT=1` writes the expected text.
 #[test]
 fn the_effective_settings_are_described_as_expected() {
-    let config = config::load(&root().join("examples/every-key.toml")).unwrap();
+    let config = vrrp_config::load(&root().join("examples/every-key.toml")).unwrap();
     let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config/every-key.describe.txt");
     if env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&expected, config::describe(&config)).unwrap();
+        fs::write(&expected, vrrp_config::describe(&config)).unwrap();
     }
-    assert_eq!(config::describe(&config), fs::read_to_string(expected).unwrap());
+    assert_eq!(vrrp_config::describe(&config), fs::read_to_string(expected).unwrap());
 }
 
 #[test]
 fn no_password_is_ever_shown() {
     let text = include_str!("config/version_2.toml");
     for coloured in [false, true] {
-        let rendered = config::parse("vrrpd.toml", text).unwrap_err().render(coloured);
+        let rendered = vrrp_config::parse("vrrpd.toml", text).unwrap_err().render(coloured);
         assert!(!rendered.contains("123456789") && !rendered.contains("swrd"), "{rendered}");
     }
 }
@@ -69,7 +69,7 @@ fn every_example_is_a_configuration() {
         if file.extension().is_none_or(|extension| extension != "toml") {
             continue;
         }
-        if let Err(error) = config::load(&file) {
+        if let Err(error) = vrrp_config::load(&file) {
             panic!("{}", error.render(false));
         }
         seen += 1;
@@ -84,7 +84,7 @@ fn every_block_of_the_documentation_is_a_configuration() {
         text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     assert!(blocks.len() >= 5, "only {} blocks", blocks.len());
     for block in blocks {
-        if let Err(problems) = config::parse("docs/configuration.md", block) {
+        if let Err(problems) = vrrp_config::parse("docs/configuration.md", block) {
             panic!("{block}\n{problems}");
         }
     }
@@ -93,8 +93,8 @@ fn every_block_of_the_documentation_is_a_configuration() {
 #[test]
 fn the_documentation_has_every_key() {
     let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    let config = config::load(&root().join("examples/every-key.toml")).unwrap();
-    let written = config::to_toml(&config);
+    let config = vrrp_config::load(&root().join("examples/every-key.toml")).unwrap();
+    let written = vrrp_config::to_toml(&config);
     let lines = written.lines().filter_map(|line| line.split_once(" = "));
     let keys: Vec<&str> = lines.map(|(key, _)| key).filter(|key| !key.starts_with([' ', '['])).collect();
     assert!(keys.len() > 80, "only {} keys", keys.len());
@@ -111,13 +111,13 @@ fn the_documentation_has_every_key() {
 
 #[test]
 fn a_missing_file_is_told_apart_from_a_bad_one() {
-    let error = config::load(Path::new("/nonexistent/vrrpd.toml")).unwrap_err();
+    let error = vrrp_config::load(Path::new("/nonexistent/vrrpd.toml")).unwrap_err();
     assert!(matches!(error, ConfigError::Unreadable { .. }));
     let rendered = error.render(false);
     assert!(rendered.contains("/nonexistent/vrrpd.toml") && rendered.contains("--config FILE"), "{rendered}");
-    let rendered = config::load(Path::new("/")).unwrap_err().render(false);
+    let rendered = vrrp_config::load(Path::new("/")).unwrap_err().render(false);
     assert!(rendered.contains("regular file"), "{rendered}");
-    let rendered = config::load(Path::new("/dev/zero")).unwrap_err().render(false);
+    let rendered = vrrp_config::load(Path::new("/dev/zero")).unwrap_err().render(false);
     assert!(rendered.contains("4 MiB"), "{rendered}");
 }
 
@@ -125,7 +125,7 @@ fn a_missing_file_is_told_apart_from_a_bad_one() {
 fn bytes_that_are_not_utf8_are_underlined_beside_the_other_faults() {
     let file = env::temp_dir().join(format!("vrrpd-not-utf8-{}.toml", std::process::id()));
     fs::write(&file, b"router_id = \"caf\xe9\"\n").unwrap();
-    let rendered = config::load(&file).unwrap_err().render(false);
+    let rendered = vrrp_config::load(&file).unwrap_err().render(false);
     fs::remove_file(&file).unwrap();
     assert!(rendered.contains("0xe9") && rendered.contains("no `vrrp_instance`"), "{rendered}");
     assert!(rendered.contains(":1:17"), "{rendered}");
@@ -134,7 +134,7 @@ fn bytes_that_are_not_utf8_are_underlined_beside_the_other_faults() {
 #[test]
 fn a_huge_text_of_faults_is_answered_in_bounded_time_and_space() {
     let text = "priority = 300\n".repeat(50_000);
-    let problems = config::parse("big.toml", &text).unwrap_err();
+    let problems = vrrp_config::parse("big.toml", &text).unwrap_err();
     let rendered = problems.render(false);
     assert!(rendered.contains("more not shown"));
     assert!(rendered.len() < 100_000, "{} bytes", rendered.len());

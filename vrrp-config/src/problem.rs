@@ -8,11 +8,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 pub(super) const SHOWN: usize = 100;
 
 /// Byte range in the text.
-pub(crate) type Span = Range<usize>;
+pub type Span = Range<usize>;
 
 /// One fault.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     title: String,
     at: (Span, String),
     also: Option<(Span, String)>,
@@ -22,18 +22,19 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn new(title: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
+    /// A fault with its `title`, and `label` under its place.
+    pub fn new(title: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
         Self { title: title.into(), at: (span, label.into()), also: None, help: None, is_absence: false }
     }
 
     /// A second place, without which the first is not understood.
-    pub(crate) fn also(mut self, span: Span, label: impl Into<String>) -> Self {
+    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
         self.also = Some((span, label.into()));
         self
     }
 
     /// What would be right.
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -43,17 +44,18 @@ impl Problem {
         self
     }
 
-    pub(crate) fn start(&self) -> usize {
+    /// Start of its place.
+    pub fn start(&self) -> usize {
         self.at.0.start
     }
 
     /// Where its second place starts.
-    pub(crate) fn second_start(&self) -> Option<usize> {
+    pub fn second_start(&self) -> Option<usize> {
         self.also.as_ref().map(|(span, _)| span.start)
     }
 
     /// The same in another text. Without `also` it has one place there.
-    pub(crate) fn moved(self, at: Span, also: Option<Span>) -> Self {
+    pub fn moved(self, at: Span, also: Option<Span>) -> Self {
         let (_, label) = self.at;
         let also = self.also.and_then(|(_, label)| Some((also?, label)));
         Self { at: (at, label), also, ..self }
@@ -68,14 +70,15 @@ impl Problem {
 
 /// What a walk through the text finds.
 #[derive(Debug, Default)]
-pub(crate) struct Findings {
+pub struct Findings {
     pub(super) problems: Vec<Problem>,
     /// Never shown, not even underlined: a daemon's errors end in a journal.
-    pub(crate) secrets: Vec<Span>,
+    pub secrets: Vec<Span>,
 }
 
 impl Findings {
-    pub(crate) fn push(&mut self, problem: Problem) {
+    /// Adds one.
+    pub fn push(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
 }
@@ -90,7 +93,8 @@ pub struct Problems {
 }
 
 impl Problems {
-    pub(crate) fn new(origin: &str, text: &str, findings: Findings) -> Self {
+    /// Those of `text`, which comes from `origin`.
+    pub fn new(origin: &str, text: &str, findings: Findings) -> Self {
         let mut list = findings.problems;
         list.sort_by_key(Problem::start);
         debug_assert!(list.iter().all(|problem| problem.lies_in(text)), "a place outside the text: {list:?}");
@@ -98,7 +102,7 @@ impl Problems {
     }
 
     /// Each by itself, to be shown in another text.
-    pub(crate) fn into_list(self) -> Vec<Problem> {
+    pub fn into_list(self) -> Vec<Problem> {
         self.list
     }
 

@@ -9,10 +9,10 @@ use super::super::{
 };
 
 /// The `unicast` keys of a router.
-pub(in crate::config) struct Unicast {
-    pub(in crate::config) unicast_src_ip: Field<Ipv4Addr>,
-    pub(in crate::config) unicast_ttl: Field<u8>,
-    pub(in crate::config) unicast_peer: Field<Vec<At<UnicastPeer>>>,
+pub(crate) struct Unicast {
+    pub(crate) unicast_src_ip: Field<Ipv4Addr>,
+    pub(crate) unicast_ttl: Field<u8>,
+    pub(crate) unicast_peer: Field<Vec<At<UnicastPeer>>>,
 }
 
 const EXAMPLE: &str = "unicast_peer = [\"192.0.2.2\", { address = \"192.0.2.3\", min_ttl = 254 }]";

@@ -37,7 +37,7 @@ pub(super) fn path(value: &Value<'_>) -> Result<PathBuf, Wrong> {
 }
 
 /// A host name or an address, without a port.
-pub(crate) fn is_host(text: &str) -> bool {
+pub fn is_host(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
     !text.is_empty() && text.len() <= 253 && text.bytes().all(is_part)
 }

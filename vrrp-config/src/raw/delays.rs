@@ -20,10 +20,10 @@ pub(super) const TABLE: &str = "interface_up_down_delays";
 pub(super) const HEAD: &str = "[interface_up_down_delays.eth0]";
 
 /// One `[interface_up_down_delays.NAME]`.
-pub(in crate::config) struct Delays {
-    pub(in crate::config) interface: At<String>,
-    pub(in crate::config) down: Field<Duration>,
-    pub(in crate::config) up: Field<Duration>,
+pub(crate) struct Delays {
+    pub(crate) interface: At<String>,
+    pub(crate) down: Field<Duration>,
+    pub(crate) up: Field<Duration>,
 }
 
 impl Delays {

@@ -15,19 +15,19 @@ use super::{
 };
 
 /// The `notify` keys of a router or a group.
-pub(in crate::config) struct Hooks {
-    pub(in crate::config) notify_master: Field<Hook>,
-    pub(in crate::config) notify_backup: Field<Hook>,
-    pub(in crate::config) notify_fault: Field<Hook>,
-    pub(in crate::config) notify_stop: Field<Hook>,
-    pub(in crate::config) notify: Field<Hook>,
-    pub(in crate::config) smtp_alert: Field<bool>,
+pub(crate) struct Hooks {
+    pub(crate) notify_master: Field<Hook>,
+    pub(crate) notify_backup: Field<Hook>,
+    pub(crate) notify_fault: Field<Hook>,
+    pub(crate) notify_stop: Field<Hook>,
+    pub(crate) notify: Field<Hook>,
+    pub(crate) smtp_alert: Field<bool>,
 }
 
 /// `notify_fifo` and `notify_fifo_script`.
-pub(in crate::config) struct Fifo {
-    pub(in crate::config) path: Field<PathBuf>,
-    pub(in crate::config) script: Field<Hook>,
+pub(crate) struct Fifo {
+    pub(crate) path: Field<PathBuf>,
+    pub(crate) script: Field<Hook>,
 }
 
 /// The default of a hook's `timeout`.
@@ -121,7 +121,7 @@ pub(super) fn user(value: &Value<'_>) -> Result<User, Wrong> {
 }
 
 /// What `useradd` lets through, and numbers.
-pub(crate) fn is_account(name: &str) -> bool {
+pub fn is_account(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b'@');
     !name.is_empty() && name.len() <= 255 && !name.starts_with('-') && name.bytes().all(is_part)
 }
