@@ -161,7 +161,9 @@ impl Cluster {
     fn own(&mut self, number: u8, own: Own) -> Result<()> {
         let (address, has) = self.told_mut(number).toggle(own);
         let verb = if has { "add" } else { "del" };
-        self.ip(number, &format!("address {verb} {address} dev {INTERFACE}"))
+        self.ip(number, &format!("address {verb} {address} dev {INTERFACE}"))?;
+        // It may have become the first one of its network.
+        self.give_own(number)
     }
 
     /// What the kernel has taken away with an address that was removed by hand.
