@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use vrrpd::keepalived::{Surroundings, import};
+use keepalived_conf::{Surroundings, import};
 
 /// Two files: what comes before the first byte 0xff, and what the first may include.
 struct Files<'a>([&'a [u8]; 2]);

@@ -9,16 +9,17 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Parser as _;
+use keepalived_conf::{ImportError, Severity};
 use vrrpd::{
     cli::{CONFIG, Cli, Command, Run},
     control, dataplane,
     failure::Failure,
-    keepalived::{self, ImportError, Severity, ThisHost},
     logging,
     origin::{Loaded, Origin},
     realtime, signals,
     status::Status,
     supervisor::{self, Options},
+    surroundings::ThisHost,
 };
 
 fn main() -> ExitCode {
@@ -107,7 +108,7 @@ fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result
         ImportError::Unreadable { .. } => Failure::Other(anyhow::Error::new(error)),
         ImportError::Broken(_) => Failure::Config(error.render(coloured())),
     };
-    let imported = keepalived::import(file, config_id, &ThisHost).map_err(failed)?;
+    let imported = keepalived_conf::import(file, config_id, &ThisHost).map_err(failed)?;
     eprint!("{}", imported.report);
     if imported.routers == 0 {
         let text = format!("{}: no vrrp_instance that vrrpd can run", file.display());

@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use keepalived_conf::{ImportError, Report, Severity, Surroundings};
+use vrrp_config::{Config, ConfigError};
+
 use crate::{
-    keepalived::{self, ImportError, Report, Severity, Surroundings, ThisHost},
+    surroundings::ThisHost,
     trust::{self, Exposed},
 };
-use vrrp_config::{Config, ConfigError};
 
 /// Where a configuration is read from, and read again on SIGHUP.
 #[derive(Clone, Debug)]
@@ -118,7 +120,7 @@ impl Origin {
             }
             Self::Keepalived { path, config_id } => {
                 let witness = Witness::default();
-                let imported = keepalived::import(path, config_id.as_deref(), &witness)?;
+                let imported = keepalived_conf::import(path, config_id.as_deref(), &witness)?;
                 if imported.routers == 0 {
                     return Err(LoadError::Nothing { path: path.clone(), report: imported.report });
                 }

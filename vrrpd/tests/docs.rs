@@ -122,7 +122,7 @@ fn anchor(line: &str) -> String {
 #[test]
 fn every_keyword_of_keepalived_is_in_the_table_with_what_becomes_of_it() {
     let document = read("docs/from-keepalived.md");
-    let tables = vrrpd::keepalived::keyword_tables();
+    let tables = keepalived_conf::keyword_tables();
     let heads = tables.lines().filter(|line| line.starts_with("### ")).count();
     assert!(heads >= 8 && tables.lines().count() > 250, "the tables were not made");
     let at = document.find("### Outside all blocks").unwrap_or(document.len());
