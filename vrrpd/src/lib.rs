@@ -9,7 +9,6 @@ mod checks;
 pub mod cli;
 mod clock;
 pub mod control;
-pub mod dataplane;
 mod descriptors;
 pub mod failure;
 mod heirloom;

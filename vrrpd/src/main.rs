@@ -12,7 +12,7 @@ use clap::Parser as _;
 use keepalived_conf::{ImportError, Severity};
 use vrrpd::{
     cli::{CONFIG, Cli, Command, Run},
-    control, dataplane,
+    control,
     failure::Failure,
     logging,
     origin::{Loaded, Origin},
@@ -130,7 +130,7 @@ fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result
 }
 
 fn status(json: bool, socket: Option<&Path>) -> Result<(), Failure> {
-    let path = control::path(socket, dataplane::namespace().as_deref());
+    let path = control::path(socket, vrrp_dataplane::namespace().as_deref());
     let answer = control::ask(&path, "status").map_err(|error| {
         let hint = if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
             "vrrpd is there but does not answer; is it frozen?"

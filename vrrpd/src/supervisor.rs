@@ -32,6 +32,7 @@ use futures_util::{FutureExt, StreamExt};
 use sd_notify::NotifyState;
 use tokio::{sync::mpsc, time::Instant};
 use vrrp_common::types::Priority;
+use vrrp_dataplane::DataPlane;
 
 pub use self::upgrade::own_program;
 use self::{
@@ -53,7 +54,6 @@ use crate::{
     belongings::Belongings,
     checks::{Checks, STANDINGS},
     control::Listener,
-    dataplane::DataPlane,
     descriptors,
     failure::Failure,
     heirloom::Heirloom,

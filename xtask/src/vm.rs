@@ -62,7 +62,8 @@ pub(crate) fn command(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The tests of the data plane are a program of their own.
 fn test_program(cargo: &Cargo) -> anyhow::Result<PathBuf> {
-    let mut build = cargo.command(&["test", "--package", "vrrpd", "--test", "dataplane", "--no-run"]);
+    let mut build =
+        cargo.command(&["test", "--package", "vrrp-dataplane", "--test", "dataplane", "--no-run"]);
     build.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let output = build.output().context("cannot start cargo")?;
     ensure!(output.status.success(), "`{}` failed", cargo::typed(&build));

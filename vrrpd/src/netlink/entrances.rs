@@ -1,8 +1,7 @@
 //! Ways for frames into the kernel's network layer.
 
 use netlink_packet_route::link::{InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
-
-use crate::dataplane::Entrance;
+use vrrp_dataplane::Entrance;
 
 /// The interface, if it hands frames to the kernel's network layer: all do but the loopback, and ports of bridges, bonds
 /// and the like, whose frames come in by those, or only pass through this host.

@@ -8,10 +8,10 @@ use netlink_packet_route::link::{
     LinkLayerType, LinkMessage, MacVlanMode,
 };
 use vrrp_common::types::Mac;
+use vrrp_dataplane::Entrance;
 
 use super::{Addresses, Netlink, entrances::entrance};
 use crate::{
-    dataplane::Entrance,
     protocol::Link,
     suitable::{Kind, Nature},
 };

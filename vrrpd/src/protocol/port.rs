@@ -12,16 +12,10 @@ use vrrp_common::{
     election::Fault,
     types::{Mac, Priority},
 };
+use vrrp_dataplane::{Events, RouterEntry, Tables};
 
 use super::{Link, guarded::Guarded, router::Router, settling::Uplink};
-use crate::{
-    clock::now,
-    dataplane::{Events, RouterEntry, Tables},
-    packet::PacketSocket,
-    readiness::watch,
-    suitable::Demand,
-    unicast::UnicastSocket,
-};
+use crate::{clock::now, packet::PacketSocket, readiness::watch, suitable::Demand, unicast::UnicastSocket};
 
 /// What is needed to hear and to speak on an interface.
 #[derive(Debug)]

@@ -7,9 +7,10 @@ use vrrp_common::{
     lease::Lease,
     time::Time,
 };
+use vrrp_dataplane::Seen;
 
 use super::{Link, port::Interface, router::Router, run::Loop};
-use crate::{clock::now, dataplane::Seen};
+use crate::clock::now;
 
 /// The way from an interface to other hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

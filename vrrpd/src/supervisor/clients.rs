@@ -8,7 +8,6 @@ use super::Supervisor;
 use crate::{
     checks::STANDINGS,
     control::{self, Client, Listener},
-    dataplane,
     failure::Failure,
     protocol::Command,
 };
@@ -18,7 +17,7 @@ const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the control socket. A program that has taken another's place goes on without it rather than not at all.
 pub(super) fn take_socket(named: Option<&Path>) -> Result<Listener, Failure> {
-    let path = control::path(named, dataplane::namespace().as_deref());
+    let path = control::path(named, vrrp_dataplane::namespace().as_deref());
     match Listener::at(&path) {
         Ok(listener) => Ok(listener),
         Err(error) if std::env::var_os(STANDINGS).is_some() => {

@@ -8,13 +8,10 @@ use std::{
 };
 
 use vrrp_common::abi;
+use vrrp_dataplane::{Guard, Tables};
 
 use super::{Plane, Supervisor, reconcile::Claims};
-use crate::{
-    dataplane::{Guard, Tables},
-    netlink::Observed,
-    status::GuardStatus,
-};
+use crate::{netlink::Observed, status::GuardStatus};
 use vrrp_config::Config;
 
 /// An interface, and the router's slot in its data plane.

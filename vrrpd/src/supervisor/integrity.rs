@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use super::{Supervisor, planes::detach};
-use crate::{dataplane::Detached, failure::Failure, protocol::Command};
 use vrrp_config::Config;
+use vrrp_dataplane::Detached;
+
+use crate::{failure::Failure, protocol::Command};
 
 /// Bounds of the time from one look to the next.
 const SHORTEST: Duration = Duration::from_millis(100);

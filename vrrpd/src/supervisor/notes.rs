@@ -1,8 +1,9 @@
 //! What the next daemon must know and the kernel does not say: noted beside the pins of every data plane, so that it is
 //! there when this process is killed, and gone when the data planes are.
 
+use vrrp_dataplane::Inherited;
+
 use super::Supervisor;
-use crate::dataplane::Inherited;
 
 /// Whose the pins are: the control socket of the daemon, which no two in a network namespace share.
 pub(super) const OWNER: &str = "owner";

@@ -3,11 +3,11 @@
 use std::io;
 
 use anyhow::Context as _;
+use vrrp_dataplane::{AttachError, Attachment, Mode, Target};
 
 use super::{Plane, Supervisor, notes::OWNER};
 use crate::{
     checks::STANDINGS,
-    dataplane::{self, AttachError, Attachment, Target},
     failure::Failure,
     packet::PacketSocket,
     protocol::{Command, Link, Port},
@@ -40,9 +40,9 @@ impl Supervisor {
     }
 
     pub(super) async fn attach(&mut self, name: &str, link: &Link) -> Result<(), Failure> {
-        let mode = self.modes.get(name).copied().unwrap_or(XdpMode::Auto);
+        let mode = self.modes.get(name).copied().map_or(Mode::Auto, mode);
         let target = Target { name: name.to_owned(), index: link.index, mac: link.mac };
-        let attached = tokio::task::spawn_blocking(move || dataplane::attach(&target, mode)).await;
+        let attached = tokio::task::spawn_blocking(move || vrrp_dataplane::attach(&target, mode)).await;
         let Attachment { plane, tables, events, inherited } =
             attached.context("attaching has panicked")?.map_err(|error| into_failure(&error))?;
         let sockets =
@@ -84,7 +84,7 @@ impl Supervisor {
     /// Takes over what a daemon under this one's socket has left on interfaces that are not in the configuration any
     /// more: guarded until the kernel has none of its addresses, and then detached.
     pub(super) async fn take_over_left_behind(&mut self) {
-        let unheld = tokio::task::spawn_blocking(dataplane::unheld).await.unwrap_or_default();
+        let unheld = tokio::task::spawn_blocking(vrrp_dataplane::unheld).await.unwrap_or_default();
         for (name, notes) in unheld {
             // Without an owner they are of a daemon that did not say; there was one in each namespace.
             let ours = notes.get(OWNER).is_none_or(|owner| *owner == self.owner());
@@ -111,6 +111,15 @@ pub(super) async fn detach(name: &str, plane: Plane) {
         Ok(Ok(())) => tracing::info!(interface = name, "data plane detached"),
         Ok(Err(error)) => tracing::warn!(interface = name, %error, "the data plane was not detached cleanly"),
         Err(error) => tracing::error!(interface = name, %error, "detaching has panicked"),
+    }
+}
+
+/// Turns the word of the configuration into the data plane's.
+const fn mode(configured: XdpMode) -> Mode {
+    match configured {
+        XdpMode::Auto => Mode::Auto,
+        XdpMode::Native => Mode::Native,
+        XdpMode::Generic => Mode::Generic,
     }
 }
 

@@ -19,8 +19,7 @@ use vrrp_common::{
     abi::{guard, name},
     types::Mac,
 };
-use vrrp_config::XdpMode;
-use vrrpd::dataplane::{self, Attachment, Entrance, Guard, OBJECT, Tables, Target};
+use vrrp_dataplane::{Attachment, Entrance, Guard, Mode, OBJECT, Tables, Target};
 
 use crate::{
     frames::{Arp, REPLY, ethernet, ipv4, tagged},
@@ -370,7 +369,7 @@ fn an_interface_whose_pins_are_swept_leaves_no_guard_behind() {
 
 fn attach_to(name: &str) -> Attachment {
     let target = Target { name: name.into(), index: index(name), mac: NIC };
-    dataplane::attach(&target, XdpMode::Auto).unwrap()
+    vrrp_dataplane::attach(&target, Mode::Auto).unwrap()
 }
 
 /// The kernel takes 64.

@@ -14,8 +14,7 @@ use vrrp_common::{
     time::Time,
     types::{AdvertInterval, Family, Mac, Priority, Vrid},
 };
-use vrrp_config::XdpMode;
-use vrrpd::dataplane::{self, AttachError, Attachment, OBJECT, RouterEntry, Tables, Target};
+use vrrp_dataplane::{AttachError, Attachment, Mode, OBJECT, RouterEntry, Tables, Target};
 
 use crate::former;
 
@@ -51,7 +50,7 @@ pub(crate) fn index(interface: &str) -> u32 {
 }
 
 pub(crate) fn attach() -> Result<Attachment, AttachError> {
-    dataplane::attach(&target(), XdpMode::Auto)
+    vrrp_dataplane::attach(&target(), Mode::Auto)
 }
 
 /// Makes these the addresses of one router, and leaves those of others that they are not.

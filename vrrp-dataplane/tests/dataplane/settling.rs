@@ -98,7 +98,7 @@ fn each_is_noted_once_and_only_while_it_is_asked_for() {
     assert!(kinds(&mut rig, &question).is_empty() && kinds(&mut rig, &bpdu).is_empty());
     assert_eq!(rig.tables().watch().seen(), both);
     rig.tables().watch().start();
-    assert_eq!(rig.tables().watch().seen(), vrrpd::dataplane::Seen::default(), "asked anew");
+    assert_eq!(rig.tables().watch().seen(), vrrp_dataplane::Seen::default(), "asked anew");
     rig.tables().watch().stop();
     assert!(kinds(&mut rig, &question).is_empty() && kinds(&mut rig, &bpdu).is_empty());
     let verdict = rig.arrive(&bpdu).verdict;

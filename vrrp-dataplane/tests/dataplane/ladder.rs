@@ -17,7 +17,7 @@ use crate::{
     random::Random,
     rig::{Rig, entry, v4_slot},
 };
-use vrrpd::dataplane::RouterEntry;
+use vrrp_dataplane::RouterEntry;
 
 const FRAMES: usize = 10_000;
 const DROP: u32 = 1;

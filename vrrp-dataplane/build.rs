@@ -18,8 +18,14 @@ const TOOLCHAIN: &str = "EBPF_TOOLCHAIN";
 /// aya-build's own: it builds nothing then.
 const SKIP: &str = "AYA_BUILD_SKIP";
 /// What the object is made of: sources, manifests with profiles, versions.
-const SOURCES: [&str; 6] =
-    ["vrrpd/build.rs", "vrrp-ebpf", "vrrp-common/src", "vrrp-common/Cargo.toml", "Cargo.toml", "Cargo.lock"];
+const SOURCES: [&str; 6] = [
+    "vrrp-dataplane/build.rs",
+    "vrrp-ebpf",
+    "vrrp-common/src",
+    "vrrp-common/Cargo.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+];
 
 fn main() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("the package is not in a workspace")?;

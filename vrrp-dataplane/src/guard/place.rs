@@ -16,8 +16,8 @@ use aya::programs::{
 use futures_util::TryStreamExt as _;
 use netlink_packet_route::tc::TcMessage;
 
-pub(super) use super::super::filter::errno_of;
-use super::super::{filter, host};
+pub(super) use crate::filter::errno_of;
+use crate::{filter, host};
 
 /// Commands, a type of attachment and a flag of bpf(2).
 const PROG_ATTACH: libc::c_long = 8;

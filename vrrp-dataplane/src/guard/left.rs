@@ -25,7 +25,7 @@ pub(super) const GUARD: &str = "guard";
 
 /// A guard of another daemon.
 #[derive(Debug)]
-pub(in super::super) struct Left {
+pub(crate) struct Left {
     pub(super) program: OwnedFd,
     pub(super) id: u32,
     /// What it guards.
@@ -34,7 +34,7 @@ pub(in super::super) struct Left {
 
 impl Left {
     /// The one that is pinned in this directory.
-    pub(in super::super) fn pinned(dir: &Path) -> Option<Self> {
+    pub(crate) fn pinned(dir: &Path) -> Option<Self> {
         let program = sys::open_pin(&dir.join(PROGRAM)).ok()?;
         let id = id_of(program.as_fd()).ok()?;
         let guard = MapData::from_pin(dir.join(GUARD)).ok();

@@ -16,7 +16,7 @@ use crate::{
     random::Random,
     rig::{NIC, Rig, entry, v4_slot},
 };
-use vrrpd::dataplane::RouterEntry;
+use vrrp_dataplane::RouterEntry;
 
 const VRID: u8 = 51;
 const VIP: &str = "192.0.2.51";

@@ -1,7 +1,7 @@
 //! The kernel side: loading, attaching and pinning it, and the maps it shares with the daemon.
 //!
 //! [`attach`] gives three things: the [`DataPlane`], which only knows how to go away; the [`Tables`] and the
-//! [`Events`], which the protocol thread owns. Nothing here knows the protocol.
+//! [`Events`], which the protocol thread owns. Nothing here knows the protocol, nor where a setting comes from.
 
 mod attach;
 mod error;
@@ -56,6 +56,17 @@ pub struct Target {
     pub index: u32,
     /// Its own MAC address.
     pub mac: Mac,
+}
+
+/// Where the XDP program is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Native where the driver has it, generic on veth and where native is refused.
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// In the network stack.
+    Generic,
 }
 
 /// What [`attach`] gives.

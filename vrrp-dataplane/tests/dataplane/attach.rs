@@ -12,7 +12,7 @@ use std::{
 use aya::{
     Ebpf,
     maps::{Array, Map, MapData},
-    programs::{Xdp, XdpMode as Mode},
+    programs::{Xdp, XdpMode},
 };
 use vrrp_common::{
     abi::{self, guard, name, role},
@@ -20,8 +20,7 @@ use vrrp_common::{
     time::Time,
     types::AdvertInterval,
 };
-use vrrp_config::XdpMode;
-use vrrpd::dataplane::{self, AttachError, Attached, Detached, OBJECT, Tables, Why};
+use vrrp_dataplane::{AttachError, Attached, Detached, Mode, OBJECT, Tables, Why};
 
 use crate::rig::{LONG, NIC, attach, entry, index, ip, namespace, now, set_vips, target, until, v4_slot};
 
@@ -84,7 +83,7 @@ fn a_veth_gets_generic_mode_and_a_planned_stop_leaves_nothing() {
 #[test]
 fn native_mode_is_native() {
     namespace();
-    let attachment = dataplane::attach(&target(), XdpMode::Native).unwrap();
+    let attachment = vrrp_dataplane::attach(&target(), Mode::Native).unwrap();
     assert_eq!(*attachment.plane.mode(), Attached::Native);
     attachment.plane.detach().unwrap();
 }
@@ -210,8 +209,8 @@ fn pins_under_a_former_name_of_the_interface_are_swept() {
     drop(first);
     ip("link set va down");
     ip("link set va name lan0");
-    let target = dataplane::Target { name: "lan0".into(), index: index("lan0"), mac: NIC };
-    let second = dataplane::attach(&target, XdpMode::Auto).unwrap();
+    let target = vrrp_dataplane::Target { name: "lan0".into(), index: index("lan0"), mac: NIC };
+    let second = vrrp_dataplane::attach(&target, Mode::Auto).unwrap();
     assert!(!former.exists());
     second.plane.detach().unwrap();
 }
@@ -286,7 +285,7 @@ fn another_program_is_named() {
     let mut other = Ebpf::load(OBJECT).unwrap();
     let program: &mut Xdp = other.program_mut(name::INGRESS).unwrap().try_into().unwrap();
     program.load().unwrap();
-    program.attach("va", Mode::Skb).unwrap();
+    program.attach("va", XdpMode::Skb).unwrap();
     let error = attach().unwrap_err();
     let AttachError::Busy { program, .. } = &error else { panic!("{error}") };
     assert!(program.contains(name::INGRESS), "{error}");
@@ -296,7 +295,7 @@ fn another_program_is_named() {
 fn native_mode_with_a_large_mtu_says_what_to_do_and_auto_goes_on() {
     namespace();
     ip("link set vb mtu 9000");
-    let error = dataplane::attach(&target(), XdpMode::Native).unwrap_err();
+    let error = vrrp_dataplane::attach(&target(), Mode::Native).unwrap_err();
     assert!(error.to_string().contains("mtu 1500"), "{error}");
     let attachment = attach().unwrap();
     attachment.plane.detach().unwrap();
@@ -305,8 +304,8 @@ fn native_mode_with_a_large_mtu_says_what_to_do_and_auto_goes_on() {
 #[test]
 fn an_interface_that_is_gone_is_named() {
     namespace();
-    let gone = dataplane::Target { index: 4711, ..target() };
-    let error = dataplane::attach(&gone, XdpMode::Generic).unwrap_err();
+    let gone = vrrp_dataplane::Target { index: 4711, ..target() };
+    let error = vrrp_dataplane::attach(&gone, Mode::Generic).unwrap_err();
     assert!(matches!(error, AttachError::NoInterface { .. }), "{error:?}");
 }
 
@@ -334,7 +333,7 @@ fn pins_outlive_a_process_with_mounts_of_its_own() {
                 0
             );
         }
-        let attachment = dataplane::attach(&target, XdpMode::Auto).unwrap();
+        let attachment = vrrp_dataplane::attach(&target, Mode::Auto).unwrap();
         (attachment.plane.pin_dir().to_owned(), xdp_program())
     })
     .join()
@@ -376,22 +375,22 @@ fn the_next_daemon_reads_what_was_noted_and_which_addresses_the_tables_had() {
     first.plane.note("routing-2", None).unwrap();
     first.plane.note("routing-2", None).unwrap();
     drop(first);
-    for mode in [XdpMode::Auto, XdpMode::Native] {
+    for mode in [Mode::Auto, Mode::Native] {
         // A process that another test has just forked may have the lock for a moment.
-        let here = || dataplane::unheld().iter().any(|(name, _)| *name == target().name);
+        let here = || vrrp_dataplane::unheld().iter().any(|(name, _)| *name == target().name);
         let end = Instant::now() + Duration::from_secs(5);
         while !here() {
             assert!(Instant::now() < end, "the pins of the daemon before are not found");
         }
-        let next = dataplane::attach(&target(), mode).unwrap();
-        assert!(!dataplane::unheld().iter().any(|(name, _)| *name == target().name), "it is held now");
+        let next = vrrp_dataplane::attach(&target(), mode).unwrap();
+        assert!(!vrrp_dataplane::unheld().iter().any(|(name, _)| *name == target().name), "it is held now");
         let mut addresses = next.inherited.addresses.clone();
         addresses.sort();
         assert_eq!(addresses.len(), 2, "{mode:?}: {addresses:?}");
-        assert_eq!(next.plane.is_adopted(), mode == XdpMode::Auto);
+        assert_eq!(next.plane.is_adopted(), mode == Mode::Auto);
         let notes = [("owner", "/run/vrrpd/control"), ("routing-1", "{\"x\": 1.5}")];
         assert_eq!(next.inherited.notes, notes.map(|(name, text)| (name.to_owned(), text.to_owned())));
-        if mode == XdpMode::Native {
+        if mode == Mode::Native {
             next.plane.detach().unwrap();
         }
     }

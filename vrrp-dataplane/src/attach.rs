@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 use vrrp_common::abi::name;
 
 use super::{
-    Attached, Attachment, DataPlane, OBJECT, Target, Why,
+    Attached, Attachment, DataPlane, Mode, OBJECT, Target, Why,
     error::AttachError,
     events::Events,
     filter,
@@ -33,7 +33,6 @@ use super::{
     syscall::{self, XdpWay, link_xdp},
     tables::Tables,
 };
-use vrrp_config::XdpMode;
 
 /// Loads the programs and attaches them to `target`, whose index is one of this thread's network namespace. What an
 /// earlier daemon left there is taken over without a gap, with its roles and leases. Blocks, for tenths of a second.
@@ -41,7 +40,7 @@ use vrrp_config::XdpMode;
 /// # Errors
 ///
 /// See [`AttachError`]. What was attached before stays as it was, unless it could not be used again.
-pub fn attach(target: &Target, mode: XdpMode) -> Result<Attachment, AttachError> {
+pub fn attach(target: &Target, mode: Mode) -> Result<Attachment, AttachError> {
     if OBJECT.is_empty() {
         return Err(AttachError::NoObject);
     }
@@ -59,7 +58,7 @@ pub fn attach(target: &Target, mode: XdpMode) -> Result<Attachment, AttachError>
 /// The maps by name, as they are pinned.
 type PinnedMaps = Vec<(&'static str, OwnedFd)>;
 
-fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps), AttachError> {
+fn attach_here(target: Target, mode: Mode) -> Result<(Attachment, PinnedMaps), AttachError> {
     pins::ensure_bpffs()?;
     let pins = Pins::of(&target.name);
     let mut left = pins.sweep(target.index);
@@ -83,12 +82,12 @@ fn attach_here(target: Target, mode: XdpMode) -> Result<(Attachment, PinnedMaps)
 }
 
 /// Whether a program that is attached already is attached in the mode that is asked for.
-fn suits(mode: XdpMode, target: &Target) -> bool {
+fn suits(mode: Mode, target: &Target) -> bool {
     let native = link::xdp_state(target.index).is_ok_and(|state| state.native);
     let suits = match mode {
-        XdpMode::Auto => true,
-        XdpMode::Native => native,
-        XdpMode::Generic => !native,
+        Mode::Auto => true,
+        Mode::Native => native,
+        Mode::Generic => !native,
     };
     if !suits {
         info!(
@@ -102,7 +101,7 @@ fn suits(mode: XdpMode, target: &Target) -> bool {
 
 type InPlace = (Attached, Egress, Tables, Events, PinnedMaps);
 
-fn put_in_place(target: &Target, mode: XdpMode, pins: &Pins, adopted: bool) -> Result<InPlace, AttachError> {
+fn put_in_place(target: &Target, mode: Mode, pins: &Pins, adopted: bool) -> Result<InPlace, AttachError> {
     let outdated = pins.outdated();
     let pin = |map: &str| (map != name::EVENTS && !outdated.contains(&map)).then(|| pins.path(map));
     let maps: Vec<_> = Pins::map_names().chain([name::EVENTS]).collect();
@@ -219,18 +218,16 @@ fn warn_of_stripped_tags(target: &Target) {
 fn attach_xdp(
     xdp: BorrowedFd<'_>,
     target: &Target,
-    mode: XdpMode,
+    mode: Mode,
     pins: &Pins,
 ) -> Result<Attached, AttachError> {
     let (link, attached) = match mode {
-        XdpMode::Generic => {
-            (link_xdp(xdp, target.index, XdpWay::Generic), Attached::Generic(Why::Configured))
-        }
-        XdpMode::Native => (link_xdp(xdp, target.index, XdpWay::Native), Attached::Native),
-        XdpMode::Auto if sys::driver(&target.name).is_ok_and(|driver| driver == "veth") => {
+        Mode::Generic => (link_xdp(xdp, target.index, XdpWay::Generic), Attached::Generic(Why::Configured)),
+        Mode::Native => (link_xdp(xdp, target.index, XdpWay::Native), Attached::Native),
+        Mode::Auto if sys::driver(&target.name).is_ok_and(|driver| driver == "veth") => {
             (link_xdp(xdp, target.index, XdpWay::Generic), Attached::Generic(Why::Veth))
         }
-        XdpMode::Auto => match link_xdp(xdp, target.index, XdpWay::Native) {
+        Mode::Auto => match link_xdp(xdp, target.index, XdpWay::Native) {
             Err(error) if refuses_native(&error) => {
                 let why = Why::Refused(error.raw_os_error().unwrap_or_default());
                 (link_xdp(xdp, target.index, XdpWay::Generic), Attached::Generic(why))
@@ -340,7 +337,7 @@ fn load_error(error: LoadError) -> AttachError {
     }
 }
 
-fn attach_error(source: io::Error, target: &Target, mode: XdpMode) -> AttachError {
+fn attach_error(source: io::Error, target: &Target, mode: Mode) -> AttachError {
     let interface = target.name.clone();
     match source.raw_os_error() {
         Some(libc::EBUSY | libc::EEXIST) => {
@@ -349,8 +346,8 @@ fn attach_error(source: io::Error, target: &Target, mode: XdpMode) -> AttachErro
             AttachError::Busy { interface, program }
         }
         Some(libc::EPERM) => AttachError::Forbidden { action: "attach XDP programs", source },
-        Some(libc::EOPNOTSUPP) if mode == XdpMode::Native => AttachError::NoNative { interface },
-        Some(libc::EINVAL | libc::ERANGE | libc::ENOSPC) if mode == XdpMode::Native => {
+        Some(libc::EOPNOTSUPP) if mode == Mode::Native => AttachError::NoNative { interface },
+        Some(libc::EINVAL | libc::ERANGE | libc::ENOSPC) if mode == Mode::Native => {
             AttachError::NativeRefused { interface, source }
         }
         _ => not_attached("XDP", source, target),

@@ -9,7 +9,7 @@ use crate::{
     model::{Door, Model, Router},
     rig::{NIC, Rig, entry, v4_slot},
 };
-use vrrpd::dataplane::RouterEntry;
+use vrrp_dataplane::RouterEntry;
 
 const FRAMES: usize = 10_000;
 
