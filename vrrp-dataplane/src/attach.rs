@@ -8,30 +8,28 @@ use std::{
     thread,
 };
 
-use aya::{
-    maps::{Map, MapData, MapError},
-    programs::{
-        TcAttachType,
-        tc::{self, NlOptions},
-    },
-};
-use tracing::{debug, info, warn};
+use aya::maps::{Map, MapData, MapError};
+use tracing::{info, warn};
 use vrrp_common::abi::name;
 
-use super::{
-    Attached, Attachment, DataPlane, Mode, OBJECT, Target, Why,
+use crate::{
+    bpffs,
+    egress::Egress,
     error::AttachError,
     events::Events,
     filter,
-    guard::Left,
     hold::Held,
-    host, link,
+    host,
+    left::Left,
+    link,
     notes::Inherited,
-    object::{self, Linked, LoadError},
-    pins::{self, EGRESS_LINK, Pins, XDP_LINK},
+    object::{self, Linked, LoadError, OBJECT},
+    pins::{self, Pins, XDP_LINK},
+    plane::{Attachment, DataPlane},
     sys,
     syscall::{self, XdpWay, link_xdp},
     tables::Tables,
+    target::{Attached, Mode, Target, Why},
 };
 
 /// Loads the programs and attaches them to `target`, whose index is one of this thread's network namespace. What an
@@ -59,9 +57,10 @@ pub fn attach(target: &Target, mode: Mode) -> Result<Attachment, AttachError> {
 type PinnedMaps = Vec<(&'static str, OwnedFd)>;
 
 fn attach_here(target: Target, mode: Mode) -> Result<(Attachment, PinnedMaps), AttachError> {
-    pins::ensure_bpffs()?;
+    bpffs::ensure()?;
     let pins = Pins::of(&target.name);
-    let mut left = pins.sweep(target.index);
+    let mut left = Vec::new();
+    pins.sweep(target.index, |gone| left.extend(Left::pinned(gone)));
     let lock = pins.lock()?;
     let inherited = Inherited::read(&pins);
     left.extend(Left::pinned(pins.dir()));
@@ -236,12 +235,8 @@ fn attach_xdp(
         },
     };
     let link = link.map_err(|error| attach_error(error, target, mode))?;
-    pin_link(link.as_fd(), XDP_LINK, pins)?;
+    pins.pin_link(link.as_fd(), XDP_LINK)?;
     Ok(attached)
-}
-
-fn pin_link(link: BorrowedFd<'_>, name: &str, pins: &Pins) -> Result<(), AttachError> {
-    sys::pin(link, &pins.path(name)).map_err(|source| pins.error("pin a link in", source))
 }
 
 fn refuses_native(error: &io::Error) -> bool {
@@ -257,73 +252,6 @@ fn adopt_xdp(xdp: BorrowedFd<'_>, target: &Target, pins: &Pins) -> Result<Attach
     let native = link::xdp_state(target.index).is_ok_and(|state| state.native);
     info!(interface = target.name, path = %pins.dir().display(), "took over the data plane of the daemon before");
     Ok(if native { Attached::Native } else { Attached::Generic(Why::Adopted) })
-}
-
-/// How the egress program is attached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Egress {
-    /// A TCX link, pinned with the rest.
-    Link,
-    /// A filter on the clsact qdisc, before Linux 6.6. It stays by itself.
-    Filter,
-}
-
-impl Egress {
-    /// That of this kernel.
-    fn here() -> Self {
-        if host::kernel_older_than(6, 6).1 { Self::Filter } else { Self::Link }
-    }
-
-    fn attach(program: BorrowedFd<'_>, target: &Target, pins: &Pins) -> Result<Self, AttachError> {
-        let failed = |source| not_attached("egress", source, target);
-        if Self::here() == Self::Filter {
-            attach_filter(program, target).map_err(failed)?;
-            return Ok(Self::Filter);
-        }
-        let path = pins.path(EGRESS_LINK);
-        // One that somebody has detached takes no other program.
-        if pins::attached_to(&path) == Some(0) {
-            pins.forget(EGRESS_LINK)?;
-        }
-        if let Ok(link) = sys::open_pin(&path) {
-            syscall::update_link(link.as_fd(), program).map_err(failed)?;
-            return Ok(Self::Link);
-        }
-        let link = syscall::link_egress(program, target.index).map_err(failed)?;
-        pin_link(link.as_fd(), EGRESS_LINK, pins)?;
-        Ok(Self::Link)
-    }
-
-    /// Removes what is not removed with the pins, if it is there.
-    fn detach_quietly(self, interface: &str) {
-        match self {
-            Self::Link => {}
-            Self::Filter => {
-                let _none = tc::qdisc_detach_program(interface, TcAttachType::Egress, name::EGRESS);
-            }
-        }
-    }
-
-    /// Removes what is not removed with the pins.
-    pub(super) fn detach(self, interface: &str) {
-        match self {
-            Self::Link => {}
-            Self::Filter => {
-                if let Err(error) = tc::qdisc_detach_program(interface, TcAttachType::Egress, name::EGRESS) {
-                    warn!(interface, %error, "cannot remove the egress filter");
-                }
-            }
-        }
-    }
-}
-
-fn attach_filter(program: BorrowedFd<'_>, target: &Target) -> io::Result<()> {
-    if let Err(error) = tc::qdisc_add_clsact(&target.name) {
-        debug!(%error, "clsact is there already, or the filter will say what is wrong");
-    }
-    // A former daemon's, and nobody else's.
-    let _none = tc::qdisc_detach_program(&target.name, TcAttachType::Egress, name::EGRESS);
-    filter::attach(program, &target.name, TcAttachType::Egress, NlOptions::default())
 }
 
 fn load_error(error: LoadError) -> AttachError {
@@ -350,55 +278,6 @@ fn attach_error(source: io::Error, target: &Target, mode: Mode) -> AttachError {
         Some(libc::EINVAL | libc::ERANGE | libc::ENOSPC) if mode == Mode::Native => {
             AttachError::NativeRefused { interface, source }
         }
-        _ => not_attached("XDP", source, target),
-    }
-}
-
-/// The kernel says that there is no such interface as it says that a driver refuses.
-fn not_attached(program: &'static str, source: io::Error, target: &Target) -> AttachError {
-    let interface = target.name.clone();
-    if sys::interface_name(target.index).is_none() {
-        return AttachError::NoInterface { interface };
-    }
-    AttachError::Attach { program, interface, source }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use vrrp_common::types::Mac;
-
-    use super::*;
-
-    fn run(command: &str) -> String {
-        let mut words = command.split_whitespace();
-        let out = Command::new(words.next().unwrap()).args(words).output().unwrap();
-        assert!(out.status.success(), "{command}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap()
-    }
-
-    /// What kernels before 6.6 get: it works on later ones too.
-    #[test]
-    fn the_egress_filter_stays_and_is_never_there_twice() {
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("not run: it needs root (cargo xtask test)");
-            return;
-        }
-        // SAFETY: touches no memory. The thread is the test's own, and ends with it.
-        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
-        run("ip link add va type veth peer name vb");
-        run("tc qdisc add dev va clsact");
-        let target = Target { name: "va".into(), index: 0, mac: Mac::default() };
-        let ours = || run("tc filter show dev va egress").matches("direct-action").count();
-        for _ in 0..2 {
-            let maps: Vec<_> = Pins::map_names().chain([name::EVENTS]).collect();
-            let egress = object::link(&[name::EGRESS], &maps, |_| None).unwrap().load(name::EGRESS).unwrap();
-            attach_filter(egress.as_fd(), &target).unwrap();
-            drop(egress);
-            assert_eq!(ours(), 1);
-        }
-        Egress::Filter.detach("va");
-        assert_eq!(ours(), 0);
+        _ => target.not_attached("XDP", source),
     }
 }

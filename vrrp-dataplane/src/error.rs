@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::object::LoadError;
+use crate::object::LoadError;
 
 /// What went wrong, and what to do.
 #[derive(Debug, thiserror::Error)]

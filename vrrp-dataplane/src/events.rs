@@ -21,7 +21,7 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    pub(super) fn new(ring: Map) -> Result<Self, MapError> {
+    pub(crate) fn new(ring: Map) -> Result<Self, MapError> {
         Ok(Self { ring: RingBuf::try_from(ring)? })
     }
 

@@ -14,15 +14,14 @@ use aya::programs::{
     tc::{NlOptions, TcAttachOptions},
 };
 
-use super::{
+use crate::{
+    bpffs::{self, BPFFS},
     error::AttachError,
-    host,
-    pins::{self, BPFFS},
-    sys,
+    host, sys,
 };
 
 /// Attaches a program. It stays by itself.
-pub(super) fn attach(
+pub(crate) fn attach(
     program: BorrowedFd<'_>,
     interface: &str,
     place: TcAttachType,
@@ -49,7 +48,7 @@ fn classifier(program: BorrowedFd<'_>) -> io::Result<SchedClassifier> {
         source,
     };
     let pinned = host::in_mounts_of_the_host(move || {
-        pins::ensure_bpffs()?;
+        bpffs::ensure()?;
         sys::pin(program.as_fd(), &path).map_err(&failed)?;
         let classifier = SchedClassifier::from_pin(&path);
         fs::remove_file(&path).map_err(&failed)?;
@@ -60,7 +59,7 @@ fn classifier(program: BorrowedFd<'_>) -> io::Result<SchedClassifier> {
 }
 
 /// The errno at the root of an error.
-pub(super) fn errno_of(error: &(dyn Error + 'static)) -> io::Error {
+pub(crate) fn errno_of(error: &(dyn Error + 'static)) -> io::Error {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(errno) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {

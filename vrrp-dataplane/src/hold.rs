@@ -7,15 +7,15 @@ use std::{
     path::Path,
 };
 
-use super::{
+use crate::{
     error::AttachError,
     pins::{EGRESS_LINK, Pins, XDP_LINK},
     sys,
 };
 
-/// What [`DataPlane`](super::DataPlane) keeps open.
+/// What [`DataPlane`](crate::DataPlane) keeps open.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     /// Maps and links by the names of their pins.
     objects: Vec<(&'static str, OwnedFd)>,
 }
@@ -31,7 +31,7 @@ pub enum Detached {
 
 impl Held {
     /// Opens the links that are pinned, beside the maps. A link of the kind that older kernels have not is left out.
-    pub(super) fn open(pins: &Pins, maps: &[(&'static str, OwnedFd)]) -> Result<Self, AttachError> {
+    pub(crate) fn open(pins: &Pins, maps: &[(&'static str, OwnedFd)]) -> Result<Self, AttachError> {
         let links = [XDP_LINK, EGRESS_LINK].map(|name| (name, pins.path(name)));
         let links = links.into_iter().filter(|(_, path)| path.exists());
         let links = links.map(|(name, path)| Ok((name, sys::open_pin(&path)?)));
@@ -43,7 +43,7 @@ impl Held {
 
     /// A program that is not attached to this interface any more. Takes the kernel's lock of all interfaces for a
     /// moment, and so may wait for others who have it.
-    pub(super) fn detached(&self, ifindex: u32) -> Option<Detached> {
+    pub(crate) fn detached(&self, ifindex: u32) -> Option<Detached> {
         let is_off = |link: &OwnedFd| sys::link_info(link.as_fd()).is_ok_and(|info| info.ifindex != ifindex);
         [(XDP_LINK, Detached::Xdp), (EGRESS_LINK, Detached::Egress)].into_iter().find_map(
             |(name, detached)| {
@@ -54,17 +54,17 @@ impl Held {
     }
 
     /// Whether a pin of the directory is missing. The directory may be of another mount namespace than this thread's.
-    pub(super) fn is_unpinned(&self, dir: &File) -> bool {
+    pub(crate) fn is_unpinned(&self, dir: &File) -> bool {
         self.objects.iter().any(|(name, _)| lacks_pin(dir, name))
     }
 
     /// A map by its name.
-    pub(super) fn map(&self, name: &str) -> Option<&OwnedFd> {
+    pub(crate) fn map(&self, name: &str) -> Option<&OwnedFd> {
         self.objects.iter().find(|(held, _)| *held == name).map(|(_, object)| object)
     }
 
     /// Pins again what is not pinned, in this thread's mount namespace.
-    pub(super) fn pin_again(&self, pins: &Pins) -> Result<(), AttachError> {
+    pub(crate) fn pin_again(&self, pins: &Pins) -> Result<(), AttachError> {
         let missing = self.objects.iter().map(|(name, object)| (pins.path(name), object));
         for (path, object) in missing.filter(|(path, _)| !path.exists()) {
             sys::pin(object.as_fd(), &path).map_err(|source| pins.error("pin again in", source))?;
@@ -73,7 +73,7 @@ impl Held {
     }
 
     /// Detaches both programs, pinned or not.
-    pub(super) fn detach(&self) {
+    pub(crate) fn detach(&self) {
         for (_, link) in self.objects.iter().filter(|(name, _)| [XDP_LINK, EGRESS_LINK].contains(name)) {
             // One whose interface is gone is detached already.
             let _gone = sys::detach(link.as_fd());
@@ -82,7 +82,7 @@ impl Held {
 }
 
 /// Whether a directory has no pin of that name. It may be of another mount namespace than this thread's.
-pub(super) fn lacks_pin(dir: &File, name: &str) -> bool {
+pub(crate) fn lacks_pin(dir: &File, name: &str) -> bool {
     // Through the descriptor, which every mount namespace sees alike.
     let dir = Path::new("/proc/thread-self/fd").join(dir.as_raw_fd().to_string());
     !dir.join(name.to_lowercase()).exists()

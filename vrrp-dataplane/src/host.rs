@@ -9,16 +9,15 @@ use std::{
     thread,
 };
 
-use rustix::fs::FlockOperation;
 use tracing::warn;
 
-use super::{error::AttachError, pins::BPFFS, sys};
+use crate::{bpffs::BPFFS, error::AttachError, sys};
 
 /// Runs `work` on a thread of its own, in the mount namespace of the host.
 ///
 /// `ip netns exec` gives a process mounts of its own; what is pinned there goes when the process does, and with it
 /// the program that keeps the node silent.
-pub(super) fn in_mounts_of_the_host<T: Send + 'static>(
+pub(crate) fn in_mounts_of_the_host<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, AttachError> + Send + 'static,
 ) -> Result<T, AttachError> {
     let thread = thread::Builder::new().name("pins".into()).spawn(move || {
@@ -32,12 +31,12 @@ pub(super) fn in_mounts_of_the_host<T: Send + 'static>(
 }
 
 /// Whether this process sees other mounts than the host.
-pub(super) fn has_own_mounts() -> bool {
+pub(crate) fn has_own_mounts() -> bool {
     foreign("mnt").is_some()
 }
 
 /// This thread's namespace of one kind, by its inode, unless it is the host's.
-pub(super) fn foreign(kind: &str) -> Option<u64> {
+pub(crate) fn foreign(kind: &str) -> Option<u64> {
     let own = inode(&namespaces("thread-self").join(kind))?;
     (own != inode(&host_namespace(kind)?)?).then_some(own)
 }
@@ -118,7 +117,7 @@ const SYS_ADMIN: u32 = 21;
 
 /// Refuses to go on without the capabilities that loading and attaching need. Without CAP_PERFMON the verifier
 /// forbids arithmetic on pointers that this program does, and makes the rest slower.
-pub(super) fn require_capabilities() -> Result<(), AttachError> {
+pub(crate) fn require_capabilities() -> Result<(), AttachError> {
     let Some(effective) = effective_capabilities() else { return Ok(()) };
     let has = |bit: u32| effective & (1 << bit) != 0;
     let missing: Vec<&str> = [NET_ADMIN, BPF, PERFMON]
@@ -136,7 +135,7 @@ fn effective_capabilities() -> Option<u64> {
 }
 
 /// Refuses a time namespace that moves `CLOCK_BOOTTIME`: the kernel side does not see the move.
-pub(super) fn require_the_kernels_clock() -> Result<(), AttachError> {
+pub(crate) fn require_the_kernels_clock() -> Result<(), AttachError> {
     let Ok(offsets) = fs::read_to_string("/proc/self/timens_offsets") else { return Ok(()) };
     let Some(offset) = offsets.lines().find_map(|line| line.strip_prefix("boottime")) else { return Ok(()) };
     if offset.split_whitespace().all(|part| part == "0") {
@@ -146,39 +145,11 @@ pub(super) fn require_the_kernels_clock() -> Result<(), AttachError> {
 }
 
 /// `uname -r`, and whether it is older than `major.minor`.
-pub(super) fn kernel_older_than(major: u32, minor: u32) -> (String, bool) {
+pub(crate) fn kernel_older_than(major: u32, minor: u32) -> (String, bool) {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     (release, version < (major, minor))
-}
-
-/// Keeps a second daemon off the same interface, as long as it lives.
-#[derive(Debug)]
-pub(super) struct Lock {
-    dir: File,
-}
-
-impl Lock {
-    /// The directory, open.
-    pub(super) fn dir(&self) -> &File {
-        &self.dir
-    }
-
-    /// Of the directory, which may have been removed meanwhile.
-    pub(super) fn inode(&self) -> Option<u64> {
-        self.dir.metadata().map(|dir| dir.ino()).ok()
-    }
-
-    /// Locks a directory; `None` when another process has.
-    pub(super) fn of(dir: &Path) -> io::Result<Option<Self>> {
-        let dir = File::open(dir)?;
-        match rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self { dir })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
 }
 
 #[cfg(test)]

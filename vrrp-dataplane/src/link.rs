@@ -7,15 +7,15 @@ use netlink_packet_route::link::{LinkAttribute, LinkXdp, XdpAttached};
 
 /// An interface's XDP program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct XdpState {
+pub(crate) struct XdpState {
     /// Whether it runs in the driver.
-    pub(super) native: bool,
+    pub(crate) native: bool,
     /// Its id; `None` when there is no program, or one in each mode.
-    pub(super) program: Option<u32>,
+    pub(crate) program: Option<u32>,
 }
 
 /// Asks for the state of the interface with this index, in this thread's network namespace.
-pub(super) fn xdp_state(ifindex: u32) -> io::Result<XdpState> {
+pub(crate) fn xdp_state(ifindex: u32) -> io::Result<XdpState> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let (connection, handle, _messages) = rtnetlink::new_connection()?;
@@ -45,7 +45,7 @@ fn with(state: XdpState, xdp: &LinkXdp) -> XdpState {
 }
 
 /// A program as a person knows it, by name where this process may look that up.
-pub(super) fn describe_program(id: u32) -> String {
+pub(crate) fn describe_program(id: u32) -> String {
     let name = aya::programs::loaded_programs()
         .flatten()
         .find(|program| program.id() == id)

@@ -10,7 +10,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 /// `len` entries of `T`, shared with the kernel. Nothing is borrowed from it but atomics: the other side writes at any
 /// time.
-pub(super) struct Mapping<T> {
+pub(crate) struct Mapping<T> {
     start: NonNull<u8>,
     len: usize,
     entry: PhantomData<T>,
@@ -25,7 +25,7 @@ unsafe impl<T> Sync for Mapping<T> {}
 impl<T: Pod> Mapping<T> {
     /// Maps all entries. The kernel lays them out in steps of eight bytes, so `T` must be a multiple of that; it
     /// refuses a map that is smaller, or not made to be mapped.
-    pub(super) fn new(map: &MapData, len: usize) -> io::Result<Self> {
+    pub(crate) fn new(map: &MapData, len: usize) -> io::Result<Self> {
         const { assert!(size_of::<T>().is_multiple_of(8) && size_of::<T>() != 0) };
         let size = NonZero::new(len * size_of::<T>()).ok_or(io::ErrorKind::InvalidInput)?;
         let protection = ProtFlags::READ | ProtFlags::WRITE;
@@ -45,42 +45,42 @@ impl<T: Pod> Mapping<T> {
     }
 
     /// A copy of the entry, with each byte as it was at some moment during the call.
-    pub(super) fn read(&self, slot: u32) -> T {
+    pub(crate) fn read(&self, slot: u32) -> T {
         let entry = self.at(slot, 0, size_of::<T>()).cast::<T>();
         // SAFETY: `at` checked the bounds; any bytes are a `T`.
         unsafe { entry.read_volatile() }
     }
 
     /// Writes `bytes` at `offset` into the entry, in no particular order.
-    pub(super) fn write(&mut self, slot: u32, offset: usize, bytes: &[u8]) {
+    pub(crate) fn write(&mut self, slot: u32, offset: usize, bytes: &[u8]) {
         let to = self.at(slot, offset, bytes.len());
         // SAFETY: `at` checked the bounds, and `bytes` is not in the mapping: nothing is borrowed from it.
         unsafe { to.copy_from_nonoverlapping(NonNull::from_ref(bytes).cast(), bytes.len()) };
     }
 
     /// The eight bytes at `offset` into the entry, which is a multiple of eight.
-    pub(super) fn u64(&self, slot: u32, offset: usize) -> &AtomicU64 {
+    pub(crate) fn u64(&self, slot: u32, offset: usize) -> &AtomicU64 {
         assert!(offset.is_multiple_of(8), "alignment of a word");
         // SAFETY: `at` checked the bounds; start, entry and offset are multiples of eight.
         unsafe { AtomicU64::from_ptr(self.at(slot, offset, 8).cast().as_ptr()) }
     }
 
     /// The four bytes at `offset` into the entry, which is a multiple of four.
-    pub(super) fn u32(&self, slot: u32, offset: usize) -> &AtomicU32 {
+    pub(crate) fn u32(&self, slot: u32, offset: usize) -> &AtomicU32 {
         assert!(offset.is_multiple_of(4), "alignment of a word");
         // SAFETY: as in `u64`.
         unsafe { AtomicU32::from_ptr(self.at(slot, offset, 4).cast().as_ptr()) }
     }
 
     /// The two bytes at `offset` into the entry, which is a multiple of two.
-    pub(super) fn u16(&self, slot: u32, offset: usize) -> &AtomicU16 {
+    pub(crate) fn u16(&self, slot: u32, offset: usize) -> &AtomicU16 {
         assert!(offset.is_multiple_of(2), "alignment of a word");
         // SAFETY: as in `u64`.
         unsafe { AtomicU16::from_ptr(self.at(slot, offset, 2).cast().as_ptr()) }
     }
 
     /// The byte at `offset` into the entry.
-    pub(super) fn u8(&self, slot: u32, offset: usize) -> &AtomicU8 {
+    pub(crate) fn u8(&self, slot: u32, offset: usize) -> &AtomicU8 {
         // SAFETY: as in `u64`, and a byte has no alignment.
         unsafe { AtomicU8::from_ptr(self.at(slot, offset, 1).as_ptr()) }
     }

@@ -5,17 +5,17 @@ use std::{collections::HashMap, io, net::IpAddr, sync::atomic::Ordering};
 use aya::maps::MapData;
 use vrrp_common::abi::{self, NEAR_VIP_ENTRIES, NearVip};
 
-use super::mapping::Mapping;
+use crate::mapping::Mapping;
 
 /// The map, and what shares each of its entries.
-pub(super) struct NearVips {
+pub(crate) struct NearVips {
     map: Mapping<NearVip>,
     sharing: HashMap<u32, Vec<NearVip>>,
 }
 
 impl NearVips {
     /// Makes the map say what `owners` says.
-    pub(super) fn new(map: &MapData, owners: &HashMap<[u8; 16], u32>) -> io::Result<Self> {
+    pub(crate) fn new(map: &MapData, owners: &HashMap<[u8; 16], u32>) -> io::Result<Self> {
         let mut new = Self { map: Mapping::new(map, NEAR_VIP_ENTRIES)?, sharing: HashMap::new() };
         for (address, slot) in owners {
             if let Some(near) = near(*address, *slot) {
@@ -27,7 +27,7 @@ impl NearVips {
     }
 
     /// `address` is in `VIPS`, where it was not, or not with this slot.
-    pub(super) fn add(&mut self, address: [u8; 16], slot: u32) {
+    pub(crate) fn add(&mut self, address: [u8; 16], slot: u32) {
         let Some(near) = near(address, slot) else { return };
         let index = NearVip::index_of(near.address);
         let sharing = self.sharing.entry(index).or_default();
@@ -37,7 +37,7 @@ impl NearVips {
     }
 
     /// `address` is not in `VIPS` any more.
-    pub(super) fn remove(&mut self, address: [u8; 16]) {
+    pub(crate) fn remove(&mut self, address: [u8; 16]) {
         let Some(near) = near(address, NearVip::NONE) else { return };
         let index = NearVip::index_of(near.address);
         if let Some(sharing) = self.sharing.get_mut(&index) {

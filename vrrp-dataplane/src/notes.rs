@@ -7,14 +7,17 @@ use std::{
     io,
     net::IpAddr,
     os::unix::ffi::OsStrExt as _,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use aya::maps::{Map, MapData};
 use rustix::{fs::AtFlags, io::Errno};
 use vrrp_common::abi::{self, name};
 
-use super::pins::{self, Pins};
+use crate::{
+    host,
+    pins::{self, Pins},
+};
 
 /// What an earlier daemon has left on an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub struct Inherited {
 
 impl Inherited {
     /// What is there now, whether it can be used again or not.
-    pub(super) fn read(pins: &Pins) -> Self {
+    pub(crate) fn read(pins: &Pins) -> Self {
         Self { addresses: addresses(&pins.path(name::VIPS)), notes: read(pins.dir()).into_iter().collect() }
     }
 }
@@ -42,7 +45,7 @@ fn addresses(pin: &Path) -> Vec<IpAddr> {
 }
 
 /// The notes in a directory.
-pub(super) fn read(dir: &Path) -> BTreeMap<String, String> {
+pub(crate) fn read(dir: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let notes = entries.filter_map(|entry| {
         let text = fs::read_link(entry.path()).ok()?;
@@ -55,7 +58,7 @@ pub(super) fn read(dir: &Path) -> BTreeMap<String, String> {
 }
 
 /// Makes a note in a directory that may be of another mount namespace, or takes it back.
-pub(super) fn write(dir: &File, name: &str, text: Option<&str>) -> io::Result<()> {
+pub(crate) fn write(dir: &File, name: &str, text: Option<&str>) -> io::Result<()> {
     match rustix::fs::unlinkat(dir, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
         Err(error) => return Err(error.into()),
@@ -70,5 +73,7 @@ pub(super) fn write(dir: &File, name: &str, text: Option<&str>) -> io::Result<()
 /// in the host's mount namespace.
 #[must_use]
 pub fn unheld() -> Vec<(String, BTreeMap<String, String>)> {
-    super::host::in_mounts_of_the_host(|| Ok(pins::unheld())).unwrap_or_default()
+    let with_notes = |(interface, dir): (String, PathBuf)| (interface, read(&dir));
+    host::in_mounts_of_the_host(move || Ok(pins::unheld().into_iter().map(with_notes).collect()))
+        .unwrap_or_default()
 }

@@ -18,10 +18,13 @@ use aya_obj::{
     relocation::EbpfRelocationError,
 };
 
-use super::{
-    OBJECT, sys,
+use crate::{
+    sys,
     syscall::{self, Kind},
 };
+
+/// The eBPF object; empty when it could not be built.
+pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf"));
 
 /// Why it could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +77,7 @@ impl fmt::Display for Log {
 }
 
 /// Programs with their maps, which are in the kernel.
-pub(super) struct Linked {
+pub(crate) struct Linked {
     object: Object,
     types: Option<OwnedFd>,
     maps: HashMap<&'static str, MapData>,
@@ -82,12 +85,12 @@ pub(super) struct Linked {
 
 impl Linked {
     /// Loads a program. It goes when nothing holds it any more.
-    pub(super) fn load(&self, name: &str) -> Result<OwnedFd, LoadError> {
+    pub(crate) fn load(&self, name: &str) -> Result<OwnedFd, LoadError> {
         program(&self.object, name, self.types.as_ref().map(OwnedFd::as_fd))
     }
 
     /// Takes a map out.
-    pub(super) fn map(&mut self, name: &str) -> Result<Map, MapError> {
+    pub(crate) fn map(&mut self, name: &str) -> Result<Map, MapError> {
         let map = self.maps.remove(name).ok_or_else(|| MapError::InvalidName { name: name.to_owned() })?;
         Map::from_map_data(map)
     }
@@ -95,7 +98,7 @@ impl Linked {
 
 /// Makes the maps of programs, and has the programs refer to them. A map is what is pinned where `pin` says, and pinned there if
 /// nothing is; without a path it is new.
-pub(super) fn link(
+pub(crate) fn link(
     programs: &[&'static str],
     maps: &[&'static str],
     pin: impl Fn(&str) -> Option<PathBuf>,
@@ -208,7 +211,8 @@ mod tests {
 
     use vrrp_common::abi::{guard, name};
 
-    use super::{super::pins::Pins, *};
+    use super::*;
+    use crate::pins::Pins;
 
     /// What this thread has read so far.
     fn read() -> u64 {

@@ -4,7 +4,6 @@
 //! namespace of its own. Everything is pinned except the ring, which has a reader or no use.
 
 use std::{
-    collections::BTreeMap,
     ffi::OsStr,
     fs, io,
     os::{
@@ -23,25 +22,22 @@ use vrrp_common::abi::{
     NearVip, Peer, PeerTtl, Router, SLOTS, Settling, Vip, VipOwner, name,
 };
 
-use super::{
+use crate::{
+    bpffs::{BPFFS, is_bpffs},
     error::AttachError,
-    guard::Left,
-    host::{self, Lock},
-    notes, sys,
+    host,
+    lock::Lock,
+    sys,
 };
 
-/// Where the BPF file system is.
-pub(super) const BPFFS: &str = "/sys/fs/bpf";
-/// Its magic number, as statfs(2) gives it.
-const BPFFS_MAGIC: u64 = 0xcafe_4a11;
 /// How often the directory is tried to be made.
 const CREATIONS: usize = 10;
 /// A directory that is locked is tried again for two seconds: long enough for who only clears it away.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Names of pins that are no maps.
-pub(super) const XDP_LINK: &str = "xdp_link";
-pub(super) const EGRESS_LINK: &str = "egress_link";
+pub(crate) const XDP_LINK: &str = "xdp_link";
+pub(crate) const EGRESS_LINK: &str = "egress_link";
 
 /// A map as it must be to be used again.
 struct Shape {
@@ -91,35 +87,35 @@ const fn hash<K, V>(name: &'static str, entries: usize) -> Shape {
 
 /// The directory of one interface's pins.
 #[derive(Clone, Debug)]
-pub(super) struct Pins {
+pub(crate) struct Pins {
     dir: PathBuf,
 }
 
 impl Pins {
     /// Those of `interface` in this thread's network namespace.
-    pub(super) fn of(interface: &str) -> Self {
+    pub(crate) fn of(interface: &str) -> Self {
         let mut dir = base().join(format!("v{LAYOUT_VERSION}"));
         dir.extend(namespace());
         dir.push(interface);
         Self { dir }
     }
 
-    pub(super) fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// The pin of a map or link: names in lower case.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name.to_lowercase())
     }
 
     /// Names of the maps that are pinned.
-    pub(super) fn map_names() -> impl Iterator<Item = &'static str> {
+    pub(crate) fn map_names() -> impl Iterator<Item = &'static str> {
         MAPS.iter().map(|shape| shape.name)
     }
 
     /// Whether an earlier daemon's maps and program are here, as this one needs them, on this interface.
-    pub(super) fn are_usable(&self, ifindex: u32) -> bool {
+    pub(crate) fn are_usable(&self, ifindex: u32) -> bool {
         if !self.path(XDP_LINK).exists() {
             return false;
         }
@@ -133,19 +129,24 @@ impl Pins {
     }
 
     /// Names of the maps that are pinned here in another shape than this version needs, and to be made anew.
-    pub(super) fn outdated(&self) -> Vec<&'static str> {
+    pub(crate) fn outdated(&self) -> Vec<&'static str> {
         let replaceable = MAPS.iter().filter(|shape| shape.replaceable && self.path(shape.name).exists());
         replaceable.filter(|shape| !shape.is_at(&self.path(shape.name))).map(|shape| shape.name).collect()
     }
 
     /// Pins a map in the place of another.
-    pub(super) fn replace(&self, name: &str, map: BorrowedFd<'_>) -> Result<(), AttachError> {
+    pub(crate) fn replace(&self, name: &str, map: BorrowedFd<'_>) -> Result<(), AttachError> {
         self.forget(name)?;
         sys::pin(map, &self.path(name)).map_err(|source| self.error("pin a map in", source))
     }
 
+    /// Pins a link.
+    pub(crate) fn pin_link(&self, link: BorrowedFd<'_>, name: &str) -> Result<(), AttachError> {
+        sys::pin(link, &self.path(name)).map_err(|source| self.error("pin a link in", source))
+    }
+
     /// Makes the directory.
-    pub(super) fn create(&self) -> Result<(), AttachError> {
+    pub(crate) fn create(&self) -> Result<(), AttachError> {
         let make = || fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
         let swept = |made: &io::Result<()>| made.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
         // Another daemon that sweeps takes away a parent that is still empty.
@@ -155,18 +156,18 @@ impl Pins {
     }
 
     /// Removes one pin.
-    pub(super) fn forget(&self, name: &str) -> Result<(), AttachError> {
+    pub(crate) fn forget(&self, name: &str) -> Result<(), AttachError> {
         fs::remove_file(self.path(name)).map_err(|source| self.error("remove a pin from", source))
     }
 
     /// Of the directory.
-    pub(super) fn inode(&self) -> Option<u64> {
+    pub(crate) fn inode(&self) -> Option<u64> {
         fs::metadata(&self.dir).map(|dir| dir.ino()).ok()
     }
 
     /// Takes the directory for this process, made if it is not there. A daemon in another network namespace that starts at this moment may have
     /// it while it [sweeps](Self::sweep).
-    pub(super) fn lock(&self) -> Result<Lock, AttachError> {
+    pub(crate) fn lock(&self) -> Result<Lock, AttachError> {
         for _ in 0..LOCK_ATTEMPTS {
             let lock = self.create().and_then(|()| match Lock::of(&self.dir) {
                 // Swept away meanwhile.
@@ -183,12 +184,12 @@ impl Pins {
     }
 
     /// Detaches what is pinned here and removes the pins; nothing there is no error.
-    pub(super) fn clear(&self) -> Result<(), AttachError> {
+    pub(crate) fn clear(&self) -> Result<(), AttachError> {
         clear(&self.dir).map_err(|source| self.error("clear", source))
     }
 
     /// The same, with the directory.
-    pub(super) fn remove(&self) -> Result<(), AttachError> {
+    pub(crate) fn remove(&self) -> Result<(), AttachError> {
         remove(&self.dir).map_err(|source| self.error("remove", source))?;
         if let Some(parent) = self.dir.parent() {
             // Fails while another interface's is in it.
@@ -197,16 +198,15 @@ impl Pins {
         Ok(())
     }
 
-    pub(super) fn error(&self, action: &'static str, source: io::Error) -> AttachError {
+    pub(crate) fn error(&self, action: &'static str, source: io::Error) -> AttachError {
         AttachError::Pin { action, path: self.dir.clone(), source }
     }
 
     /// Removes what daemons that are gone have left: pins whose interface is gone, and those of this interface under
-    /// a former name or layout, which would be in the way. The guards that were pinned there are given back: they may
-    /// still be attached elsewhere.
-    pub(super) fn sweep(&self, ifindex: u32) -> Vec<Left> {
+    /// a former name or layout, which would be in the way. Before a directory of this network namespace goes, `last_look`
+    /// is called with it: what hangs on its pins goes with them.
+    pub(crate) fn sweep(&self, ifindex: u32, mut last_look: impl FnMut(&Path)) {
         let here = namespace();
-        let mut left = Vec::new();
         for version in subdirectories(&base()) {
             for dir in subdirectories(&version) {
                 let is_namespace = name_of(&dir).starts_with(NAMESPACE);
@@ -219,7 +219,9 @@ impl Pins {
                     // Held until they are gone, so that no daemon starts on them meanwhile.
                     if let Some(_lock) = lock_stale(&candidate, same.then_some(ifindex)) {
                         info!(path = %candidate.display(), "removing the pins of a daemon that is gone");
-                        left.extend(Left::pinned(&candidate).filter(|_| same));
+                        if same {
+                            last_look(&candidate);
+                        }
                         if let Err(error) = remove(&candidate) {
                             warn!(path = %candidate.display(), %error, "cannot remove pins");
                         }
@@ -231,12 +233,11 @@ impl Pins {
                 }
             }
         }
-        left
     }
 }
 
 /// The directories of this network namespace that daemons have locked.
-pub(super) fn of_the_living() -> Vec<PathBuf> {
+pub(crate) fn of_the_living() -> Vec<PathBuf> {
     let version = base().join(format!("v{LAYOUT_VERSION}"));
     let dir = namespace().map_or(version.clone(), |namespace| version.join(namespace));
     subdirectories(&dir).into_iter().filter(|dir| Lock::of(dir).is_ok_and(|lock| lock.is_none())).collect()
@@ -260,25 +261,23 @@ fn base() -> PathBuf {
 
 const NAMESPACE: &str = "netns-";
 
-/// The directory of this thread's network namespace, unless it is the host's.
-pub(super) fn namespace() -> Option<String> {
+/// The name of this thread's network namespace, unless it is the host's: `netns-INODE`, which is that of its directory too.
+#[must_use]
+pub fn namespace() -> Option<String> {
     host::foreign("net").map(|inode| format!("{NAMESPACE}{inode}"))
 }
 
-/// The interfaces of this network namespace whose pins are there and locked by nobody, with the notes beside them.
-pub(super) fn unheld() -> Vec<(String, BTreeMap<String, String>)> {
+/// The directories of this network namespace whose pins are there and locked by nobody, each with its interface's name.
+pub(crate) fn unheld() -> Vec<(String, PathBuf)> {
     let mut dir = base().join(format!("v{LAYOUT_VERSION}"));
     dir.extend(namespace());
-    let mut found = Vec::new();
-    for dir in subdirectories(&dir).into_iter().filter(|dir| !name_of(dir).starts_with(NAMESPACE)) {
+    let dirs = subdirectories(&dir).into_iter().filter(|dir| !name_of(dir).starts_with(NAMESPACE));
+    let unheld = dirs.filter(|dir| {
+        // Looked at before it is locked, as in `lock_stale`.
         let pinned = dir.join(XDP_LINK).exists();
-        if let Ok(Some(_free)) = Lock::of(&dir)
-            && pinned
-        {
-            found.push((name_of(&dir).to_owned(), notes::read(&dir)));
-        }
-    }
-    found
+        matches!(Lock::of(dir), Ok(Some(_free))) && pinned
+    });
+    unheld.map(|dir| (name_of(&dir).to_owned(), dir)).collect()
 }
 
 fn name_of(path: &Path) -> &str {
@@ -292,7 +291,7 @@ fn subdirectories(dir: &Path) -> Vec<PathBuf> {
 
 /// The interface that a program is attached to, by the pin of its link; 0 when it is detached or the interface is gone,
 /// `None` when there is no such pin.
-pub(super) fn attached_to(link: &Path) -> Option<u32> {
+pub(crate) fn attached_to(link: &Path) -> Option<u32> {
     let link = sys::open_pin(link).ok()?;
     sys::link_info(link.as_fd()).ok().map(|info| info.ifindex)
 }
@@ -335,24 +334,9 @@ fn clear(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Sees to it that there is a BPF file system, in this thread's mount namespace.
-pub(super) fn ensure_bpffs() -> Result<(), AttachError> {
-    let dir = Path::new(BPFFS);
-    if is_bpffs(dir) {
-        return Ok(());
-    }
-    sys::mount_bpffs(dir).map_err(|source| AttachError::NoBpfFs { dir: dir.into(), source })?;
-    info!(path = %dir.display(), "mounted the BPF file system");
-    Ok(())
-}
-
-pub(super) fn is_bpffs(dir: &Path) -> bool {
-    rustix::fs::statfs(dir).is_ok_and(|fs| fs.f_type as u64 & 0xffff_ffff == BPFFS_MAGIC)
-}
-
 /// Pins the maps under the same path in this thread's own view, where a BPF file system is mounted there that is not
 /// the host's: for `bpftool` in the same namespace. What cannot be done is left.
-pub(super) fn mirror(pins: &Pins, maps: &[(&str, BorrowedFd<'_>)]) {
+pub(crate) fn mirror(pins: &Pins, maps: &[(&str, BorrowedFd<'_>)]) {
     if !is_bpffs(Path::new(BPFFS)) || pins.path(name::ROUTERS).exists() {
         return;
     }

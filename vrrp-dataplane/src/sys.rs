@@ -22,13 +22,13 @@ const LINK_DETACH: libc::c_long = 34;
 /// The start of `struct bpf_link_info`, for the kinds of links that have an interface.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
-pub(super) struct LinkInfo {
+pub(crate) struct LinkInfo {
     kind: u32,
     id: u32,
     program: u32,
     _padding: u32,
     /// What it is attached to; 0 when that is gone.
-    pub(super) ifindex: u32,
+    pub(crate) ifindex: u32,
     /// Of the union's other fields, as far as the kernel fills them.
     _rest: [u32; 11],
 }
@@ -56,7 +56,7 @@ fn c_path(path: &Path) -> io::Result<CString> {
 }
 
 /// Opens a pin.
-pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+pub(crate) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
     let path = c_path(path)?;
     let [low, high] = split(path.as_ptr().cast());
     let fd = bpf(OBJ_GET, &mut Attributes([low, high, 0, 0, 0, 0, 0, 0]))?;
@@ -65,14 +65,14 @@ pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// Pins a map, program or link.
-pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = c_path(path)?;
     let [low, high] = split(path.as_ptr().cast());
     bpf(OBJ_PIN, &mut Attributes([low, high, object.as_raw_fd() as u32, 0, 0, 0, 0, 0])).map(drop)
 }
 
 /// What a link is attached to.
-pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
+pub(crate) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
     let mut info = LinkInfo::default();
     let [low, high] = split((&raw mut info).cast());
     bpf(
@@ -83,12 +83,12 @@ pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
 }
 
 /// Detaches a link now, whoever else holds it. Removing its last pin would do so some time later.
-pub(super) fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
     bpf(LINK_DETACH, &mut Attributes([link.as_raw_fd() as u32, 0, 0, 0, 0, 0, 0, 0])).map(drop)
 }
 
 /// What each processor has at `key` of a per-CPU array whose values have `size` bytes, in words.
-pub(super) fn values_by_cpu(map: BorrowedFd<'_>, key: u32, size: usize) -> io::Result<Vec<Vec<u64>>> {
+pub(crate) fn values_by_cpu(map: BorrowedFd<'_>, key: u32, size: usize) -> io::Result<Vec<Vec<u64>>> {
     // The kernel gives a value for each that there may ever be, each in steps of eight bytes.
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
     let words = size.div_ceil(8);
@@ -100,7 +100,7 @@ pub(super) fn values_by_cpu(map: BorrowedFd<'_>, key: u32, size: usize) -> io::R
 }
 
 /// Mounts a BPF file system.
-pub(super) fn mount_bpffs(dir: &Path) -> io::Result<()> {
+pub(crate) fn mount_bpffs(dir: &Path) -> io::Result<()> {
     let dir = c_path(dir)?;
     let (kind, data) = (c"bpf", c"mode=0700");
     // SAFETY: strings that end with a zero and outlive the call.
@@ -109,7 +109,7 @@ pub(super) fn mount_bpffs(dir: &Path) -> io::Result<()> {
 }
 
 /// Moves this thread, and no other, into a mount namespace.
-pub(super) fn enter_mounts(namespace: &File) -> io::Result<()> {
+pub(crate) fn enter_mounts(namespace: &File) -> io::Result<()> {
     // SAFETY: neither touches memory. The first gives the thread a root and working directory of its own, without
     // which the kernel refuses the second.
     let result = unsafe {
@@ -123,7 +123,7 @@ pub(super) fn enter_mounts(namespace: &File) -> io::Result<()> {
 }
 
 /// The name of the interface with this index in this thread's network namespace, if there is one.
-pub(super) fn interface_name(index: u32) -> Option<CString> {
+pub(crate) fn interface_name(index: u32) -> Option<CString> {
     let mut name = [0_u8; libc::IF_NAMESIZE];
     // SAFETY: the buffer is as long as the call wants it.
     let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
@@ -134,7 +134,7 @@ pub(super) fn interface_name(index: u32) -> Option<CString> {
 }
 
 /// The name of an interface's driver.
-pub(super) fn driver(interface: &str) -> io::Result<String> {
+pub(crate) fn driver(interface: &str) -> io::Result<String> {
     const GDRVINFO: u32 = 3;
     /// Bytes of `struct ethtool_drvinfo`, and where in it the driver's name is.
     const DRVINFO: usize = 196;
@@ -148,7 +148,7 @@ pub(super) fn driver(interface: &str) -> io::Result<String> {
 }
 
 /// Whether the driver takes VLAN tags off before a program sees the frame (`ethtool -k`: rx-vlan-offload).
-pub(super) fn strips_vlan_tags(interface: &str) -> io::Result<bool> {
+pub(crate) fn strips_vlan_tags(interface: &str) -> io::Result<bool> {
     const GFLAGS: u32 = 0x25;
     const FLAG_RXVLAN: u32 = 1 << 8;
 

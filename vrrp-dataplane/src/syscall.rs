@@ -68,7 +68,7 @@ struct MapCreate {
 }
 
 /// Makes a map. One of maps needs an `inner` one for its pattern.
-pub(super) fn create_map(
+pub(crate) fn create_map(
     name: &str,
     definition: &Map,
     types: Option<BorrowedFd<'_>>,
@@ -115,7 +115,7 @@ struct BtfLoad {
 }
 
 /// Gives the kernel the types of an object.
-pub(super) fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
+pub(crate) fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
     let size = types.len() as u32;
     let mut request =
         BtfLoad { types: address(types), log: 0, size, log_size: 0, log_level: 0, _reserved: 0 };
@@ -123,18 +123,18 @@ pub(super) fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
 }
 
 /// A program that is to be loaded.
-pub(super) struct Program<'a> {
-    pub(super) name: &'a str,
-    pub(super) kind: Kind,
-    pub(super) license: &'a CStr,
+pub(crate) struct Program<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) license: &'a CStr,
     /// With references to all its maps.
-    pub(super) function: &'a Function,
-    pub(super) types: Option<BorrowedFd<'a>>,
+    pub(crate) function: &'a Function,
+    pub(crate) types: Option<BorrowedFd<'a>>,
 }
 
 /// Where a program runs: its type and the expected place of attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Classifier,
     Xdp,
 }
@@ -183,7 +183,7 @@ const LOG_LEVEL: u32 = 1 | 4;
 
 impl Program<'_> {
     /// Loads it. What the verifier says goes to `log`, if there is room.
-    pub(super) fn load(&self, log: &mut [u8]) -> io::Result<OwnedFd> {
+    pub(crate) fn load(&self, log: &mut [u8]) -> io::Result<OwnedFd> {
         let function = self.function;
         let functions = function.func_info.func_info_bytes();
         let lines = function.line_info.line_info_bytes();
@@ -215,7 +215,7 @@ impl Program<'_> {
 
 /// How an XDP program is attached: flags of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum XdpWay {
+pub(crate) enum XdpWay {
     /// In the network stack.
     Generic,
     /// In the driver.
@@ -233,7 +233,7 @@ struct LinkCreate {
 }
 
 /// Attaches an XDP program by a link. It stays as long as the link is held or pinned.
-pub(super) fn link_xdp(program: BorrowedFd<'_>, ifindex: u32, way: XdpWay) -> io::Result<OwnedFd> {
+pub(crate) fn link_xdp(program: BorrowedFd<'_>, ifindex: u32, way: XdpWay) -> io::Result<OwnedFd> {
     let flags = match way {
         XdpWay::Generic => 1 << 1,
         XdpWay::Native => 1 << 2,
@@ -242,7 +242,7 @@ pub(super) fn link_xdp(program: BorrowedFd<'_>, ifindex: u32, way: XdpWay) -> io
 }
 
 /// Attaches a program at tc egress by a link, after all others. Since Linux 6.6.
-pub(super) fn link_egress(program: BorrowedFd<'_>, ifindex: u32) -> io::Result<OwnedFd> {
+pub(crate) fn link_egress(program: BorrowedFd<'_>, ifindex: u32) -> io::Result<OwnedFd> {
     const AFTER: u32 = 1 << 4;
     create_link(program, ifindex, TCX_EGRESS, AFTER)
 }
@@ -253,7 +253,7 @@ fn create_link(program: BorrowedFd<'_>, ifindex: u32, place: u32, flags: u32) ->
 }
 
 /// Exchanges the program in a link, between two frames.
-pub(super) fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     let mut request = [link.as_raw_fd() as u32, program.as_raw_fd() as u32, 0, 0];
     bpf(LINK_UPDATE, &mut request).map(drop)
 }

@@ -23,7 +23,7 @@ use vrrp_common::{
     types::{AdvertInterval, Family, Mac, Priority, Vrid},
 };
 
-use super::{mapping::Mapping, near::NearVips, watch::Watch};
+use crate::{mapping::Mapping, near::NearVips, watch::Watch};
 
 /// Value of `COUNTERS`, as plain as aya wants it.
 type CpuWords = [u64; size_of::<Cpu>() / 8];
@@ -81,7 +81,7 @@ impl fmt::Debug for Tables {
 
 impl Tables {
     /// Reads what an earlier daemon left in the maps, which have the layout of [`abi`].
-    pub(super) fn new(
+    pub(crate) fn new(
         [routers, expected, interface, near, settling]: [&MapData; 5],
         [vips, peers]: [Map; 2],
         counters: Map,
@@ -341,7 +341,7 @@ impl Tables {
     }
 
     /// Adds what a map of another size had counted on each processor: one word for each verdict, and two that are no counts.
-    pub(super) fn add_counts(&mut self, counted: &[Vec<u64>]) -> io::Result<()> {
+    pub(crate) fn add_counts(&mut self, counted: &[Vec<u64>]) -> io::Result<()> {
         let mut values = self.counters.get(&0, 0).map_err(map_error)?.to_vec();
         for (value, counted) in values.iter_mut().zip(counted) {
             let counts = counted.len().saturating_sub(size_of::<Cpu>() / 8 - COUNTERS_ROOM);

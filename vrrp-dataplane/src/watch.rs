@@ -5,7 +5,7 @@ use std::{fmt, io, mem::offset_of, sync::atomic::Ordering};
 use aya::maps::MapData;
 use vrrp_common::{abi::Settling, time::Time};
 
-use super::mapping::Mapping;
+use crate::mapping::Mapping;
 
 /// The map `SETTLING`.
 pub struct Watch {
@@ -28,7 +28,7 @@ pub struct Seen {
 }
 
 impl Watch {
-    pub(super) fn new(map: &MapData) -> io::Result<Self> {
+    pub(crate) fn new(map: &MapData) -> io::Result<Self> {
         Ok(Self { settling: Mapping::new(map, 1)? })
     }
 

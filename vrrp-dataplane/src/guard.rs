@@ -4,9 +4,6 @@
 //!
 //! Knows nothing of the protocol, and never keeps the daemon from anything: what cannot be guarded is said.
 
-mod left;
-mod place;
-
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt, io,
@@ -22,15 +19,15 @@ use vrrp_common::abi::{
     guard::{self, Dropped, Guarded, NO_PLANE, name},
 };
 
-pub(super) use self::left::Left;
-pub use self::place::Entrance;
-use self::place::{Way, errno_of, id_of};
-use super::{
-    DataPlane, OBJECT,
+use crate::{
     error::AttachError,
+    filter::errno_of,
     host,
+    ingress::{Entrance, Way, id_of},
+    left::{self, Left},
     mapping::Mapping,
-    object::{self, Linked},
+    object::{self, Linked, OBJECT},
+    plane::DataPlane,
     sys,
 };
 
@@ -332,7 +329,8 @@ impl Guard {
     }
 }
 
-fn load_program() -> Result<(OwnedFd, Linked), AttachError> {
+/// Loads the program, with the maps that it uses.
+pub(crate) fn load_program() -> Result<(OwnedFd, Linked), AttachError> {
     let load = |error| AttachError::Load(Box::new(error));
     let linked = object::link(&[name::PROGRAM], &MAPS, |_| None).map_err(load)?;
     Ok((linked.load(name::PROGRAM).map_err(load)?, linked))

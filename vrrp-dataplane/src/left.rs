@@ -14,22 +14,23 @@ use aya::{
 };
 use vrrp_common::abi::{self, guard::name};
 
-use super::{
-    super::{host, pins, sys},
-    place::{Entrance, Way, id_of},
+use crate::{
+    host,
+    ingress::{self, Entrance, Way, id_of},
+    pins, sys,
 };
 
 /// Pins beside those of a data plane.
-pub(super) const PROGRAM: &str = "guard_program";
-pub(super) const GUARD: &str = "guard";
+pub(crate) const PROGRAM: &str = "guard_program";
+pub(crate) const GUARD: &str = "guard";
 
 /// A guard of another daemon.
 #[derive(Debug)]
 pub(crate) struct Left {
-    pub(super) program: OwnedFd,
-    pub(super) id: u32,
+    pub(crate) program: OwnedFd,
+    pub(crate) id: u32,
     /// What it guards.
-    pub(super) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl Left {
@@ -50,7 +51,7 @@ fn addresses(guard: MapData) -> Vec<IpAddr> {
 
 /// Guards that are attached to these entrances, are none of `known`, and belong to no daemon that lives: their pins are
 /// gone. Finds none without CAP_SYS_ADMIN.
-pub(super) fn orphans(way: Way, entrances: &BTreeSet<Entrance>, known: &BTreeSet<u32>) -> Vec<Left> {
+pub(crate) fn orphans(way: Way, entrances: &BTreeSet<Entrance>, known: &BTreeSet<u32>) -> Vec<Left> {
     let attached = entrances.iter().filter_map(|entrance| way.attached(entrance.index)).flatten();
     let strange: BTreeSet<u32> = attached.filter(|id| !known.contains(id)).collect();
     if strange.is_empty() {
@@ -68,7 +69,7 @@ fn living() -> BTreeSet<u32> {
 }
 
 fn open(info: &ProgramInfo) -> Option<Left> {
-    let program = super::place::open_program(info.id()).ok()?;
+    let program = ingress::open_program(info.id()).ok()?;
     let maps = info.map_ids().ok().flatten().unwrap_or_default();
     let guard = maps.into_iter().find_map(|id| {
         let map = MapInfo::from_id(id).ok().filter(|map| map.name_as_str() == Some(name::GUARD))?;

@@ -16,8 +16,10 @@ use aya::programs::{
 use futures_util::TryStreamExt as _;
 use netlink_packet_route::tc::TcMessage;
 
-pub(super) use crate::filter::errno_of;
-use crate::{filter, host};
+use crate::{
+    filter::{self, errno_of},
+    host,
+};
 
 /// Commands, a type of attachment and a flag of bpf(2).
 const PROG_ATTACH: libc::c_long = 8;
@@ -41,7 +43,7 @@ pub struct Entrance {
 
 /// How programs are attached to entrances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     /// Without a qdisc, since Linux 6.6.
     Tcx,
     /// As a filter on the clsact qdisc, with the program's id for its handle.
@@ -50,12 +52,12 @@ pub(super) enum Way {
 
 impl Way {
     /// That of this kernel.
-    pub(super) fn here() -> Self {
+    pub(crate) fn here() -> Self {
         if host::kernel_older_than(6, 6).1 { Self::Filter } else { Self::Tcx }
     }
 
     /// Attaches the program with this id, before what is attached already.
-    pub(super) fn attach(self, program: BorrowedFd<'_>, id: u32, entrance: &Entrance) -> io::Result<()> {
+    pub(crate) fn attach(self, program: BorrowedFd<'_>, id: u32, entrance: &Entrance) -> io::Result<()> {
         let attached = match self {
             Self::Tcx => command(PROG_ATTACH, [entrance.index, fd(program), TCX_INGRESS, BEFORE]),
             Self::Filter => attach_filter(program, id, entrance),
@@ -65,7 +67,7 @@ impl Way {
     }
 
     /// Takes the program with this id away; that it is not there is no error.
-    pub(super) fn detach(self, program: BorrowedFd<'_>, id: u32, entrance: &Entrance) -> io::Result<()> {
+    pub(crate) fn detach(self, program: BorrowedFd<'_>, id: u32, entrance: &Entrance) -> io::Result<()> {
         let detached = match self {
             Self::Tcx => command(PROG_DETACH, [entrance.index, fd(program), TCX_INGRESS, 0]),
             Self::Filter => detach_filter(id, entrance).map_err(|error| errno_of(&*error)),
@@ -79,7 +81,7 @@ impl Way {
 
     /// Ids of the programs that are attached, as far as the kernel tells. Among them may be handles of filters that are no
     /// guards.
-    pub(super) fn attached(self, index: u32) -> Option<Vec<u32>> {
+    pub(crate) fn attached(self, index: u32) -> Option<Vec<u32>> {
         match self {
             Self::Tcx => query(index).ok(),
             Self::Filter => filters(index).ok(),
@@ -157,7 +159,7 @@ fn query(index: u32) -> io::Result<Vec<u32>> {
 }
 
 /// A program by its id. Needs CAP_SYS_ADMIN.
-pub(super) fn open_program(id: u32) -> io::Result<OwnedFd> {
+pub(crate) fn open_program(id: u32) -> io::Result<OwnedFd> {
     let mut attributes = Attributes([0; 16]);
     let [first, ..] = &mut attributes.0;
     *first = id;
@@ -167,7 +169,7 @@ pub(super) fn open_program(id: u32) -> io::Result<OwnedFd> {
 }
 
 /// The id of a program.
-pub(super) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
+pub(crate) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
     let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", program.as_raw_fd()))?;
     let id = text.lines().find_map(|line| line.strip_prefix("prog_id:"));
     id.and_then(|id| id.trim().parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
@@ -177,7 +179,8 @@ pub(super) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
 mod tests {
     use std::{os::fd::AsFd as _, process::Command};
 
-    use super::{super::load_program, *};
+    use super::*;
+    use crate::guard::load_program;
 
     fn run(command: &str) -> String {
         let mut words = command.split_whitespace();
