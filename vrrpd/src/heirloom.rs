@@ -16,9 +16,17 @@ pub(crate) const VRRP_FIFO: &str = "VRRPD_VRRP_FIFO";
 /// The control socket: descriptors of the socket and of its lock.
 pub(crate) const CONTROL: &str = "VRRPD_CONTROL";
 
+/// The standings of the checks, as JSON. Always left, so that it says that this program takes the place of another.
+pub(crate) const STANDINGS: &str = "VRRPD_STANDINGS";
+/// The value that `ip_nonlocal_bind` had before the daemon turned it on.
+pub(crate) const NONLOCAL_BIND: &str = "VRRPD_NONLOCAL_BIND_FOUND";
 /// All variables that are left.
-pub(crate) const NAMES: [&str; 5] =
-    [crate::checks::STANDINGS, crate::nonlocal_bind::FOUND, FIFO, VRRP_FIFO, CONTROL];
+pub(crate) const NAMES: [&str; 5] = [STANDINGS, NONLOCAL_BIND, FIFO, VRRP_FIFO, CONTROL];
+
+/// Whether this program takes the place of another one of its kind.
+pub(crate) fn is_successor() -> bool {
+    std::env::var_os(STANDINGS).is_some()
+}
 
 /// A variable that is left. What it names stays open as long as this lives, also in the next program.
 #[derive(Debug)]
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_next_program_gets_the_environment_and_what_is_left_to_it() {
-        let left = environment(&[Heirloom::text(crate::nonlocal_bind::FOUND, "0".into())]);
+        let left = environment(&[Heirloom::text(NONLOCAL_BIND, "0".into())]);
         assert!(left.contains(&"VRRPD_NONLOCAL_BIND_FOUND=0".into()));
         assert!(left.iter().any(|variable| variable.to_string_lossy().starts_with("PATH=")));
     }

@@ -4,6 +4,7 @@
 //! tables, the packet socket and the elections together; the [`supervisor`] is the only one that sees netlink,
 //! signals and the control socket.
 
+mod address;
 mod belongings;
 mod checks;
 pub mod cli;

@@ -6,10 +6,9 @@
 
 use std::{fs, io, path::Path};
 
-const SWITCH: &str = "/proc/sys/net/ipv4/ip_nonlocal_bind";
+use crate::heirloom::NONLOCAL_BIND;
 
-/// Holds what was found, for the program that takes this one's place.
-pub(crate) const FOUND: &str = "VRRPD_NONLOCAL_BIND_FOUND";
+const SWITCH: &str = "/proc/sys/net/ipv4/ip_nonlocal_bind";
 
 /// The switch, and how it is to be left.
 #[derive(Debug, Default)]
@@ -21,7 +20,7 @@ pub(crate) struct NonlocalBind {
 impl NonlocalBind {
     /// Takes over from the program before, if this one was started in its place.
     pub(crate) fn inherited() -> Self {
-        Self { found: std::env::var(FOUND).ok() }
+        Self { found: std::env::var(NONLOCAL_BIND).ok() }
     }
 
     /// An earlier daemon was killed before it could put back what it had found.

@@ -7,6 +7,7 @@ mod clients;
 mod debounce;
 mod guarding;
 mod integrity;
+mod links;
 mod memberships;
 mod notes;
 mod operators;
@@ -51,17 +52,18 @@ use self::{
     upgrade::{Refusal, Upgrade},
 };
 use crate::{
+    address::Spot,
     belongings::Belongings,
-    checks::{Checks, STANDINGS},
+    checks::Checks,
     control::Listener,
     descriptors,
     failure::Failure,
-    heirloom::Heirloom,
+    heirloom::{self, Heirloom, STANDINGS},
     netlink::{Changed, Changes, Netlink},
-    nonlocal_bind::{self, NonlocalBind},
+    nonlocal_bind::NonlocalBind,
     notify::Notifier,
     origin::Origin,
-    ownership::{ForeignHand, Holdings, Record, Spot},
+    ownership::{ForeignHand, Holdings, Record},
     program::Launcher,
     protocol::{self, Command, Link, Request, RouterKey, Ticket},
     suitable::Demands,
@@ -160,8 +162,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
 
 /// How long no router takes part. A program that takes the place of another goes on.
 fn startup_delay(config: &Config) -> Duration {
-    let replaces = std::env::var_os(STANDINGS).is_some();
-    if replaces { Duration::ZERO } else { config.startup_delay }
+    if heirloom::is_successor() { Duration::ZERO } else { config.startup_delay }
 }
 
 async fn until(at: Option<Instant>) {
@@ -348,7 +349,7 @@ impl Supervisor {
     /// be attached is fatal; later it is tried again.
     async fn refresh(&mut self, starting: bool) -> Result<(), Failure> {
         let mut observed = self.observe().await.context("cannot list the interfaces")?;
-        let mut found = std::mem::take(&mut observed.links);
+        let mut found = links::of(std::mem::take(&mut observed.devices));
         self.memberships.follow(&found);
         self.tell_sources(&observed.addresses).await;
         self.debounce.hold(&mut found, Instant::now());
@@ -430,7 +431,7 @@ impl Supervisor {
         tracing::info!(%program, %version, "replacing the program");
         let mut heirlooms = vec![Heirloom::text(STANDINGS, self.tracker.lock().await.bequeath())];
         let found = self.nonlocal_bind.bequeath();
-        heirlooms.extend(found.map(|found| Heirloom::text(nonlocal_bind::FOUND, found.to_owned())));
+        heirlooms.extend(found.map(|found| Heirloom::text(heirloom::NONLOCAL_BIND, found.to_owned())));
         heirlooms.extend(self.notifier.bequeath());
         heirlooms.extend(listener.bequeath().await);
         let _nothing_starts = self.launcher.kill_all();

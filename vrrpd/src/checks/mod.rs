@@ -23,15 +23,13 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
+    heirloom::STANDINGS,
     program::Launcher,
     status::CheckStatus,
     tracking::{Health, Standing},
 };
 use reporter::{Reported, Reporter, lock};
 use vrrp_config::{Check, CheckKind, Config, Subject, User, Weight};
-
-/// Hands the standings on to the program that replaces this one, as JSON.
-pub(crate) const STANDINGS: &str = "VRRPD_STANDINGS";
 
 /// What a check is called: unique in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use futures_util::TryStreamExt;
@@ -13,7 +13,7 @@ use netlink_packet_route::{
 use rtnetlink::{AddressMessageBuilder, packet_core::DefaultNla};
 
 use super::{Netlink, errno, unless_there};
-use crate::ownership::{Seen, Spot, Traits};
+use crate::address::{Seen, Spot, Traits};
 use vrrp_config::VirtualAddress;
 
 /// The mark of what this adds (`ip address show proto 112`; since Linux 5.18): the protocol number of VRRP.
@@ -23,6 +23,27 @@ const ADDED_BY_VRRPD: AddressAttribute = AddressAttribute::Protocol(AddressProto
 const IFLA_INET_CONF: u16 = 1;
 /// `IPV4_DEVCONF_PROMOTE_SECONDARIES`.
 const PROMOTE_SECONDARIES: u16 = 20;
+
+/// Why an address was not added.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AddressError {
+    /// vrrpd adds no IPv6 addresses. Said, so that no router believes that it has one.
+    #[error("{0} is an IPv6 address, which vrrpd does not add")]
+    Ipv6(Ipv6Addr),
+    /// The kernel's word.
+    #[error(transparent)]
+    Kernel(#[from] rtnetlink::Error),
+}
+
+impl AddressError {
+    /// Whether the address is there already, and was not to be replaced.
+    pub(crate) fn is_there(&self) -> bool {
+        match self {
+            Self::Ipv6(_) => false,
+            Self::Kernel(error) => errno(error) == Some(libc::EEXIST),
+        }
+    }
+}
 
 /// The IPv4 addresses that the kernel has, primary ones first, otherwise in its own order.
 #[derive(Debug, Default)]
@@ -60,7 +81,11 @@ impl Addresses {
 impl Netlink {
     pub(crate) async fn addresses(&self) -> Result<Addresses, rtnetlink::Error> {
         let mut messages: Vec<AddressMessage> = self.handle.address().get().execute().try_collect().await?;
-        messages.retain(|address| matches!(local_address(address), Some(IpAddr::V4(_))));
+        messages.retain(|address| match local_address(address) {
+            Some(IpAddr::V4(_)) => true,
+            // No router has IPv6 addresses, so whatever is here is the host's own business.
+            Some(IpAddr::V6(_)) | None => false,
+        });
         messages.sort_by_key(is_secondary);
         Ok(Addresses { messages })
     }
@@ -69,14 +94,17 @@ impl Netlink {
     /// (`replace`).
     ///
     /// # Errors
-    /// As the kernel says; `EEXIST`: it is there already, and was not to be replaced.
+    /// See [`AddressError`]: among them that it [is there](AddressError::is_there), and was not to be replaced.
     pub(crate) async fn add(
         &self,
         index: u32,
         vip: &VirtualAddress,
         replace: bool,
-    ) -> Result<(), rtnetlink::Error> {
-        let IpAddr::V4(address) = vip.address else { return Ok(()) };
+    ) -> Result<(), AddressError> {
+        let address = match vip.address {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(address) => return Err(AddressError::Ipv6(address)),
+        };
         let mut message =
             AddressMessageBuilder::<Ipv4Addr>::new().index(index).address(address, vip.prefix_len).build();
         message.header.scope = AddressScope::from(vip.scope);
@@ -91,7 +119,7 @@ impl Netlink {
         let request = self.handle.address().add(index, vip.address, vip.prefix_len);
         let mut request = if replace { request.replace() } else { request };
         *request.message_mut() = message;
-        request.execute().await
+        Ok(request.execute().await?)
     }
 
     /// Removes one address. One that is not there needs nothing.
@@ -111,6 +139,7 @@ impl Netlink {
     /// # Errors
     /// As the kernel says.
     pub(crate) async fn put_back(&self, message: AddressMessage) -> Result<(), rtnetlink::Error> {
+        // One without is no address of a link that anything could hang on: the kernel has listed none such.
         let Some(address) = local_address(&message) else { return Ok(()) };
         let mut request = self.handle.address().add(message.header.index, address, message.header.prefix_len);
         *request.message_mut() = message;

@@ -1,18 +1,11 @@
 //! Ways for frames into the kernel's network layer.
 
 use netlink_packet_route::link::{InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
-use vrrp_dataplane::Entrance;
 
-/// The interface, if it hands frames to the kernel's network layer: all do but the loopback, and ports of bridges, bonds
+/// Whether the interface hands frames to the kernel's network layer: all do but the loopback, and ports of bridges, bonds
 /// and the like, whose frames come in by those, or only pass through this host.
-pub(super) fn entrance(message: &LinkMessage) -> Option<Entrance> {
-    if message.header.flags.contains(LinkFlags::Loopback) || is_port(message) {
-        return None;
-    }
-    let name = message.attributes.iter().find_map(|attribute| {
-        if let LinkAttribute::IfName(name) = attribute { Some(name.clone()) } else { None }
-    });
-    Some(Entrance { index: message.header.index, name: name? })
+pub(super) fn is_entrance(message: &LinkMessage) -> bool {
+    !message.header.flags.contains(LinkFlags::Loopback) && !is_port(message)
 }
 
 /// Whether its frames are taken by what it is a port of. Those of a port of a VRF are the kernel's as any others.

@@ -1,6 +1,9 @@
 //! Links with what is on them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use futures_util::TryStreamExt;
 use netlink_packet_route::link::{
@@ -8,25 +11,50 @@ use netlink_packet_route::link::{
     LinkLayerType, LinkMessage, MacVlanMode,
 };
 use vrrp_common::types::Mac;
-use vrrp_dataplane::Entrance;
 
-use super::{Addresses, Netlink, entrances::entrance};
-use crate::{
-    protocol::Link,
-    suitable::{Kind, Nature},
-};
+use super::{Addresses, Netlink, entrances::is_entrance};
+
+/// One interface, as netlink shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Device {
+    pub(crate) index: u32,
+    pub(crate) mac: Mac,
+    /// Administratively up, with carrier.
+    pub(crate) running: bool,
+    /// How often it has come up.
+    pub(crate) carrier_ups: u32,
+    pub(crate) kind: Kind,
+    /// Whether its flag NOARP is set.
+    pub(crate) no_arp: bool,
+    /// Its addresses, primary ones first, in the kernel's order, without those that a vrrpd has added.
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+/// Kinds of interfaces, as far as they differ in what they can be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Ethernet,
+    Loopback,
+    /// Frames without an Ethernet header.
+    NotEthernet,
+    /// Macvtap and ipvtap.
+    Tap,
+    /// In any mode but passthru.
+    Macvlan,
+    Ipvlan,
+}
 
 /// Links and addresses, as they are at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
     /// The links that were asked for, by name.
-    pub(crate) links: BTreeMap<String, Link>,
+    pub(crate) devices: BTreeMap<String, Device>,
     /// The names of all links, by their index.
     pub(crate) names: BTreeMap<u32, String>,
     /// Links whose secondary addresses stay when the first one of their network goes.
     pub(crate) promoting: BTreeSet<String>,
-    /// The links that hand frames to the kernel's network layer.
-    pub(crate) entrances: BTreeSet<Entrance>,
+    /// Names of the links that hand frames to the kernel's network layer, by their index.
+    pub(crate) entrances: BTreeMap<u32, String>,
     pub(crate) addresses: Addresses,
 }
 
@@ -46,25 +74,27 @@ impl Netlink {
         let mut observed = Observed::default();
         let mut dump = self.handle.link().get().execute();
         while let Some(message) = dump.try_next().await? {
-            let Some((name, link)) = parse_link(&message) else { continue };
-            observed.names.insert(link.index, name.clone());
-            observed.entrances.extend(entrance(&message));
+            let Some((name, device)) = parse(&message) else { continue };
+            observed.names.insert(device.index, name.clone());
+            if is_entrance(&message) {
+                observed.entrances.insert(device.index, name.clone());
+            }
             if promotes_secondaries(&message) {
                 observed.promoting.insert(name.clone());
             }
             if names.contains(&name) {
-                observed.links.insert(name, link);
+                observed.devices.insert(name, device);
             }
         }
         observed.addresses = self.addresses().await?;
-        for link in observed.links.values_mut() {
-            link.addresses = observed.addresses.own(link.index).collect();
+        for device in observed.devices.values_mut() {
+            device.addresses = observed.addresses.own(device.index).collect();
         }
         Ok(observed)
     }
 }
 
-fn parse_link(message: &LinkMessage) -> Option<(String, Link)> {
+fn parse(message: &LinkMessage) -> Option<(String, Device)> {
     let mut name = None;
     let mut mac = Mac::default();
     for attribute in &message.attributes {
@@ -76,14 +106,13 @@ fn parse_link(message: &LinkMessage) -> Option<(String, Link)> {
             mac = Mac(bytes);
         }
     }
-    let up = message.header.flags.contains(LinkFlags::Up | LinkFlags::Running);
+    let running = message.header.flags.contains(LinkFlags::Up | LinkFlags::Running);
     let carrier_ups = message.attributes.iter().find_map(|attribute| {
         if let LinkAttribute::CarrierUpCount(ups) = attribute { Some(*ups) } else { None }
     });
     let no_arp = message.header.flags.contains(LinkFlags::Noarp);
-    let nature = Nature { kind: kind(message), no_arp };
-    let (index, carrier_ups) = (message.header.index, carrier_ups.unwrap_or_default());
-    Some((name?, Link { index, mac, up, carrier: up, carrier_ups, nature, addresses: Vec::new() }))
+    let (index, carrier_ups, kind) = (message.header.index, carrier_ups.unwrap_or_default(), kind(message));
+    Some((name?, Device { index, mac, running, carrier_ups, kind, no_arp, addresses: Vec::new() }))
 }
 
 fn kind(message: &LinkMessage) -> Kind {

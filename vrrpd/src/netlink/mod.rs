@@ -12,7 +12,7 @@ mod rules;
 mod tests;
 
 pub(crate) use addresses::Addresses;
-pub(crate) use links::Observed;
+pub(crate) use links::{Device, Kind, Observed};
 pub(crate) use routes::{DEFAULT_PROTOCOL, explain};
 
 use std::io;
@@ -132,7 +132,7 @@ fn gone(payload: &NetlinkPayload<RouteNetlinkMessage>) -> Option<Changed> {
 }
 
 /// No error if what was to be added is there already.
-pub(crate) fn unless_there(error: rtnetlink::Error) -> Result<(), rtnetlink::Error> {
+fn unless_there(error: rtnetlink::Error) -> Result<(), rtnetlink::Error> {
     if errno(&error) == Some(libc::EEXIST) { Ok(()) } else { Err(error) }
 }
 

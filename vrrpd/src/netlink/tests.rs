@@ -1,12 +1,17 @@
 //! Against the real kernel, in a network namespace of the test's own. Needs root.
 
-use std::{collections::BTreeSet, net::IpAddr, process::Command, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv6Addr},
+    process::Command,
+    time::Duration,
+};
 
 use futures_util::StreamExt as _;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use super::*;
-use crate::ownership::Traits;
+use crate::ownership::traits_of;
 use vrrp_config::{Prefix, RouteKind, RuleAction, VirtualAddress, VirtualRoute, VirtualRule};
 
 fn ip(arguments: &str) -> String {
@@ -30,7 +35,7 @@ fn in_namespace<F: Future<Output = ()>>(work: impl FnOnce(Netlink, Changes, u32)
         runtime.block_on(async {
             let (netlink, changes) = Netlink::connect().unwrap();
             let observed = netlink.observe(&BTreeSet::from(["lan0".to_owned()])).await.unwrap();
-            work(netlink, changes, observed.links["lan0"].index).await;
+            work(netlink, changes, observed.devices["lan0"].index).await;
         });
     });
     thread.join().unwrap();
@@ -286,11 +291,22 @@ fn an_address_gets_the_mark_in_its_place() {
     in_namespace(|netlink, _changes, index| async move {
         ip("address add 198.51.100.7/24 dev lan0");
         let refused = netlink.add(index, &vip("198.51.100.7", 24), false).await.unwrap_err();
-        assert_eq!(errno(&refused), Some(libc::EEXIST));
+        assert!(refused.is_there(), "{refused}");
         netlink.add(index, &vip("198.51.100.7", 24), true).await.unwrap();
         let seen = netlink.addresses().await.unwrap().seen(&[(index, "lan0".to_owned())].into());
         let marked: Vec<_> = seen.iter().map(|seen| (seen.spot.address.to_string(), seen.marked)).collect();
         assert_eq!(marked, [("192.0.2.1".to_owned(), false), ("198.51.100.7".to_owned(), true)]);
+    });
+}
+
+#[test]
+fn an_ipv6_address_is_refused_and_not_taken_for_added() {
+    in_namespace(|netlink, _changes, index| async move {
+        let address: Ipv6Addr = "2001:db8::7".parse().unwrap();
+        let vip = VirtualAddress { address: address.into(), ..vip("198.51.100.7", 64) };
+        let refused = netlink.add(index, &vip, false).await.unwrap_err();
+        assert!(matches!(refused, addresses::AddressError::Ipv6(told) if told == address), "{refused}");
+        assert!(!refused.is_there());
     });
 }
 
@@ -308,7 +324,7 @@ fn broadcast_label_and_scope_are_what_is_asked_for() {
             let addresses = netlink.addresses().await.unwrap();
             let seen = addresses.seen(&[(index, "lan0".to_owned())].into());
             let seen = seen.into_iter().find(|seen| seen.marked).unwrap();
-            assert_eq!(seen.traits, Traits::of(&vip, "lan0"), "{vip:?}");
+            assert_eq!(seen.traits, traits_of(&vip, "lan0"), "{vip:?}");
             netlink.remove(addresses.message(index, &seen.spot).unwrap().clone()).await.unwrap();
         }
     });

@@ -1,6 +1,6 @@
 //! What this daemon owns in the kernel, and what is to be done so that the kernel has what its masters say (I13).
 //!
-//! Pure: what routers [hold](Holdings), what was [seen](Seen) and what is on [record](Record) go in, and
+//! Pure: what routers [hold](Holdings), what was [seen](crate::address::Seen) and what is on [record](Record) go in, and
 //! [operations](Operation) come out, in an order that loses nothing of others. By comparison and not by events: it is
 //! asked after every change, also of the daemon's own making, and what it does not say is as it shall be.
 //!
@@ -25,59 +25,31 @@ pub(crate) use self::{
     plan::{Operation, plan, remaining},
     record::Record,
 };
-use crate::belongings::{Belongings, Routing};
+use crate::{
+    address::{Spot, Traits},
+    belongings::{Belongings, Routing},
+};
 use vrrp_config::VirtualAddress;
 
-/// Where an address is in the kernel. The same address may be there twice, with two prefixes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Spot {
-    pub(crate) interface: String,
-    pub(crate) address: IpAddr,
-    pub(crate) prefix_len: u8,
-}
-
-impl Spot {
-    /// Whether other addresses may hang on it in the kernel.
-    fn has_network(&self) -> bool {
-        self.address.is_ipv4() && self.prefix_len < 32
-    }
-}
-
-/// An address that the kernel has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) spot: Spot,
-    /// Whether it has the mark of what vrrpd adds.
-    pub(crate) marked: bool,
-    /// Whether it goes when the first address of its network goes, unless the kernel promotes it.
-    pub(crate) secondary: bool,
-    pub(crate) traits: Traits,
-}
-
-/// What an address has beside its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Traits {
-    pub(crate) broadcast: Option<Ipv4Addr>,
-    pub(crate) label: String,
-    pub(crate) scope: u8,
-}
-
-impl Traits {
-    /// Those that the configuration asks for, and the kernel's where it says nothing.
-    pub(crate) fn of(vip: &VirtualAddress, interface: &str) -> Self {
-        Self {
-            broadcast: vip.broadcast.or_else(|| default_broadcast(vip)),
-            label: vip.label.as_deref().unwrap_or(interface).to_owned(),
-            scope: vip.scope,
-        }
+/// The traits that the configuration asks for, and the kernel's where it says nothing.
+pub(crate) fn traits_of(vip: &VirtualAddress, interface: &str) -> Traits {
+    Traits {
+        broadcast: vip.broadcast.or_else(|| default_broadcast(vip)),
+        label: vip.label.as_deref().unwrap_or(interface).to_owned(),
+        scope: vip.scope,
     }
 }
 
 /// As `ip address add` has it with `brd +`; a network of one or two addresses has none.
 fn default_broadcast(vip: &VirtualAddress) -> Option<Ipv4Addr> {
-    let IpAddr::V4(address) = vip.address else { return None };
-    let host_bits = u32::MAX.checked_shr(vip.prefix_len.into()).filter(|_| vip.prefix_len < 31)?;
-    Some(Ipv4Addr::from(u32::from(address) | host_bits))
+    match vip.address {
+        IpAddr::V4(address) => {
+            let host_bits = u32::MAX.checked_shr(vip.prefix_len.into()).filter(|_| vip.prefix_len < 31)?;
+            Some(Ipv4Addr::from(u32::from(address) | host_bits))
+        }
+        // IPv6 knows no broadcast.
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// What one router asks for at a spot.

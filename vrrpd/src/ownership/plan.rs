@@ -5,7 +5,8 @@ use std::{
     net::IpAddr,
 };
 
-use super::{Claim, Record, Seen, Spot, Traits};
+use super::{Claim, Record, traits_of};
+use crate::address::{Seen, Spot};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(crate) fn plan<K>(
     let ours = || seen.iter().filter(|seen| record.owns(seen));
     let suits = |seen: &&Seen| {
         let claim = claims.get(&seen.spot);
-        claim.is_some_and(|claim| Traits::of(&claim.vip, &seen.spot.interface) == seen.traits)
+        claim.is_some_and(|claim| traits_of(&claim.vip, &seen.spot.interface) == seen.traits)
     };
     let marks =
         ours().filter(|seen| !seen.marked && suits(seen)).map(|seen| Operation::Mark(seen.spot.clone()));
@@ -100,6 +101,7 @@ fn same_network(one: &Spot, other: &Spot) -> bool {
         IpAddr::V4(address) => {
             Some(u32::from(address) & !u32::MAX.checked_shr(spot.prefix_len.into()).unwrap_or(0))
         }
+        // Nor does it with an IPv6 address.
         IpAddr::V6(_) => None,
     };
     // Numbers first: there may be thousands of each.

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use super::Seen;
+use crate::address::Seen;
 
 /// The interface that carries addresses and has no tables: neighbours are on none such.
 const TABLELESS: &str = "lo";

@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::Supervisor;
 use crate::{
-    checks::STANDINGS,
     control::{self, Client, Listener},
     failure::Failure,
+    heirloom,
     protocol::Command,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn take_socket(named: Option<&Path>) -> Result<Listener, Failure> {
     let path = control::path(named, vrrp_dataplane::namespace().as_deref());
     match Listener::at(&path) {
         Ok(listener) => Ok(listener),
-        Err(error) if std::env::var_os(STANDINGS).is_some() => {
+        Err(error) if heirloom::is_successor() => {
             tracing::error!(%error, "there is no control socket until the next start");
             Ok(Listener::nowhere())
         }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use vrrp_common::abi;
-use vrrp_dataplane::{Guard, Tables};
+use vrrp_dataplane::{Entrance, Guard, Tables};
 
 use super::{Plane, Supervisor, reconcile::Claims};
 use crate::{netlink::Observed, status::GuardStatus};
@@ -160,8 +160,10 @@ impl Supervisor {
         let present = observed.addresses.all();
         self.guarding.admit(&present, &self.holdings.claims());
         let Some(mut guard) = self.guarding.guard.take() else { return };
-        if !guard.is_settled(&observed.entrances) {
-            let entrances = observed.entrances.clone();
+        let entrances = observed.entrances.iter();
+        let entrances =
+            entrances.map(|(index, name)| Entrance { index: *index, name: name.clone() }).collect();
+        if !guard.is_settled(&entrances) {
             let covered = tokio::task::spawn_blocking(move || {
                 guard.cover(&entrances, &present);
                 guard

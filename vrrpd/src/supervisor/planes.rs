@@ -5,10 +5,10 @@ use std::io;
 use anyhow::Context as _;
 use vrrp_dataplane::{AttachError, Attachment, Mode, Target};
 
-use super::{Plane, Supervisor, notes::OWNER};
+use super::{Plane, Supervisor, links, notes::OWNER};
 use crate::{
-    checks::STANDINGS,
     failure::Failure,
+    heirloom,
     packet::PacketSocket,
     protocol::{Command, Link, Port},
     unicast::UnicastSocket,
@@ -31,7 +31,7 @@ impl Supervisor {
     /// FAULT. A program that replaces a running one does not take the other routers' roles down with that.
     pub(super) fn suits(&self, name: &str, link: &Link, starting: bool) -> Result<bool, Failure> {
         if starting
-            && std::env::var_os(STANDINGS).is_none()
+            && !heirloom::is_successor()
             && let Some((router, why)) = self.demands.refused(name, link.nature)
         {
             return Err(Failure::Config(format!("{router} cannot use {name}: it {why}")));
@@ -91,7 +91,8 @@ impl Supervisor {
             if !ours || self.modes.contains_key(&name) {
                 continue;
             }
-            let links = self.netlink.observe(&[name.clone()].into()).await.map(|observed| observed.links);
+            let observed = self.netlink.observe(&[name.clone()].into()).await;
+            let links = observed.map(|observed| links::of(observed.devices));
             let Some(link) = links.ok().and_then(|mut links| links.remove(&name)) else { continue };
             tracing::warn!(
                 interface = %name,

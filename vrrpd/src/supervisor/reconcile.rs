@@ -8,9 +8,10 @@ use vrrp_common::time::Time;
 
 use super::{RETRY, Supervisor};
 use crate::{
+    address::Spot,
     clock::now,
     netlink::Observed,
-    ownership::{Again, Claim, Operation, Spot, plan, remaining},
+    ownership::{Again, Claim, Operation, plan, remaining},
     protocol::{Command, Request, RouterKey},
 };
 
@@ -191,7 +192,7 @@ impl Supervisor {
     ) {
         let (Some(index), Some(claim)) = (observed.index(&spot.interface), claims.get(spot)) else { return };
         let added = self.netlink.add(index, &claim.vip, replace).await;
-        if let Err(error) = added.or_else(crate::netlink::unless_there) {
+        if let Err(error) = added.or_else(|error| if error.is_there() { Ok(()) } else { Err(error) }) {
             let (router, interface, address) = (&claim.router, &spot.interface, spot.address);
             tracing::error!(router, interface, %address, %error, "the virtual address could not be added");
             outcome.refused.insert(spot.clone());

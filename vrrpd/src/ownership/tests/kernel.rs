@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::{Operation, Seen, Spot, Traits};
+use super::super::Operation;
+use crate::address::{Seen, Spot, Traits};
 
 pub(super) fn spot(interface: &str, address: &str, prefix_len: u8) -> Spot {
     Spot { interface: interface.to_owned(), address: address.parse().unwrap(), prefix_len }

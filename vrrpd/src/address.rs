@@ -1,0 +1,41 @@
+//! Addresses as the kernel has them: plain data, which netlink reads and the comparison with what routers hold goes by.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Where an address is in the kernel. The same address may be there twice, with two prefixes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Spot {
+    pub(crate) interface: String,
+    pub(crate) address: IpAddr,
+    pub(crate) prefix_len: u8,
+}
+
+impl Spot {
+    /// Whether other addresses may hang on it in the kernel.
+    pub(crate) fn has_network(&self) -> bool {
+        match self.address {
+            IpAddr::V4(_) => self.prefix_len < 32,
+            // The kernel makes no IPv6 address secondary to another.
+            IpAddr::V6(_) => false,
+        }
+    }
+}
+
+/// An address that the kernel has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) spot: Spot,
+    /// Whether it has the mark of what vrrpd adds.
+    pub(crate) marked: bool,
+    /// Whether it goes when the first address of its network goes, unless the kernel promotes it.
+    pub(crate) secondary: bool,
+    pub(crate) traits: Traits,
+}
+
+/// What an address has beside its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Traits {
+    pub(crate) broadcast: Option<Ipv4Addr>,
+    pub(crate) label: String,
+    pub(crate) scope: u8,
+}

@@ -1,0 +1,31 @@
+//! What the protocol thread is told of an interface, from what netlink shows of it.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    netlink::{self, Device},
+    protocol::Link,
+    suitable::{Kind, Nature},
+};
+
+/// The links of these devices. Each counts as it is at this moment; delays come after.
+pub(super) fn of(devices: BTreeMap<String, Device>) -> BTreeMap<String, Link> {
+    devices.into_iter().map(|(name, device)| (name, link(device))).collect()
+}
+
+fn link(device: Device) -> Link {
+    let Device { index, mac, running, carrier_ups, kind, no_arp, addresses } = device;
+    let nature = Nature { kind: kind_of(kind), no_arp };
+    Link { index, mac, up: running, carrier: running, carrier_ups, nature, addresses }
+}
+
+const fn kind_of(kind: netlink::Kind) -> Kind {
+    match kind {
+        netlink::Kind::Ethernet => Kind::Ethernet,
+        netlink::Kind::Loopback => Kind::Loopback,
+        netlink::Kind::NotEthernet => Kind::NotEthernet,
+        netlink::Kind::Tap => Kind::Tap,
+        netlink::Kind::Macvlan => Kind::Macvlan,
+        netlink::Kind::Ipvlan => Kind::Ipvlan,
+    }
+}
