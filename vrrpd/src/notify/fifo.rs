@@ -4,23 +4,27 @@
 //! there waits here, of each router and group only the latest.
 
 use std::{
-    collections::VecDeque,
     io,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use tokio::{
     io::AsyncWriteExt as _,
     net::unix::pipe,
-    sync::Notify,
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{News, Task, lock, pipe::Pipe};
+use super::{
+    News, Task, lock,
+    mailbox::{Mailbox, Overflow},
+    pipe::Pipe,
+};
 use crate::{
+    clock::now,
     heirloom::Heirloom,
+    muffle::Muffle,
     program::{Job, Launcher},
 };
 use vrrp_config::{Hook, NotifyFifo, User};
@@ -112,16 +116,35 @@ impl Outlet {
 }
 
 /// What is not in the pipe yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Backlog {
-    state: Mutex<Waiting>,
-    bell: Notify,
+    waiting: Mailbox<News>,
+    /// For the log line about what is left out, which may be thousands.
+    limit: Mutex<Muffle>,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    news: VecDeque<News>,
-    closing: bool,
+impl Default for Backlog {
+    fn default() -> Self {
+        let same_subject =
+            Overflow::Superseded { by: |older: &News, newer: &News| older.subject == newer.subject };
+        Self { waiting: Mailbox::new(WAITING, same_subject), limit: Mutex::default() }
+    }
+}
+
+impl Backlog {
+    /// Never waits.
+    fn push(&self, news: &News, path: &Path) {
+        let left_out = self.waiting.push(news.clone()).len();
+        if left_out > 0
+            && let Some(repeated) = lock(&self.limit).admit(now())
+        {
+            let (path, subject) = (path.display(), &news.subject);
+            tracing::warn!(
+                %path, %subject, left_out, repeated,
+                "the notify FIFO is not read in time; earlier states of this one are left out"
+            );
+        }
+    }
 }
 
 impl Fifo {
@@ -154,53 +177,20 @@ impl Fifo {
 
     /// Never waits.
     pub(super) fn write(&self, news: &News) {
-        let mut waiting = self.backlog.lock();
-        waiting.push(news.clone());
-        drop(waiting);
-        self.backlog.bell.notify_one();
+        self.backlog.push(news, &self.config.path);
     }
 
     /// Lines that are not in the pipe yet.
     #[cfg(test)]
     pub(super) fn backlog(&self) -> usize {
-        self.backlog.lock().news.len()
+        self.backlog.waiting.len()
     }
 
     /// Writes what is left, and lets the script read it.
     pub(super) async fn finish(mut self, deadline: Instant) {
-        self.backlog.lock().closing = true;
-        self.backlog.bell.notify_one();
+        self.backlog.waiting.close();
         if timeout_at(deadline, &mut self.task.0).await.is_err() {
             tracing::warn!(path = %self.config.path.display(), "nobody reads the notify FIFO");
-        }
-    }
-}
-
-impl Waiting {
-    fn push(&mut self, news: News) {
-        if self.news.len() >= WAITING {
-            self.news.retain(|older| older.subject != news.subject);
-        }
-        self.news.push_back(news);
-    }
-}
-
-impl Backlog {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        lock(&self.state)
-    }
-
-    /// The next one, or `None` when there will be no other.
-    async fn next(&self) -> Option<News> {
-        loop {
-            {
-                let mut waiting = self.lock();
-                let next = waiting.news.pop_front();
-                if next.is_some() || waiting.closing {
-                    return next;
-                }
-            }
-            self.bell.notified().await;
         }
     }
 }
@@ -245,7 +235,7 @@ async fn serve(
 
 /// Returns when there will be nothing more to write.
 async fn write(backlog: &Backlog, mut pipe: pipe::Sender) {
-    while let Some(news) = backlog.next().await {
+    while let Some(news) = backlog.waiting.next().await {
         // A line is shorter than PIPE_BUF: it is in the pipe as a whole, or not at all.
         if let Err(error) = pipe.write_all(news.line().as_bytes()).await {
             tracing::error!(%error, "the notify FIFO cannot be written to");
@@ -266,7 +256,7 @@ async fn keep_running(job: Job, launcher: Launcher, backlog: Arc<Backlog>) {
                 running.exited().await;
                 let ended = running.reap(false);
                 ended.output.log("notify_fifo_script");
-                if backlog.lock().closing {
+                if backlog.waiting.is_closed() {
                     return;
                 }
                 tracing::warn!(outcome = %ended.ending, "notify_fifo_script has ended; it is started again");

@@ -3,26 +3,25 @@
 //! One task sends them one after the other. A server that is dead or slow holds up other mails and nothing else.
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
-    message::{Mailbox, SinglePart, header},
+    message::{self, SinglePart, header},
     transport::smtp::{
         self,
         client::{Tls, TlsParameters},
         extension::ClientId,
     },
 };
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{News, State, Subject, Task, lock};
+use super::{
+    News, State, Subject, Task, lock,
+    mailbox::{Mailbox, Overflow},
+};
 use crate::status::{HookStatus, rfc3339};
 use vrrp_config::{Mail, MailTls};
 
@@ -39,22 +38,13 @@ const CONVERSATION: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Mailer {
     config: Arc<Mail>,
-    shared: Arc<Shared>,
+    waiting: Arc<Mailbox<Letter>>,
+    last: Arc<Last>,
     task: Task,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<Waiting>,
-    bell: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    letters: VecDeque<Letter>,
-    last: Option<HookStatus>,
-    closing: bool,
-}
+/// How the last mail went.
+type Last = Mutex<Option<HookStatus>>;
 
 /// What is to be said.
 #[derive(Clone, Debug)]
@@ -90,9 +80,10 @@ impl MailError {
 
 impl Mailer {
     pub(super) fn new(config: Mail) -> Self {
-        let (config, shared) = (Arc::new(config), Arc::new(Shared::default()));
-        let task = Task(tokio::spawn(serve(Arc::clone(&config), Arc::clone(&shared))));
-        Self { config, shared, task }
+        let config = Arc::new(config);
+        let (waiting, last) = (Arc::new(Mailbox::new(WAITING, Overflow::Oldest)), Arc::default());
+        let task = Task(tokio::spawn(serve(Arc::clone(&config), Arc::clone(&waiting), Arc::clone(&last))));
+        Self { config, waiting, last, task }
     }
 
     pub(super) fn config(&self) -> &Mail {
@@ -101,55 +92,21 @@ impl Mailer {
 
     /// Never waits.
     pub(super) fn send(&self, router_id: &str, news: &News) {
-        let mut waiting = self.shared.lock();
-        if waiting.letters.len() == WAITING
-            && let Some(old) = waiting.letters.pop_front()
-        {
+        for old in self.waiting.push(Letter::new(router_id, news.clone())) {
             tracing::warn!(mail = %old.subject, "the mail server is too slow; this mail is left out");
         }
-        waiting.letters.push_back(Letter::new(router_id, news.clone()));
-        drop(waiting);
-        self.shared.bell.notify_one();
     }
 
     /// How the last one went.
     pub(super) fn status(&self) -> Option<HookStatus> {
-        self.shared.lock().last.clone()
+        lock(&self.last).clone()
     }
 
     /// Returns when everything is sent, each tried once more.
     pub(super) async fn finish(mut self) {
-        self.shared.lock().closing = true;
-        self.shared.bell.notify_one();
+        self.waiting.close();
         // A panic in there is told by the panic itself.
         let _ended = (&mut self.task.0).await;
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        lock(&self.state)
-    }
-
-    /// The next one, or `None` when there will be no other.
-    async fn next(&self) -> Option<Letter> {
-        loop {
-            {
-                let mut waiting = self.lock();
-                let letter = waiting.letters.pop_front();
-                if letter.is_some() || waiting.closing {
-                    return letter;
-                }
-            }
-            self.bell.notified().await;
-        }
-    }
-
-    /// Returns when the daemon ends.
-    async fn closed(&self) {
-        while !self.lock().closing {
-            self.bell.notified().await;
-        }
     }
 }
 
@@ -202,15 +159,15 @@ const fn words(news: &News) -> (&'static str, &'static str) {
     }
 }
 
-fn mailbox(text: &str) -> Result<Mailbox, MailError> {
+fn mailbox(text: &str) -> Result<message::Mailbox, MailError> {
     text.parse().map_err(|error| MailError::Address(text.to_owned(), error))
 }
 
-async fn serve(config: Arc<Mail>, shared: Arc<Shared>) {
-    while let Some(letter) = shared.next().await {
+async fn serve(config: Arc<Mail>, waiting: Arc<Mailbox<Letter>>, last: Arc<Last>) {
+    while let Some(letter) = waiting.next().await {
         let began = Instant::now();
         let at = rfc3339(SystemTime::now());
-        let outcome = match deliver(&config, &shared, &letter).await {
+        let outcome = match deliver(&config, &waiting, &letter).await {
             Ok(()) => "ok".to_owned(),
             Err(error) => {
                 let error = format!("{:#}", anyhow::Error::new(error));
@@ -220,23 +177,22 @@ async fn serve(config: Arc<Mail>, shared: Arc<Shared>) {
         };
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let (subject, state) = (letter.news.subject.to_string(), letter.news.state.word().to_owned());
-        shared.lock().last =
-            Some(HookStatus { subject, hook: "smtp_alert".into(), state, at, outcome, took_us });
+        *lock(&last) = Some(HookStatus { subject, hook: "smtp_alert".into(), state, at, outcome, took_us });
     }
 }
 
-async fn deliver(config: &Mail, shared: &Shared, letter: &Letter) -> Result<(), MailError> {
+async fn deliver(config: &Mail, waiting: &Mailbox<Letter>, letter: &Letter) -> Result<(), MailError> {
     let message = letter.message(config)?;
     let mut pauses = RETRIES.into_iter();
     loop {
         let Err(error) = attempt(config, message.clone()).await else { return Ok(()) };
-        let pause = pauses.next().filter(|_| error.is_passing() && !shared.lock().closing);
+        let pause = pauses.next().filter(|_| error.is_passing() && !waiting.is_closed());
         let Some(pause) = pause else { return Err(error) };
         let why = format!("{:#}", anyhow::Error::new(error));
         tracing::warn!(mail = %letter.subject, error = why, again_in = ?pause, "the mail was not sent");
         tokio::select! {
             () = sleep(pause) => {}
-            () = shared.closed() => {}
+            () = waiting.closed() => {}
         }
     }
 }

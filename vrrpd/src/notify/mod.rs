@@ -5,6 +5,7 @@
 
 mod fifo;
 mod mail;
+mod mailbox;
 mod pipe;
 mod script;
 

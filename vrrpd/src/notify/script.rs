@@ -1,14 +1,14 @@
 //! The `notify` scripts of one router or group: one after the other, in keepalived's order.
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use tokio::sync::Notify;
-
-use super::{News, Results, State, Task, lock};
+use super::{
+    News, Results, State, Task, lock,
+    mailbox::{Mailbox, Overflow},
+};
 use crate::{
     program::{Ended, Job, Launcher, ProgramError},
     status::{HookStatus, rfc3339},
@@ -46,81 +46,39 @@ struct Item {
 /// Runs the scripts of one subject.
 #[derive(Debug)]
 pub(super) struct Queue {
-    shared: Arc<Shared>,
+    waiting: Arc<Mailbox<Item>>,
     task: Task,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<Waiting>,
-    bell: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    items: VecDeque<Item>,
-    running: bool,
-    closing: bool,
 }
 
 impl Queue {
     pub(super) fn start(launcher: Launcher, results: Results) -> Self {
-        let shared = Arc::new(Shared::default());
-        let task = Task(tokio::spawn(serve(Arc::clone(&shared), launcher, results)));
-        Self { shared, task }
+        let waiting = Arc::new(Mailbox::new(WAITING, Overflow::Oldest));
+        let task = Task(tokio::spawn(serve(Arc::clone(&waiting), launcher, results)));
+        Self { waiting, task }
     }
 
     pub(super) fn push(&self, news: News, hooks: Arc<Hooks>, script_user: Option<User>) {
-        let mut waiting = self.shared.lock();
-        if waiting.items.len() == WAITING
-            && let Some(old) = waiting.items.pop_front()
-        {
+        for old in self.waiting.push(Item { news, hooks, script_user }) {
             let (subject, state) = (&old.news.subject, old.news.state.word());
             tracing::warn!(%subject, state, "its scripts are too slow; this state is left out");
         }
-        waiting.items.push_back(Item { news, hooks, script_user });
-        drop(waiting);
-        self.shared.bell.notify_one();
     }
 
     /// Whether something runs or waits.
     pub(super) fn is_live(&self) -> bool {
-        let waiting = self.shared.lock();
-        waiting.running || !waiting.items.is_empty()
+        !self.waiting.is_idle()
     }
 
     /// Returns when everything has run. Dropped before, what runs is killed.
     pub(super) async fn finish(mut self) {
-        self.shared.lock().closing = true;
-        self.shared.bell.notify_one();
+        self.waiting.close();
         // A panic in there is told by the panic itself.
         let _ended = (&mut self.task.0).await;
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        lock(&self.state)
-    }
-
-    /// The next one, or `None` when there will be no other.
-    async fn next(&self) -> Option<Item> {
-        loop {
-            {
-                let mut waiting = self.lock();
-                let item = waiting.items.pop_front();
-                waiting.running = item.is_some();
-                if item.is_some() || waiting.closing {
-                    return item;
-                }
-            }
-            self.bell.notified().await;
-        }
-    }
-}
-
-async fn serve(shared: Arc<Shared>, launcher: Launcher, results: Results) {
-    while let Some(Item { news, hooks, script_user }) = shared.next().await {
+async fn serve(waiting: Arc<Mailbox<Item>>, launcher: Launcher, results: Results) {
+    while let Some(Item { news, hooks, script_user }) = waiting.next().await {
         for (key, hook) in hooks_of(&hooks, news.state) {
             let arguments = if key == NOTIFY { news.arguments() } else { Vec::new() };
             let user = hook.user.clone().or_else(|| script_user.clone());
