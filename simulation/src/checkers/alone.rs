@@ -7,7 +7,7 @@ use vrrp_common::{
     types::{Priority, Version},
 };
 
-use super::{ACT, Checker, Seen, View, ensure, grace, ns};
+use super::{ACT, Checker, Seen, View, ensure, grace, must_follow, ns};
 use crate::{
     faults::{Change, Kind},
     host::{Host, overlap},
@@ -253,19 +253,15 @@ impl Checker for Probed {
                 let longest =
                     view.hosts.iter().map(|host| ns(host.settings.interval.span())).max().unwrap_or(0);
                 let calm = view.scenario.quality.is_calm() && view.now > self.disturbed + 8 * longest;
-                // Who is to be preempted is not asked.
-                let own = (host.settings.priority, host.settings.address);
-                let outranks = |other: &usize| {
-                    let other = &view.hosts[*other].settings;
-                    (other.priority, other.address) > own || !host.settings.preempt
-                };
+                // Who is to be preempted is not asked: an owner preempts whatever `preempt` says, when its delay is over.
+                let is_followed = |other: &usize| must_follow(host, view.own(*other));
                 let in_time = host.settings.probe_limit > 0
                     && 2 * view.scenario.quality.max_delay + ACT
                         < ns(host.settings.interval.skew(host.settings.version, host.settings.priority));
                 // It may have been silent for as long as it answers: a lease is shorter than three intervals.
                 let answers = (0..view.hosts.len()).find(|other| {
                     *other != by
-                        && outranks(other)
+                        && is_followed(other)
                         && view.open(*other)
                         && view.hosts[*other].runs()
                         && view.reach(by, *other)

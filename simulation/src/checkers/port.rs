@@ -14,15 +14,26 @@ pub(super) struct Port {
     /// When the link came up, if it has had a turn since the switch spoke its spanning tree then.
     knows: Vec<Option<Time>>,
     last: Vec<Option<(Time, Advert)>>,
+    /// The shortest interval that each has heard since its link came up, and when that was.
+    heard: Vec<Option<(Time, AdvertInterval)>>,
 }
 
 impl Port {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { knows: vec![None; hosts], last: vec![None; hosts] }
+        Self { knows: vec![None; hosts], last: vec![None; hosts], heard: vec![None; hosts] }
     }
 
-    /// A silence is none before it has lasted for three intervals after the first frame that came through.
-    fn judge(view: &View<'_>, by: usize) -> Result<(), String> {
+    /// What a master has said through a link is known until that link goes, whatever is configured since.
+    fn hear(&mut self, view: &View<'_>, to: usize, advert: Advert) {
+        let since = view.hosts[to].port.settling.since;
+        let before = self.heard[to].filter(|(then, _)| *then == since);
+        let shortest = before.map_or(advert.interval, |(_, interval)| interval.min(advert.interval));
+        self.heard[to] = Some((since, shortest));
+    }
+
+    /// A silence is none before it has lasted for three intervals after the first frame that came through: of the master's
+    /// interval, which is one that was heard since the link came up, or of its own, where nobody was.
+    fn judge(&self, view: &View<'_>, by: usize) -> Result<(), String> {
         let host = &view.hosts[by];
         let settling = host.port.settling;
         let waits = settling.spanning_tree && !is_over(view, by);
@@ -32,8 +43,11 @@ impl Port {
         let Some(at) = settling.forwarded else {
             return Err(format!("{by} takes over, and nothing has come through its port"));
         };
-        let all = view.hosts.iter().flat_map(|host| [host.settings.interval, host.plan.settings.interval]);
-        let shortest = all.map(AdvertInterval::span).min().unwrap_or_default();
+        let heard =
+            self.heard[by].filter(|(since, _)| *since == settling.since).map(|(_, interval)| interval);
+        // A start and a change may have come in one turn.
+        let own = host.settings.interval.min(host.plan.settings.interval);
+        let shortest = heard.map_or(own, |heard| heard.min(own)).span();
         let listened = host.clock(view.now).since(at);
         ensure(listened >= shortest * 3, || {
             format!("{by} takes over {listened:?} after its port has let the first frame through")
@@ -55,9 +69,10 @@ impl Checker for Port {
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
         match *seen {
             Seen::Started { by } => self.knows[by] = None,
+            Seen::Heard { to, advert, .. } => self.hear(view, to, advert),
             Seen::Changed { by, transition, .. } if transition.to == StateName::Master => {
                 match transition.cause {
-                    Cause::MasterDown => Self::judge(view, by)?,
+                    Cause::MasterDown => self.judge(view, by)?,
                     Cause::Resumed => {
                         let now = view.hosts[by].clock(view.now);
                         let leased =
