@@ -49,6 +49,8 @@ pub(crate) fn overlap(one: usize, other: usize) -> bool {
 /// Events that wait for a daemon at most, as in the real ring some 680 do. The second half is kept for adverts of the present
 /// master, and for those that outrank this host.
 const RING: usize = 512;
+/// Parts of a million are counted in, to the nanosecond, without numbers of 128 bits: clocks are read at every event.
+const MILLION: u64 = 1_000_000;
 /// All clocks have been running for a while.
 const EPOCH: u64 = 1_000_000_000_000;
 
@@ -153,9 +155,9 @@ impl Host {
 
     /// What this host's clock shows.
     pub(crate) fn clock(&self, now: Moment) -> Time {
-        let rate = 1_000_000 + self.plan.ppm;
-        let elapsed = u128::from(now) * u128::try_from(rate).unwrap_or(1) / 1_000_000;
-        Time::from_nanos(EPOCH + elapsed as u64)
+        let (whole, rest) = (now / MILLION, now % MILLION);
+        let elapsed = whole * self.rate() + rest * self.rate() / MILLION;
+        Time::from_nanos(EPOCH + elapsed)
     }
 
     /// When this host's clock will show `time`.
@@ -163,8 +165,14 @@ impl Host {
         if time == Time::NEVER {
             return Moment::MAX;
         }
-        let rate = u128::try_from(1_000_000 + self.plan.ppm).unwrap_or(1);
-        (u128::from(time.as_nanos().saturating_sub(EPOCH)) * 1_000_000).div_ceil(rate) as u64
+        let elapsed = time.as_nanos().saturating_sub(EPOCH);
+        let (rounds, rest) = (elapsed / self.rate(), elapsed % self.rate());
+        rounds * MILLION + (rest * MILLION).div_ceil(self.rate())
+    }
+
+    /// What its clock counts while a million nanoseconds pass.
+    const fn rate(&self) -> u64 {
+        MILLION.saturating_add_signed(self.plan.ppm)
     }
 
     pub(crate) fn runs(&self) -> bool {

@@ -175,8 +175,7 @@ impl World<'_> {
     }
 
     fn see(&mut self, seen: &Seen) -> Result<(), Violation> {
-        let view =
-            View { now: self.now, hosts: &self.hosts, scenario: self.scenario, network: &self.network };
+        let view = View::new(self.now, &self.hosts, self.scenario, &self.network);
         for checker in &mut self.checkers {
             let name = checker.name();
             checker.see(&view, seen).map_err(|what| Violation { checker: name, what })?;

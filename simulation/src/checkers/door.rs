@@ -198,7 +198,8 @@ impl Checker for Overlap {
                 Some((began, then)) if overlap && then == epochs => Some((began, then)),
                 _ => overlap.then_some((view.now, epochs)),
             };
-            let longest = since.map_or(0, |(began, _)| view.now - began);
+            let Some((began, _)) = *since else { continue };
+            let longest = view.now - began;
             let bound = self.bound(view, [a, b]);
             ensure(longest <= bound, || format!("{a} and {b} both answer for {longest} ns"))?;
         }
