@@ -92,6 +92,8 @@ mutations! {
     TieBySmallerAddress,
     /// The master's interval is not learned.
     IntervalNotLearned,
+    /// A better master is not waited for after an advert of a lesser box with a short interval.
+    BetterMasterForgotten,
     /// A losing advert is not answered.
     LosingAdvertUnanswered,
     /// Every losing advert is answered.
@@ -192,6 +194,11 @@ impl Subject {
             }
             State::Backup(backup) if self.has(Mutation::ReleaseWithoutSkew) && backup.released => {
                 backup.interval.skew(version, priority)
+            }
+            State::Backup(backup) if self.has(Mutation::BetterMasterForgotten) => {
+                let down_at = backup.heard_at + backup.interval.master_down(version, priority);
+                let waits = backup.superiors.iter().next().is_some() && !backup.released;
+                if waits { backup.master_down_at.since(down_at) } else { std::time::Duration::ZERO }
             }
             _ => std::time::Duration::ZERO,
         }

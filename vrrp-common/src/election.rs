@@ -31,6 +31,7 @@ mod farewell;
 mod outgoing;
 mod probe;
 mod settling;
+mod superior;
 mod transitions;
 mod unsuitable;
 
@@ -40,6 +41,7 @@ pub use deaf::Deaf;
 pub use outgoing::Outgoing;
 pub use probe::Probe;
 pub use settling::{SPANNING_TREE, Settling};
+pub use superior::{Superior, Superiors};
 
 #[cfg(test)]
 mod tests;
@@ -117,8 +119,8 @@ pub struct Backup {
     pub interval: AdvertInterval,
     /// The master that was followed last; `None`: nobody was since the start.
     pub master: Option<Advert>,
-    /// Another one that outranks it, and was followed before.
-    pub superior: Option<Superior>,
+    /// Others that outrank it, and were followed before.
+    pub superiors: Superiors,
     /// One that was followed before it and may not hear it, so that both may go on.
     pub beside: Option<Superior>,
     /// The last advert that did not count, because this router is to be master in its sender's place.
@@ -133,15 +135,6 @@ pub struct Backup {
     pub yielded_to: Option<IpAddr>,
     /// How it stands with the question whether the silent master still answers.
     pub probe: Probe,
-}
-
-/// A master that is heard beside the one that is followed, and outranks it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Superior {
-    /// Its last advert, as far as it was judged.
-    pub advert: Advert,
-    /// When it was heard last.
-    pub heard_at: Time,
 }
 
 /// How a backup stands to a master of lower priority.

@@ -29,7 +29,7 @@ impl Backup {
 
     /// Learns from the master: its interval, and that it lives.
     pub(super) fn follow(&mut self, settings: &Settings, advert: Advert, at: Time) {
-        self.remember_superior(advert);
+        self.remember_superiors(settings, advert, at);
         self.remember_beside(advert);
         self.interval = self.patience(settings, Some(advert.interval));
         self.master = Some(advert);
@@ -82,12 +82,16 @@ impl Backup {
             .max_by_key(|other| other.heard_at);
     }
 
-    /// When the master counts as dead if nothing more is heard.
+    /// When the master counts as dead if nothing more is heard, and those that outrank it or go on beside it.
     pub(super) fn silent_until(&self, settings: &Settings) -> Time {
-        let down = |interval: AdvertInterval| interval.master_down(settings.version, settings.priority);
-        let beside = self
-            .beside
-            .map(|other| other.heard_at + down(self.patience(settings, Some(other.advert.interval))));
-        (self.heard_at + down(self.interval)).max(beside.unwrap_or(Time::BOOT))
+        let down = self.interval.master_down(settings.version, settings.priority);
+        let others = self.superiors.iter().chain(self.beside);
+        others.map(|other| self.down_at_of(settings, other)).fold(self.heard_at + down, Time::max)
+    }
+
+    /// When another master than the one that is followed counts as dead.
+    pub(super) fn down_at_of(&self, settings: &Settings, other: Superior) -> Time {
+        let interval = self.patience(settings, Some(other.advert.interval));
+        other.heard_at + interval.master_down(settings.version, settings.priority)
     }
 }

@@ -7,7 +7,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Backup, Effects, Election, Expect, Settings, State, Superior};
+use super::{Backup, Effects, Election, Expect, Settings, State, Superior, superior::outranks};
 use crate::{
     receive::Advert,
     time::Time,
@@ -41,7 +41,7 @@ impl Backup {
             return None;
         }
         let Some(awaited) = self.awaited_before(settings, source) else {
-            self.superior = self.superior.filter(|superior| superior.advert.source != source);
+            self.superiors.forget(source);
             return None;
         };
         self.heard_at = at;
@@ -74,38 +74,17 @@ impl Backup {
         // A master that lives is heard within its interval.
         let Some(master) = self.master else { return Some(next_advert(self.heard_at, self.interval)) };
         if master.source == source {
-            return Some(self.superior.map_or(Time::BOOT, Superior::due));
+            return Some(self.superiors.due());
         }
         let rival =
             self.rival.filter(|rival| rival.source == source && master.priority < settings.priority)?;
         let better = outranks(master, rival).then_some(Superior { advert: master, heard_at: self.heard_at });
         Some(better.map_or(Time::BOOT, Superior::due))
     }
-
-    /// The one that is followed from now on is `next`: of those before that outrank it, the one that is to be heard of last stays
-    /// known, unless it has left.
-    pub(super) fn remember_superior(&mut self, next: Advert) {
-        let candidates = [self.superior, self.living_master()].into_iter().flatten();
-        let candidates = candidates.filter(|superior| outranks(superior.advert, next));
-        self.superior = candidates.max_by_key(|superior| superior.due());
-    }
-}
-
-/// Whether `one` is another master than `other`, and goes before it.
-fn outranks(one: Advert, other: Advert) -> bool {
-    one.source != other.source && (one.priority, one.source) > (other.priority, other.source)
-}
-
-impl Superior {
-    /// When its next advert is there, if it is alive and not late by more than a sixteenth of its interval. It may be the one
-    /// that is followed, under its former address.
-    fn due(self) -> Time {
-        next_advert(self.heard_at, self.advert.interval)
-    }
 }
 
 /// When a master's next advert is there, if its last one was before `last` and it is not late by more than a sixteenth.
-fn next_advert(last: Time, interval: AdvertInterval) -> Time {
+pub(super) fn next_advert(last: Time, interval: AdvertInterval) -> Time {
     last + until_next_advert(interval)
 }
 

@@ -20,6 +20,7 @@ mod probe;
 mod properties;
 mod settling;
 mod start;
+mod superior;
 
 /// Router 10.0.0.1, priority 100, version 3, one second, preempting.
 const SETTINGS: Settings = Settings {

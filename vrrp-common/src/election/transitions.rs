@@ -2,7 +2,8 @@
 
 use super::{
     ANNOUNCEMENT_GRACE, Backup, Cause, Deaf, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master,
-    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Transition, settling::is_of_the_link,
+    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Superiors, Transition,
+    settling::is_of_the_link,
 };
 use crate::{
     lease::Lease,
@@ -350,7 +351,7 @@ impl Election {
             heard_at: at,
             interval,
             master: None,
-            superior: None,
+            superiors: Superiors::NONE,
             beside: None,
             rival: None,
             preemption: Preemption::Idle,
