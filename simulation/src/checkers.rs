@@ -79,7 +79,17 @@ impl<'a> View<'a> {
     }
 
     fn reach(&self, from: usize, to: usize) -> bool {
-        !self.network.is_blocked(from, to)
+        self.network.is_clear(from, to)
+    }
+
+    /// Whether a box that is no host says that it is master, and is one: it is to be followed, if only for a while or because it
+    /// would not hear, or outranks.
+    fn is_claimed(&self, seen: &Seen) -> bool {
+        let Seen::Heard { to, from, advert, .. } = *seen else { return false };
+        let host = &self.hosts[to];
+        let lesser = self.scenario.mixed || !host.settings.preempt_delay.is_zero();
+        let counts = lesser || must_follow(host, advert) || outranks(advert, self.own(to));
+        from >= self.hosts.len() && advert.priority != Priority::RELEASE && counts
     }
 
     fn own(&self, host: usize) -> Advert {

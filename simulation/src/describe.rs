@@ -5,7 +5,7 @@ use std::fmt;
 use vrrp_common::wire::vrrp::ChecksumForm;
 
 use crate::{
-    faults::{Change, Kind, Trouble},
+    faults::{Change, Kind, Speech, Trouble},
     network::Quality,
     scenario::{Plan, Scenario},
     trace::Instant,
@@ -102,6 +102,14 @@ impl fmt::Display for Kind {
             Self::Stranger { period } => {
                 write!(f, "hears, as all do, a stranger say farewell every {} µs", period / 1_000)
             }
+            Self::Rival { speech, period, flaps } => {
+                let others = if *flaps { ", or near that" } else { "" };
+                write!(f, "hears, as all do, a stranger every {} µs: {speech}{others}", period / 1_000)
+            }
+            Self::Lossy { to, per_mille } => {
+                write!(f, "is not heard by host {to} with {per_mille} of 1000 frames")
+            }
+            Self::Sleep => f.write_str("is suspended"),
             Self::Filtered => f.write_str("hears no adverts"),
             Self::Gap => f.write_str("hears nobody"),
             Self::SlowPort { hello, shut } => {
@@ -114,6 +122,13 @@ impl fmt::Display for Kind {
             Self::OneWay { to } => write!(f, "is not heard by host {to}"),
             Self::Configure(change) => write!(f, "is configured with {change}"),
         }
+    }
+}
+
+impl fmt::Display for Speech {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { priority, interval, source } = self;
+        write!(f, "{source} is master with priority {priority}, adverts every {interval}")
     }
 }
 

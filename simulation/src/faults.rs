@@ -51,10 +51,49 @@ pub(crate) enum Kind {
     Filtered,
     /// SIGTERM in the turn in which its source address has changed. Ends with a new daemon with its first address.
     MoveAndStop,
+    /// `to` hears only some of what the host sends, and the host all of what `to` does.
+    Lossy { to: usize, per_mille: u64 },
+    /// The machine is suspended: it hears and says nothing, and its clock goes on.
+    Sleep,
     /// A stranger on the LAN says so often that it leaves.
     Stranger { period: u64 },
+    /// A stranger's box on the LAN says so often that it is master, as in `speech`, or each time otherwise. It may leave with a
+    /// farewell.
+    Rival { speech: Speech, period: u64, flaps: bool },
     /// Other settings. Ends with the earlier ones.
     Configure(Change),
+}
+
+/// What a stranger's box says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Speech {
+    pub(crate) priority: Priority,
+    pub(crate) interval: AdvertInterval,
+    pub(crate) source: Ipv4Addr,
+}
+
+impl Speech {
+    /// Below, between and above the addresses of the hosts.
+    const SOURCES: [Ipv4Addr; 3] =
+        [Ipv4Addr::new(10, 77, 0, 1), Ipv4Addr::new(10, 77, 0, 150), Ipv4Addr::new(10, 77, 0, 250)];
+
+    /// Something that is just above a host with these settings, just below it, or like it. In version 2 with its interval: another
+    /// one is what boxes are configured differently in.
+    pub(crate) fn draw(random: &mut Random, settings: Settings) -> Self {
+        let own = settings.priority.as_u8();
+        let priority = random.one_of(&[own.saturating_sub(1), own, own.saturating_add(1), 1, 254]);
+        let centiseconds = settings.interval.as_centiseconds();
+        let centiseconds = match settings.version {
+            Version::V2 => centiseconds,
+            Version::V3 => random.one_of(&[1, centiseconds.div_ceil(10), centiseconds, centiseconds * 3]),
+        };
+        Self {
+            // Nobody but a host of the cluster owns the addresses.
+            priority: Priority::new(priority.clamp(1, 254)),
+            interval: AdvertInterval::from_centiseconds(centiseconds).unwrap_or(settings.interval),
+            source: random.one_of(&Self::SOURCES),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +181,32 @@ pub(crate) fn draw(random: &mut Random, setting: Setting<'_>, from: Moment, to: 
     // Ports are open before nothing goes wrong any more.
     let ends = if let Kind::SlowPort { shut, .. } = kind { ends.min(to.saturating_sub(shut)) } else { ends };
     Trouble { kind, host, begins: begins.min(ends), ends: (!lasts || random.per_mille(700)).then_some(ends) }
+}
+
+/// What was drawn by no seed before: asymmetric loss, a suspended machine, another box.
+pub(crate) fn draw_stranger(random: &mut Random, setting: Setting<'_>, unit: u64, to: Moment) -> Trouble {
+    let Setting { all, calm, mixed, asking } = setting;
+    let host = random.index(all.len());
+    let settings = all[host];
+    let begins = random.within(unit, to - unit);
+    let longest = random.one_of(&[1, 3, 8, 20]) * unit;
+    let ends = (begins + random.within(unit / 10, longest)).min(to);
+    let kind = match random.within(0, 3) {
+        0 => Kind::Sleep,
+        1 if !calm || mixed => {
+            let other = (host + 1 + random.index(all.len() - 1)) % all.len();
+            Kind::Lossy { to: other, per_mille: random.one_of(&[300, 600, 900]) }
+        }
+        _ if asking => Kind::Sleep,
+        _ => {
+            let (speech, flaps) = (Speech::draw(random, settings), random.per_mille(500));
+            let spoken = u64::try_from(speech.interval.span().as_nanos()).unwrap_or(u64::MAX);
+            let period = if flaps { unit / random.one_of(&[1, 5, 30]) } else { spoken };
+            Kind::Rival { speech, period, flaps }
+        }
+    };
+    let ends = if let Kind::Rival { period, .. } = kind { ends.min(begins + STRAYS * period) } else { ends };
+    Trouble { kind, host, begins, ends: Some(ends) }
 }
 
 /// Shut for longer than a takeover takes.

@@ -130,6 +130,8 @@ pub(crate) struct Host {
     pub(crate) list: usize,
     pub(crate) daemon: Option<Daemon>,
     pub(crate) paused: bool,
+    /// The machine is suspended, with all that runs on it.
+    asleep: bool,
     /// Changes with every trouble of this host.
     pub(crate) epoch: u32,
     pub(crate) wake_at: Moment,
@@ -146,6 +148,7 @@ impl Host {
             list: plan.list,
             daemon: None,
             paused: false,
+            asleep: false,
             epoch: 0,
             wake_at: Moment::MAX,
             port: Port::FORWARDS,
@@ -176,7 +179,7 @@ impl Host {
     }
 
     pub(crate) fn runs(&self) -> bool {
-        self.daemon.is_some() && !self.paused
+        self.daemon.is_some() && !self.paused && !self.asleep
     }
 
     pub(crate) fn open(&self, now: Moment) -> bool {
@@ -254,6 +257,12 @@ impl Host {
 
     pub(crate) fn pause(&mut self, paused: bool) {
         self.paused = paused;
+        self.wake_at = Moment::MAX;
+        self.epoch += 1;
+    }
+
+    pub(crate) fn suspend(&mut self, asleep: bool) {
+        self.asleep = asleep;
         self.wake_at = Moment::MAX;
         self.epoch += 1;
     }

@@ -30,10 +30,14 @@ pub(crate) const MIN_DELAY: u64 = 5_000;
 pub(crate) struct Network {
     pub(crate) quality: Quality,
     blocked: Vec<Vec<bool>>,
+    /// How many of a thousand frames are lost on a way, besides those that the LAN loses.
+    lossy: Vec<Vec<u64>>,
     /// Who gets no multicast.
     filtered: Vec<bool>,
     /// Hosts whose ports let nothing through.
     shut: Vec<bool>,
+    /// Hosts that are suspended.
+    asleep: Vec<bool>,
     last: Vec<Vec<Moment>>,
 }
 
@@ -42,14 +46,20 @@ impl Network {
         Self {
             quality,
             blocked: vec![vec![false; hosts]; hosts],
+            lossy: vec![vec![0; hosts]; hosts],
             filtered: vec![false; hosts],
             shut: vec![false; hosts],
+            asleep: vec![false; hosts],
             last: vec![vec![0; hosts]; hosts],
         }
     }
 
     pub(crate) fn block(&mut self, from: usize, to: usize, blocked: bool) {
         self.blocked[from][to] = blocked;
+    }
+
+    pub(crate) fn lose(&mut self, from: usize, to: usize, per_mille: u64) {
+        self.lossy[from][to] = per_mille;
     }
 
     pub(crate) fn filter(&mut self, to: usize, filtered: bool) {
@@ -60,13 +70,31 @@ impl Network {
         self.shut[host] = shut;
     }
 
+    pub(crate) fn suspend(&mut self, host: usize, asleep: bool) {
+        self.asleep[host] = asleep;
+    }
+
+    /// Whether a host hears and says nothing.
+    pub(crate) fn is_cut_off(&self, host: usize) -> bool {
+        self.shut[host] || self.asleep[host]
+    }
+
     pub(crate) fn is_blocked(&self, from: usize, to: usize) -> bool {
-        self.blocked[from][to] || self.shut[from] || self.shut[to]
+        self.blocked[from][to] || self.is_cut_off(from) || self.is_cut_off(to)
+    }
+
+    /// Whether whatever the LAN does not lose arrives.
+    pub(crate) fn is_clear(&self, from: usize, to: usize) -> bool {
+        !self.is_blocked(from, to) && self.lossy[from][to] == 0
+    }
+
+    fn loses(&self, random: &mut Random, (from, to): (usize, usize)) -> bool {
+        random.per_mille(self.quality.loss.max(self.lossy[from][to]))
     }
 
     /// How long a frame of ARP takes, if it arrives.
     pub(crate) fn carry_one(&self, random: &mut Random, (from, to): (usize, usize)) -> Option<u64> {
-        let lost = self.is_blocked(from, to) || random.per_mille(self.quality.loss);
+        let lost = self.is_blocked(from, to) || self.loses(random, (from, to));
         (!lost).then(|| random.within(MIN_DELAY, self.quality.max_delay))
     }
 
@@ -82,7 +110,7 @@ impl Network {
         let copies = 1 + u64::from(random.per_mille(quality.duplication));
         let mut arriving = Vec::new();
         for _ in 0..copies {
-            if self.is_blocked(from, to) || self.filtered[to] || random.per_mille(quality.loss) {
+            if self.is_blocked(from, to) || self.filtered[to] || self.loses(random, (from, to)) {
                 continue;
             }
             let mut at = now + random.within(MIN_DELAY, quality.max_delay);

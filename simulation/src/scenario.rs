@@ -95,12 +95,17 @@ impl Scenario {
         let plans: Vec<_> = plans.into_iter().map(|plan| if asking { plan.asking() } else { plan }).collect();
         let settings: Vec<_> = plans.iter().map(|plan| plan.settings).collect();
         let quiet = 60 * unit;
-        let troubles = (0..random.within(0, 7))
+        let mut troubles: Vec<_> = (0..random.within(0, 7))
             .map(|_| {
                 let setting = faults::Setting { all: &settings, calm: quality.is_calm(), mixed, asking };
                 faults::draw(random, setting, unit, quiet)
             })
             .collect();
+        let strange = &mut Random::new(seed ^ STRANGE);
+        let setting = faults::Setting { all: &settings, calm: quality.is_calm(), mixed, asking };
+        for _ in 0..strange.one_of(&[0, 0, 1, 2]) {
+            troubles.push(faults::draw_stranger(strange, setting, unit, quiet));
+        }
         let settled = quiet + 60 * unit;
         Self { seed, mixed, plans, quality, troubles, quiet, settled, end: settled + 15 * unit }
     }
@@ -181,7 +186,10 @@ impl Scenario {
     pub(crate) fn is_calm(&self) -> bool {
         self.quality.is_calm()
             && !self.troubles.iter().any(|trouble| {
-                matches!(trouble.kind, Kind::OneWay { .. } | Kind::Filtered | Kind::SlowPort { .. })
+                matches!(
+                    trouble.kind,
+                    Kind::OneWay { .. } | Kind::Lossy { .. } | Kind::Filtered | Kind::SlowPort { .. }
+                )
             })
     }
 }
@@ -207,6 +215,9 @@ fn simple(host: usize, priority: u8, centiseconds: u16, starts: Moment) -> Plan 
 
 /// Of the seed, to draw what hosts differ in.
 const MIXED: u64 = 0x6d69_7865_6400_0000;
+
+/// Of the seed, to draw what strangers do, and ways that are worse than others.
+const STRANGE: u64 = 0x7374_7261_6e67_6500;
 
 /// Of the seed, to draw who asks before a takeover.
 const ASKING: u64 = 0x6173_6b69_6e67_0000;

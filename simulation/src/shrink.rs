@@ -63,6 +63,7 @@ fn without_host(scenario: &Scenario, index: usize) -> Option<Scenario> {
         .filter_map(|trouble| {
             let kind = match trouble.kind {
                 Kind::OneWay { to } => Kind::OneWay { to: moved(to)? },
+                Kind::Lossy { to, per_mille } => Kind::Lossy { to: moved(to)?, per_mille },
                 other => other,
             };
             Some(Trouble { kind, host: moved(trouble.host)?, ..*trouble })

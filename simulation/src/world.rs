@@ -9,21 +9,21 @@ use std::{
 use vrrp_common::{
     election::{Fault, Input, Settings},
     types::{Mac, Priority},
-    wire::vrrp::ChecksumForm,
 };
 
 use crate::{
     checkers::{self, Checker, Seen, View, Violation},
     faults::{Change, Kind, Trouble},
-    host::{Host, frame, overlap, password},
+    host::{Host, overlap},
     mutation::Mutation,
-    network::{MIN_DELAY, Network},
+    network::Network,
     random::Random,
     scenario::Scenario,
     trace::{Moment, Trace},
 };
 
 mod port;
+mod stranger;
 
 /// How long a running daemon takes to wake up, at most.
 pub(crate) const WAKE: u64 = 100_000;
@@ -51,6 +51,8 @@ enum Next {
     End(usize),
     /// A stranger speaks, in the trouble of that number.
     Stray(usize),
+    /// A stranger's box does, likewise.
+    Rival(usize),
     /// `from` asks `to` by ARP who has the addresses.
     Question {
         to: usize,
@@ -159,6 +161,7 @@ impl World<'_> {
                 Next::Begin(index) => self.begin(index)?,
                 Next::End(index) => self.end(index)?,
                 Next::Stray(index) => self.stray(index),
+                Next::Rival(index) => self.rival(index),
                 Next::Question { to, from } => self.question(to, from),
                 Next::Answer { to, from } => self.answer(to, from),
                 Next::Hello(index) => self.hello(index),
@@ -364,7 +367,13 @@ impl World<'_> {
                 self.stray(index);
                 return Ok(());
             }
+            Kind::Rival { .. } => {
+                self.rival(index);
+                return Ok(());
+            }
             Kind::OneWay { to } => self.network.block(host, to, true),
+            Kind::Lossy { to, per_mille } => self.network.lose(host, to, per_mille),
+            Kind::Sleep => self.fall_asleep(host),
             Kind::Gap => self.hear_nobody(host, true),
             Kind::Filtered => self.network.filter(host, true),
             Kind::SlowPort { .. } => self.unplug(host),
@@ -381,6 +390,10 @@ impl World<'_> {
         self.trace.line(self.now, || format!("END   host {host} {kind}"));
         match kind {
             Kind::Stranger { .. } => return Ok(()),
+            Kind::Rival { speech, .. } => {
+                self.leave_or_not(host, speech);
+                return Ok(());
+            }
             Kind::Stop | Kind::MoveAndStop => {
                 // The old process has ended by now, or is killed.
                 self.hosts[host].kill();
@@ -396,6 +409,8 @@ impl World<'_> {
             }
             Kind::Fault => self.command(host, Input::Start),
             Kind::OneWay { to } => self.network.block(host, to, false),
+            Kind::Lossy { to, .. } => self.network.lose(host, to, 0),
+            Kind::Sleep => self.wake_up(host),
             Kind::Gap => self.hear_nobody(host, false),
             Kind::Filtered => self.network.filter(host, false),
             Kind::SlowPort { .. } => self.plug(index, host),
@@ -426,18 +441,7 @@ impl World<'_> {
             return;
         };
         let settings = Settings { address: STRANGER.into(), ..self.scenario.plans[host].settings };
-        let auth = password(settings.version, self.scenario.plans[host].password);
-        let list = (self.hosts[host].list, auth);
-        let Some(frame) = frame(&settings, list, ChecksumForm::PseudoHeader, Priority::RELEASE) else {
-            return;
-        };
-        let open: Vec<_> = (0..self.hosts.len()).filter(|to| !self.hosts[*to].port.shut).collect();
-        for to in open {
-            let moment = self.now + self.random.within(MIN_DELAY, self.network.quality.max_delay);
-            // From no host.
-            self.at(moment, Next::Arrive { to, from: self.hosts.len(), serial: 0 });
-            self.frames.insert(self.order, frame.clone());
-        }
+        self.hear_stranger(host, &settings, Priority::RELEASE);
         let next = self.now + period;
         if ends.is_some_and(|ends| next < ends) {
             self.at(next, Next::Stray(index));

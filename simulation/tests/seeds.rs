@@ -10,7 +10,16 @@ use simulation::{Failure, Mutation, Scenario, run, sweep};
 /// Seeds that every run tries, in two halves that run side by side.
 const SEEDS: u64 = 25_000;
 /// Seeds that broke an invariant once.
-const ONCE_BROKEN: [u64; 4] = [35_917_810_935_813, 50_000_009_351, 50_000_033_807, 60_000_097_311];
+const ONCE_BROKEN: [u64; 8] = [
+    35_917_810_935_813,
+    50_000_009_351,
+    50_000_033_807,
+    60_000_097_311,
+    61_000_057_397,
+    62_000_017_033,
+    62_000_066_889,
+    62_000_122_381,
+];
 /// Seeds in which each defect must be found.
 const PER_DEFECT: u64 = 400;
 

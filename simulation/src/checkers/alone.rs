@@ -7,7 +7,7 @@ use vrrp_common::{
     types::{Priority, Version},
 };
 
-use super::{ACT, Checker, Seen, View, ensure, grace, must_follow, ns};
+use super::{ACT, Checker, Seen, View, answered::slowest, ensure, grace, must_follow, ns};
 use crate::{
     faults::{Change, Kind},
     host::{Host, overlap},
@@ -49,9 +49,16 @@ fn stays(host: &Host, other: &Host) -> bool {
 }
 
 /// For how long a host that does not hear the other is watched: the longer of three intervals and a second, then its next advert and
-/// the answer. What it said before may have been forgotten once, when it was silent in between.
+/// the answer. What it said before may have been forgotten once, when it was silent in between. One is watched at a time, so that a
+/// third one may come first, which takes as long as its interval is.
 fn evidence(view: &View<'_>, both: [usize; 2]) -> u64 {
-    let longest = both.iter().map(|host| ns(view.hosts[*host].settings.interval.span())).max().unwrap_or(0);
+    let deaf = |third: usize, host: usize| {
+        let (third, host) = (&view.hosts[third], &view.hosts[host]);
+        discards(third, host) || discards(host, third)
+    };
+    let watched = |host: &usize| both.contains(host) || both.iter().any(|one| deaf(*host, *one));
+    let intervals = (0..view.hosts.len()).filter(watched).map(|host| view.hosts[host].settings.interval);
+    let longest = intervals.map(|interval| ns(interval.span())).max().unwrap_or(0);
     let watched = (3 * longest).max(ns(Duration::from_secs(1)));
     (watched + 3 * longest) * 102 / 100 + 4 * (view.scenario.quality.max_delay + ACT)
 }
@@ -127,6 +134,7 @@ impl Checker for Unpreempted {
             Seen::Trouble { .. } | Seen::Started { .. } | Seen::Turned { configured: true, .. } => {
                 self.disturbed = view.now;
             }
+            Seen::Heard { .. } if view.is_claimed(seen) => self.disturbed = view.now,
             Seen::Changed { by, transition, .. } => {
                 self.since[by] = (transition.to == StateName::Master).then_some(view.now);
                 if matches!(transition.cause, Cause::MasterDown) && view.scenario.quality.is_calm() {
@@ -164,6 +172,8 @@ impl Unpreempted {
 /// Whoever takes part is not kept from it by one that has none of its addresses: of each cluster somebody answers.
 pub(super) struct Served {
     since: Option<Moment>,
+    /// The slowest interval that anybody has gone by meanwhile.
+    longest: u64,
     /// Lists change: who belongs to whom is a matter of what was heard when.
     vague: bool,
 }
@@ -176,7 +186,7 @@ impl Served {
                 Kind::Configure(Change::List(_)) | Kind::Restart { change: Change::List(_), .. }
             )
         });
-        Self { since: None, vague }
+        Self { since: None, longest: 0, vague }
     }
 }
 
@@ -204,21 +214,17 @@ impl Checker for Served {
         let disturbed = matches!(
             seen,
             Seen::Trouble { .. } | Seen::Started { .. } | Seen::Turned { configured: true, .. }
-        );
+        ) || view.is_claimed(seen);
         let unserved = unserved(view);
         self.since = match self.since {
             Some(since) if unserved.is_some() && !disturbed => Some(since),
             _ => unserved.map(|_| view.now),
         };
-        let longest = view
-            .hosts
-            .iter()
-            .flat_map(|host| [host.settings.interval, host.plan.settings.interval])
-            .map(|interval| ns(interval.span()))
-            .max()
-            .unwrap_or(0);
+        let before = if self.since.is_some_and(|since| since < view.now) { self.longest } else { 0 };
+        self.longest = before.max(slowest(view));
         // Two takeovers: of one who follows another who is silent as well.
-        let bound = 9 * longest + ns(Duration::from_secs(1)) + 4 * (view.scenario.quality.max_delay + ACT);
+        let bound =
+            9 * self.longest + ns(Duration::from_secs(1)) + 4 * (view.scenario.quality.max_delay + ACT);
         let waited = self.since.map_or(0, |since| view.now - since);
         ensure(waited <= bound, || {
             format!("{unserved:?} takes part, and nobody has answered for {waited} ns")
@@ -278,7 +284,8 @@ impl Checker for Probed {
     }
 }
 
-fn trouble_of(view: &View<'_>, host: usize) -> Option<Kind> {
+/// What begins or ends at this moment for a host.
+pub(super) fn trouble_of(view: &View<'_>, host: usize) -> Option<Kind> {
     let troubles = view.scenario.troubles.iter();
     let now = |trouble: &&crate::faults::Trouble| {
         trouble.host == host && (trouble.begins == view.now || trouble.ends == Some(view.now))

@@ -6,7 +6,7 @@ use super::{ACT, Checker, Seen, View, ensure, ns};
 use crate::trace::Moment;
 
 /// On a calm network with hosts that take part nobody answers for as long as a takeover takes, and not for longer. A stranger
-/// that says farewell is no trouble of anybody's.
+/// that says farewell is no trouble of anybody's; one that is master by the RFC answers, for all that can be known here.
 #[derive(Default)]
 pub(super) struct Answered {
     /// Since when nobody has answered, and nothing else has gone wrong.
@@ -15,19 +15,24 @@ pub(super) struct Answered {
     bound: u64,
 }
 
-/// Three intervals and the skew, which is less than one, of the slowest: of what it has configured, or of the master that it
-/// follows, which another one was configured with before.
+/// Three intervals and the skew, which is less than one, of the slowest: of what it has configured, or of the masters that it
+/// waits for, which another one was configured with before.
 fn takeover(view: &View<'_>) -> u64 {
+    4 * slowest(view) * 102 / 100 + 2 * (view.scenario.quality.max_delay + ACT)
+}
+
+/// The slowest interval that anybody goes by.
+pub(super) fn slowest(view: &View<'_>) -> u64 {
     let configured = view.hosts.iter().flat_map(|host| [host.settings.interval, host.plan.settings.interval]);
     let learned = view.hosts.iter().filter_map(|host| {
         let vrrp_common::election::State::Backup(backup) = host.daemon.as_ref()?.subject.election().state()
         else {
             return None;
         };
-        Some(backup.interval)
+        let others = backup.superiors.iter().chain(backup.beside).map(|other| other.advert.interval);
+        others.chain([backup.interval]).max()
     });
-    let slowest = configured.chain(learned).map(|interval| ns(interval.span())).max().unwrap_or(0);
-    4 * slowest * 102 / 100 + 2 * (view.scenario.quality.max_delay + ACT)
+    configured.chain(learned).map(|interval| ns(interval.span())).max().unwrap_or(0)
 }
 
 fn takes_part(view: &View<'_>, host: usize) -> bool {
@@ -50,7 +55,7 @@ impl Checker for Answered {
         let disturbed = matches!(
             seen,
             Seen::Trouble { .. } | Seen::Started { .. } | Seen::Turned { configured: true, .. }
-        );
+        ) || view.is_claimed(seen);
         self.since = match self.since {
             Some(since) if dead && !disturbed => Some(since),
             _ => dead.then_some(view.now),

@@ -9,8 +9,10 @@ use vrrp_common::{
     types::{AdvertInterval, Priority},
 };
 
-use super::{ACT, Checker, Seen, View, ensure, grace, must_follow, ns, outranks, wire::Recent};
-use crate::trace::Moment;
+use super::{
+    ACT, Checker, Seen, View, alone::trouble_of, ensure, grace, must_follow, ns, outranks, wire::Recent,
+};
+use crate::{faults::Kind, trace::Moment};
 
 /// I1, I2: who answers has sent an advert that those who heard it still wait for; a leaving one, for one interval.
 pub(super) struct Lease {
@@ -83,10 +85,13 @@ impl Followed {
         let unread = self.unread[to].get_or_insert(Some(advert.interval));
         *unread = unread.filter(|interval| *interval == advert.interval);
         let follows = must_follow(&view.hosts[to], advert) && unread.is_some();
-        // What a stranger says is none of theirs.
-        if from < view.hosts.len() {
-            self.heard[to] = follows.then_some((from, serial));
-        }
+        // What a stranger says is none of theirs, unless it is master in the place of that one.
+        let stays = |master: usize| !outranks(advert, view.own(master));
+        self.heard[to] = if from < view.hosts.len() {
+            follows.then_some((from, serial))
+        } else {
+            self.heard[to].filter(|(master, _)| stays(*master))
+        };
     }
 }
 
@@ -155,24 +160,29 @@ impl Checker for Outranked {
 type Since = (Moment, [u32; 2]);
 
 /// On a calm network two running hosts answer at once for two ways of an advert at most; for one interval more when
-/// the better one has used up its answers.
+/// the better one has used up its answers, or one has missed the other's advert, because it was suspended: then the next one counts.
 pub(super) struct Overlap {
     since: Vec<Vec<Option<Since>>>,
     losing: Recent,
+    /// When each was suspended last, or woke from that.
+    slept: Vec<Option<Moment>>,
 }
 
 impl Overlap {
     pub(super) fn new(hosts: usize) -> Self {
-        Self { since: vec![vec![None; hosts]; hosts], losing: Recent::new(hosts) }
+        Self { since: vec![vec![None; hosts]; hosts], losing: Recent::new(hosts), slept: vec![None; hosts] }
     }
 }
 
 impl Overlap {
-    fn bound(&mut self, view: &View<'_>, both: [usize; 2]) -> u64 {
+    fn bound(&mut self, view: &View<'_>, both: [usize; 2], began: Moment) -> u64 {
         let usual = 2 * (view.scenario.quality.max_delay + ACT) + grace(view.own(both[0]));
-        let unanswered = both.iter().filter(|host| self.losing.count(view, **host, 4) > 3);
-        let interval = unanswered.map(|host| ns(view.hosts[*host].settings.interval.span())).max();
-        usual + interval.unwrap_or(0) * 102 / 100
+        let interval = |host: usize| ns(view.hosts[host].settings.interval.span());
+        let longest = both.map(interval).into_iter().max().unwrap_or(0);
+        let missed = both.iter().filter_map(|host| self.slept[*host]).any(|woke| began <= woke + longest);
+        let unanswered = both.into_iter().filter(|host| self.losing.count(view, *host, 4) > 3);
+        let more = if missed { longest } else { unanswered.map(interval).max().unwrap_or(0) };
+        usual + more * 102 / 100
     }
 }
 
@@ -190,6 +200,11 @@ impl Checker for Overlap {
         {
             self.losing.push(view, to);
         }
+        if let Seen::Trouble { host } = *seen
+            && trouble_of(view, host) == Some(Kind::Sleep)
+        {
+            self.slept[host] = Some(view.now);
+        }
         for (a, b) in pairs(view.hosts.len()) {
             let epochs = [view.hosts[a].epoch, view.hosts[b].epoch];
             let since = &mut self.since[a][b];
@@ -200,7 +215,7 @@ impl Checker for Overlap {
             };
             let Some((began, _)) = *since else { continue };
             let longest = view.now - began;
-            let bound = self.bound(view, [a, b]);
+            let bound = self.bound(view, [a, b], began);
             ensure(longest <= bound, || format!("{a} and {b} both answer for {longest} ns"))?;
         }
         Ok(())
@@ -284,6 +299,13 @@ impl Checker for Handover {
             && view.scenario.is_calm()
         {
             self.running = self.begin(view, by);
+        }
+        // A box that speaks as master is the successor.
+        if let Seen::Heard { from, advert, .. } = *seen
+            && from >= view.hosts.len()
+            && advert.priority != Priority::RELEASE
+        {
+            self.running = None;
         }
         let Some(leave) = &self.running else { return Ok(()) };
         let disturbed = view.hosts.iter().zip(&leave.epochs).any(|(host, epoch)| host.epoch != *epoch);

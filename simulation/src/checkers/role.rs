@@ -131,11 +131,13 @@ impl Checker for Takeover {
             Seen::Changed { by, transition, was_open, .. } => match transition.to {
                 StateName::Master => self.judge(view, by, transition.cause, was_open)?,
                 StateName::Backup if let Cause::Outranked(advert) = transition.cause => {
-                    // Who adopts a lease reads what came before it started, too.
+                    // Who adopts a lease reads what came before it started, too, and the shortest interval in that.
                     self.spoke[by].insert(advert.source);
+                    let unread = self.unread[by];
                     let heard = &mut self.heard[by];
                     if heard.advert.is_none() {
-                        let interval = heard.interval.map_or(advert.interval, |own| own.min(advert.interval));
+                        let others = [heard.interval, unread].into_iter().flatten();
+                        let interval = others.fold(advert.interval, AdvertInterval::min);
                         *heard = Heard { interval: Some(interval), advert: Some(advert), ..*heard };
                     }
                 }

@@ -1,6 +1,6 @@
 //! What is sent, and how often a daemon is busy.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use vrrp_common::{election::StateName, time::Time};
 
@@ -16,8 +16,11 @@ impl Recent {
     }
 
     pub(super) fn count(&mut self, view: &View<'_>, host: usize, intervals: u32) -> usize {
+        self.within(view, host, view.hosts[host].settings.interval.span() * intervals)
+    }
+
+    fn within(&mut self, view: &View<'_>, host: usize, window: Duration) -> usize {
         let now = view.hosts[host].clock(view.now);
-        let window = view.hosts[host].settings.interval.span() * intervals;
         self.0[host].retain(|at| now.since(*at) < window);
         self.0[host].len()
     }
@@ -99,10 +102,14 @@ impl Checker for Flood {
             Seen::Trouble { host } | Seen::Turned { by: host, configured: true } => {
                 self.recent.0[host].clear();
             }
+            // Its interval is learned, and who takes over after three of it does so in its pace.
+            Seen::Heard { to, .. } if view.is_claimed(seen) => self.recent.0[to].clear(),
             Seen::Advertised { by, .. } => {
                 self.recent.push(view, by);
-                let count = self.recent.count(view, by, 1);
-                // The window may hold two beats, each with three answers.
+                // A beat may come a sixteenth early, so that more than one interval would hold three of them where something
+                // wakes the daemon all the time. This window may hold two, each with three answers.
+                let window = view.hosts[by].settings.interval.span() * 15 / 16;
+                let count = self.recent.within(view, by, window);
                 ensure(count <= 8, || format!("{by} sends {count} adverts in one interval"))?;
             }
             _ => {}
