@@ -120,7 +120,7 @@ pub fn judge(data: &[u8]) -> Option<(Version, Result<Advert, Discard>)> {
         is_accepted_again_when_sent_anew(&received, &local);
         moves_the_election_as_it_may(received.advert, &local);
     }
-    Some((local.version, judged.map(|received| received.advert)))
+    Some((local.version, judged.map(|received| received.advert).map_err(|discarded| discarded.reason)))
 }
 
 pub(crate) fn run(data: &[u8]) {

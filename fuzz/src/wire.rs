@@ -111,7 +111,8 @@ fn check(advert: &AdvertV4<'_>, local: &Local<'_>, each_once: bool) {
         assert!(judged.is_err());
         return;
     }
-    let received = judged.unwrap_or_else(|discard| panic!("our own kind of advert is discarded: {discard}"));
+    let received =
+        judged.unwrap_or_else(|discarded| panic!("our own kind of advert is discarded: {discarded:?}"));
     let Advert { source, priority, interval, from_virtual_mac, lists, .. } = received.advert;
     assert_eq!((source, priority, interval), (advert.source.into(), advert.priority, advert.interval));
     assert!(from_virtual_mac && !received.interval_differs);

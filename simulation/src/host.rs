@@ -196,7 +196,7 @@ impl Host {
 
     pub(crate) fn judge<'a>(&self, frame: &'a [u8]) -> Result<Received<'a>, Discard> {
         let addresses: Vec<_> = addresses(self.list).into_iter().map(IpAddr::V4).collect();
-        receive(frame, frame.len(), &self.local(&addresses))
+        receive(frame, frame.len(), &self.local(&addresses)).map_err(|discarded| discarded.reason)
     }
 
     fn local<'a>(&self, addresses: &'a [IpAddr]) -> Local<'a> {

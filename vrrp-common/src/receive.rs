@@ -6,7 +6,7 @@
 use core::{fmt, net::IpAddr};
 
 use crate::{
-    types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
+    types::{AdvertInterval, Mac, Priority, Version, Vrid},
     wire::{
         checksum::{Sum, VRRP},
         ethernet, ipv4,
@@ -172,12 +172,38 @@ impl fmt::Display for Discard {
     }
 }
 
+/// A frame that was discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discarded {
+    /// The first check that failed.
+    pub reason: Discard,
+    /// The host that the frame says it comes from, if it goes as far as that. Whoever sends what no check lets through may
+    /// lie about it.
+    pub source: Option<IpAddr>,
+}
+
 /// Takes a frame from its Ethernet header to an advert for `local`. `frame_length` is its length on the wire, of
 /// which `frame` may be only the front.
 ///
 /// # Errors
 /// The first check that fails.
-pub fn receive<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> Result<Received<'a>, Discard> {
+pub fn receive<'a>(
+    frame: &'a [u8],
+    frame_length: usize,
+    local: &Local<'_>,
+) -> Result<Received<'a>, Discarded> {
+    judge(frame, frame_length, local).map_err(|reason| Discarded { reason, source: source(frame) })
+}
+
+/// The source in a frame of which nothing has been checked.
+fn source(frame: &[u8]) -> Option<IpAddr> {
+    match ethernet::payload(frame)? {
+        (ethernet::IPV4, packet) => ipv4::source(packet).map(IpAddr::V4),
+        _ => None,
+    }
+}
+
+fn judge<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> Result<Received<'a>, Discard> {
     let packet = ip_packet(frame, frame_length, local)?;
     let (source, message) = (packet.source, packet.payload);
     let (header, version, message_len, checksum) = vrrp_message(&packet, local)?;
@@ -205,7 +231,7 @@ pub fn receive<'a>(frame: &'a [u8], frame_length: usize, local: &Local<'_>) -> R
             priority,
             interval,
             mac,
-            from_virtual_mac: mac == Mac::virtual_router(Family::V4, local.vrid),
+            from_virtual_mac: mac == Mac::virtual_router(ipv4::FAMILY, local.vrid),
             deaf: found.make_deaf(local),
             lists: if local.rfc_discards { lists.and_accepted() } else { lists },
         },
@@ -274,8 +300,13 @@ fn ip_packet<'a>(
     if packet.fragment {
         return Err(Discard::IpFragment);
     }
-    let destination = if local.peers.is_some() { local.address } else { IpAddr::V4(ipv4::GROUP) };
-    if packet.protocol != VRRP || destination != IpAddr::V4(packet.destination) {
+    let own = match local.address {
+        IpAddr::V4(own) => own,
+        // Adverts for an IPv6 router come in IPv6 packets, which are not read here: no IPv4 packet is for it.
+        IpAddr::V6(_) => return Err(Discard::EtherType),
+    };
+    let destination = if local.peers.is_some() { own } else { ipv4::GROUP };
+    if packet.protocol != VRRP || destination != packet.destination {
         return Err(Discard::NotAnAdvert);
     }
     let from = |peer: &&Peer| peer.address == IpAddr::V4(packet.source);
@@ -300,7 +331,7 @@ fn vrrp_message(
         return Err(Discard::Type);
     }
     let header = Header::parse(message).ok_or(Discard::Length)?;
-    let message_len = header.message_len(version, Family::V4);
+    let message_len = header.message_len(version, ipv4::FAMILY);
     let exact = message.get(..message_len).ok_or(Discard::Length)?;
     // What follows the message (keepalived's HMAC trailer, say) may or may not be under the checksum.
     let checksum = checksum_form(exact, packet, version)
@@ -354,7 +385,7 @@ fn authenticate(
 /// address of its own choice, so that those count only where neither list has any other.
 fn compare(message: &[u8], count: u8, configured: &[IpAddr]) -> Lists {
     debug_assert!(message.len() >= HEADER_LEN, "checked by the length rung");
-    let listed = || vrrp::addresses(message, Family::V4, count);
+    let listed = || vrrp::addresses(message, ipv4::FAMILY, count);
     let same = usize::from(count) == configured.len()
         && listed().all(|address| configured.contains(&address))
         && configured.iter().all(|own| listed().any(|address| address == *own));

@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, vec, vec::Vec};
 
 use super::*;
 use crate::{
-    types::Mac,
+    types::{Family, Mac},
     wire::vrrp::{AdvertV4, MAX_LEN_V4},
 };
 
@@ -77,7 +77,7 @@ fn patched(advert: &AdvertV4<'_>, patches: &[(usize, u8)]) -> Vec<u8> {
 }
 
 fn judged<'a>(frame: &'a [u8], local: &Local<'_>) -> Result<Received<'a>, Discard> {
-    receive(frame, frame.len(), local)
+    receive(frame, frame.len(), local).map_err(|discarded| discarded.reason)
 }
 
 #[test]
@@ -246,10 +246,34 @@ fn each_rung_stops_its_own_fault() {
     for (name, bytes, local, expected) in &cases {
         assert_eq!(judged(bytes, local), Err(*expected), "{name}");
     }
-    assert_eq!(receive(&frame(&V3), 1514, &LOCAL), Err(Discard::FrameTruncated));
+    assert_eq!(
+        receive(&frame(&V3), 1514, &LOCAL),
+        Err(Discarded { reason: Discard::FrameTruncated, source: Some(PEER.into()) })
+    );
     let stopped: Vec<Discard> = cases.iter().map(|case| case.3).chain([Discard::FrameTruncated]).collect();
     for reason in Discard::ALL {
         assert!(stopped.contains(reason), "no case for {reason}");
+    }
+}
+
+#[test]
+fn what_is_discarded_says_where_it_came_from_as_far_as_it_goes() {
+    let source = |bytes: &[u8]| receive(bytes, bytes.len(), &LOCAL).unwrap_err().source;
+    let bad = patched(&V3, &[(22, 254)]);
+    assert_eq!(source(&bad), Some(PEER.into()), "another TTL");
+    assert_eq!(source(&bad[..30]), Some(PEER.into()), "just so far");
+    assert_eq!(source(&bad[..29]), None);
+    let tagged = [&bad[..12], &[0x81, 0, 0, 7], &bad[12..]].concat();
+    assert_eq!(source(&tagged), None, "it is not read as if it had no tag");
+    assert_eq!(source(&[]), None);
+}
+
+#[test]
+fn no_ipv4_packet_is_for_an_ipv6_router() {
+    let address = IpAddr::V6(core::net::Ipv6Addr::LOCALHOST);
+    let peers = Some(&[Peer { address: PEER.into(), min_ttl: 255, max_ttl: 255 }][..]);
+    for local in [Local { address, ..LOCAL }, Local { address, peers, ..LOCAL }] {
+        assert_eq!(judged(&frame(&V3), &local), Err(Discard::EtherType));
     }
 }
 

@@ -3,11 +3,14 @@
 use core::net::Ipv4Addr;
 
 use super::checksum::{Sum, VRRP};
+use crate::types::Family;
 
 /// Bytes of a header without options.
 pub const HEADER_LEN: usize = 20;
 /// Where adverts go (RFC 9568 §5.1.1.2).
 pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// The family of all that is in such packets.
+pub const FAMILY: Family = Family::V4;
 /// The TTL that shows that a packet has crossed no router (RFC 9568 §5.1.1.3).
 pub const TTL: u8 = 255;
 
@@ -64,6 +67,13 @@ pub fn parse(bytes: &[u8]) -> Result<Packet<'_>, Malformed> {
         fragment: flags_and_offset & 0x3fff != 0,
         payload,
     })
+}
+
+/// The source that stands in a header, whatever else is wrong with it.
+#[must_use]
+pub fn source(bytes: &[u8]) -> Option<Ipv4Addr> {
+    let (_, [a, b, c, d]) = bytes.first_chunk::<16>()?.split_last_chunk()?;
+    Some(Ipv4Addr::new(*a, *b, *c, *d))
 }
 
 /// The header of an advert to the group whose message has `message_len` bytes: precedence "internetwork control", not

@@ -128,7 +128,7 @@ fn no_configuration_accepts(frame: &[u8], way: &Local<'_>) -> bool {
 fn agree(rig: &mut Rig, local: &Local<'_>, frame: &[u8], expected: &[u8]) -> Verdict {
     let outcome = rig.arrive(frame);
     let verdict = outcome.verdict.unwrap();
-    let judged = receive(frame, frame.len(), local);
+    let judged = receive(frame, frame.len(), local).map_err(|discarded| discarded.reason);
     match verdict {
         Verdict::AdvertExpected => {
             assert_eq!(judged.map(|received| alike(&received, expected)), Ok(true), "stamped: {frame:02x?}");

@@ -1,10 +1,8 @@
 //! What adverts tell an operator: counted always, logged at a limited rate.
 
-use std::net::Ipv4Addr;
-
 use vrrp_common::{
     election::StateName,
-    receive::{Discard, Lists, Received},
+    receive::{Discarded, Lists, Received},
     types::Priority,
 };
 
@@ -38,17 +36,12 @@ pub(super) fn note(router: &mut Router, received: &Received<'_>) {
     }
 }
 
-/// Where a frame says that it comes from, if it is long enough.
-pub(super) fn advert_source(frame: &[u8]) -> Option<Ipv4Addr> {
-    frame.get(26..30).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok()).map(Ipv4Addr::from)
-}
-
 /// Counts a discarded advert, and says so once a minute for each reason.
-pub(super) fn note_discard(router: &mut Router, discard: Discard, frame: &[u8]) {
-    router.statistics.count_discard(discard);
-    let source = advert_source(frame);
-    if let Some(repeated) = router.admit_discard(now(), discard) {
+pub(super) fn note_discard(router: &mut Router, discarded: Discarded) {
+    let Discarded { reason, source } = discarded;
+    router.statistics.count_discard(reason);
+    if let Some(repeated) = router.admit_discard(now(), reason) {
         let source = source.map_or_else(|| "unknown".into(), |source| source.to_string());
-        tracing::warn!(router = %router.config.name, source, reason = %discard, repeated, "advert discarded");
+        tracing::warn!(router = %router.config.name, source, %reason, repeated, "advert discarded");
     }
 }

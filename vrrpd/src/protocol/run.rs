@@ -19,7 +19,7 @@ use vrrp_common::{
 use super::{
     Command, Link, Request, RouterKey, Ticket, Trackings,
     guarded::Guarded,
-    note::{advert_source, note, note_discard},
+    note::{note, note_discard},
     port::{Interface, OpenPort, Port},
     router::{Reacted, Router},
     settling::starts_at,
@@ -225,8 +225,11 @@ impl Loop {
 
     fn advert(&mut self, index: usize, at: Time, frame: &[u8], frame_length: usize) {
         let Some(router) = self.routers.get_mut(index) else { return };
-        advert_source(frame).into_iter().for_each(|source| unheard::hear(router, source.into()));
-        match receive(frame, frame_length, &router.local()) {
+        let judged = receive(frame, frame_length, &router.local());
+        let source =
+            judged.map_or_else(|discarded| discarded.source, |received| Some(received.advert.source));
+        source.into_iter().for_each(|source| unheard::hear(router, source));
+        match judged {
             Ok(received) => {
                 note(router, &received);
                 let was_master = router.election.name() == StateName::Master;
@@ -236,7 +239,7 @@ impl Loop {
                 self.feed(index, decided, at, input, Some(&received));
                 self.heal(index, &received.advert, was_master, decided);
             }
-            Err(discard) => note_discard(router, discard, frame),
+            Err(discarded) => note_discard(router, discarded),
         }
     }
 
