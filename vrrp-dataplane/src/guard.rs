@@ -29,6 +29,7 @@ use crate::{
     object::{self, Linked, OBJECT},
     plane::DataPlane,
     sys,
+    tables::{is_recognised, unrecognised},
 };
 
 /// `GUARD_PLANES` and the value of `GUARD_COUNTERS`, as aya wants them.
@@ -164,7 +165,7 @@ impl Guard {
     /// # Errors
     ///
     /// That of the map, or `NotFound`: the data plane is unknown. Then the address is not guarded, since who asks for it
-    /// would never be let through.
+    /// would never be let through. Or `Unsupported`: the guard looks at no IPv6.
     pub fn admit(&mut self, address: IpAddr, interface: &str, slot: u32) -> io::Result<()> {
         let Some(plane) = self.numbers.get(interface).copied() else {
             self.dismiss(address)?;
@@ -263,6 +264,9 @@ impl Guard {
         if self.guarded.get(&address) == Some(&guarded) {
             return Ok(());
         }
+        if !is_recognised(address) {
+            return Err(unrecognised(address));
+        }
         let value = [guarded.plane, guarded.slot];
         self.map.insert(Vip::new(address).address, value, 0).map_err(|error| errno_of(&error))?;
         self.guarded.insert(address, guarded);
@@ -273,6 +277,7 @@ impl Guard {
     fn store_near(&self) {
         let near = self.guarded.keys().fold(0, |near, address| match address {
             IpAddr::V4(v4) => near | guard::near(v4.octets()),
+            // `insert` lets none in.
             IpAddr::V6(_) => near,
         });
         self.near.u64(0, 0).store(near, Ordering::Release);

@@ -59,6 +59,7 @@ impl NearVips {
 fn near(address: [u8; 16], slot: u32) -> Option<NearVip> {
     match abi::address_from_bytes(address) {
         IpAddr::V4(v4) => Some(NearVip { address: v4.octets(), slot }),
+        // `Tables::assign` lets none in; an entry has room for four bytes.
         IpAddr::V6(_) => None,
     }
 }

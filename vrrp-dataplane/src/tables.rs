@@ -176,8 +176,16 @@ impl Tables {
     ///
     /// # Errors
     ///
-    /// `E2BIG`: more than [`abi::MAX_VIPS`] addresses on the interface. Some may have been added.
+    /// `E2BIG`: more than [`abi::MAX_VIPS`] addresses on the interface. Some may have been added. `Unsupported`: there is
+    /// an IPv6 address among them, for which no program would answer or be silent; all others are assigned.
     pub fn assign(&mut self, wanted: &HashMap<IpAddr, u32>) -> io::Result<()> {
+        let (known, unknown): (HashMap<IpAddr, u32>, HashMap<IpAddr, u32>) =
+            wanted.iter().partition(|(vip, _)| is_recognised(**vip));
+        self.assign_recognised(&known)?;
+        unknown.keys().next().map_or(Ok(()), |vip| Err(unrecognised(*vip)))
+    }
+
+    fn assign_recognised(&mut self, wanted: &HashMap<IpAddr, u32>) -> io::Result<()> {
         let wanted: HashMap<[u8; 16], u32> =
             wanted.iter().map(|(&vip, &slot)| (Vip::new(vip).address, slot)).collect();
         let mut changed: HashSet<u32> = HashSet::new();
@@ -380,6 +388,20 @@ fn peer_entry(slot: u32, peer: &Peer) -> ([u8; 20], [u8; 4]) {
     let key = abi::Peer { address: abi::address_bytes(peer.address), slot };
     let ttl = PeerTtl { min: peer.min_ttl, max: peer.max_ttl, reserved: [0; 2] };
     (bytemuck::cast(key), bytemuck::cast(ttl))
+}
+
+/// Whether the programs look for an address of this family.
+pub(crate) const fn is_recognised(vip: IpAddr) -> bool {
+    match vip {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(_) => false,
+    }
+}
+
+/// The error about an address that the programs do not look for.
+pub(crate) fn unrecognised(vip: IpAddr) -> io::Error {
+    let text = format!("{vip} is an IPv6 address, which the data plane neither answers for nor guards");
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 /// The errno that the kernel said, where it said one.

@@ -7,7 +7,7 @@
 use std::io;
 
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
-use vrrp_common::wire::ipv4;
+use vrrp_common::{types::Family, wire::ipv4};
 
 /// A socket that nothing comes to. The membership ends with it.
 #[derive(Debug)]
@@ -17,12 +17,15 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    /// Joins on the interface with this index, with or without an address there, up or down.
+    /// Joins the group of a family on the interface with this index, with or without an address there, up or down.
     ///
     /// # Errors
-    /// As the kernel says; `ENODEV`: it speaks no IPv4.
-    pub(crate) fn join(index: u32) -> io::Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
+    /// As the kernel says; `ENODEV`: it does not speak that family. `Unsupported`: adverts of the family are not heard.
+    pub(crate) fn join(index: u32, family: Family) -> io::Result<Self> {
+        let socket = match family {
+            Family::V4 => Socket::new(Domain::IPV4, Type::DGRAM, None)?,
+            Family::V6 => return Err(io::Error::new(io::ErrorKind::Unsupported, "no adverts by IPv6")),
+        };
         socket.join_multicast_v4_n(&ipv4::GROUP, &InterfaceIndexOrAddress::Index(index))?;
         Ok(Self { _socket: socket, index })
     }

@@ -209,6 +209,9 @@ fn a_shut_door_keeps_questions_and_packets_for_what_the_kernel_has_and_nothing_e
     // What could never be let through is not guarded.
     daemon.admit();
     daemon.guard.admit(vip(), "no such interface", v4_slot(VRID)).unwrap_err();
+    let v6 = daemon.guard.admit("2001:db8::51".parse().unwrap(), "va", v4_slot(VRID)).unwrap_err();
+    assert_eq!(v6.kind(), std::io::ErrorKind::Unsupported, "{v6}");
+    assert_eq!(daemon.guard.guarded().count(), 0);
     expect(&daemon, "no such interface", &asking(VIP), NEXT);
     daemon.stop();
 }

@@ -145,3 +145,19 @@ fn i3_addresses_in_the_closed_slot_are_never_answered() {
     let counts = [51, CLOSED_SLOT].map(|slot| rig.tables().router(slot).vips);
     assert_eq!(counts, [1, 1]);
 }
+
+/// It would stand in a map where no program looks.
+#[test]
+fn an_ipv6_address_is_refused_and_keeps_no_other_out() {
+    let mut rig = Rig::new();
+    rig.router(&entry(51, true, true), &["192.0.2.51"]);
+    rig.open(51);
+    let slot = v4_slot(51);
+    let wanted = ["192.0.2.52", "2001:db8::51"].map(|vip| (vip.parse::<IpAddr>().unwrap(), slot)).into();
+    let refused = rig.tables().assign(&wanted).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::Unsupported, "{refused}");
+    assert!(refused.to_string().contains("2001:db8::51"), "{refused}");
+    let vips: Vec<_> = rig.tables().vips().collect();
+    assert_eq!(vips, [("192.0.2.52".parse().unwrap(), slot)]);
+    assert_eq!(ask(&mut rig, "192.0.2.9", "192.0.2.52"), Verdict::ArpAnswered);
+}
