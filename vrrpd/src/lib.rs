@@ -1,8 +1,8 @@
 //! vrrpd: a VRRP daemon whose data plane is an XDP program.
 //!
-//! Modules do not import each other sideways: the [`protocol`] loop is the only one that sees the data plane's
-//! tables, the packet socket and the elections together; the [`supervisor`] is the only one that sees netlink,
-//! signals and the control socket.
+//! No module uses one that uses it: the [`protocol`] loop is the only one that sees the data plane's tables, the packet
+//! socket and the elections together; the [`supervisor`], which is the top, is the only one that sees netlink, signals and
+//! the control socket.
 
 mod address;
 mod belongings;
@@ -12,7 +12,7 @@ mod clock;
 pub mod control;
 mod descriptors;
 pub mod failure;
-mod heirloom;
+mod handover;
 pub mod logging;
 mod muffle;
 mod multicast;

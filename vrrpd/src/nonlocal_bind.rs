@@ -6,7 +6,7 @@
 
 use std::{fs, io, path::Path};
 
-use crate::heirloom::NONLOCAL_BIND;
+use crate::handover::NONLOCAL_BIND;
 
 const SWITCH: &str = "/proc/sys/net/ipv4/ip_nonlocal_bind";
 
@@ -47,7 +47,7 @@ impl NonlocalBind {
     }
 
     /// What the program that takes this one's place must know.
-    pub(crate) fn bequeath(&self) -> Option<&str> {
+    pub(crate) fn hand_over(&self) -> Option<&str> {
         self.found.as_deref()
     }
 
@@ -93,10 +93,10 @@ mod tests {
         bind.set_at(&path, true);
         assert_eq!(fs::read_to_string(&path).unwrap(), "1");
         bind.set_at(&path, true);
-        assert_eq!(bind.bequeath(), Some("0"));
+        assert_eq!(bind.hand_over(), Some("0"));
         bind.set_at(&path, false);
         assert_eq!(fs::read_to_string(&path).unwrap(), "0");
-        assert_eq!(bind.bequeath(), None);
+        assert_eq!(bind.hand_over(), None);
         fs::remove_file(path).unwrap();
     }
 

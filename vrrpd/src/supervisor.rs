@@ -58,7 +58,7 @@ use crate::{
     control::Listener,
     descriptors,
     failure::Failure,
-    heirloom::{self, Heirloom, STANDINGS},
+    handover::{self, HandoverState, STANDINGS},
     netlink::{Changed, Changes, Netlink},
     nonlocal_bind::NonlocalBind,
     notify::Notifier,
@@ -162,7 +162,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
 
 /// How long no router takes part. A program that takes the place of another goes on.
 fn startup_delay(config: &Config) -> Duration {
-    if heirloom::is_successor() { Duration::ZERO } else { config.startup_delay }
+    if handover::is_successor() { Duration::ZERO } else { config.startup_delay }
 }
 
 async fn until(at: Option<Instant>) {
@@ -429,13 +429,13 @@ impl Supervisor {
             }
         };
         tracing::info!(%program, %version, "replacing the program");
-        let mut heirlooms = vec![Heirloom::text(STANDINGS, self.tracker.lock().await.bequeath())];
-        let found = self.nonlocal_bind.bequeath();
-        heirlooms.extend(found.map(|found| Heirloom::text(heirloom::NONLOCAL_BIND, found.to_owned())));
-        heirlooms.extend(self.notifier.bequeath());
-        heirlooms.extend(listener.bequeath().await);
+        let mut handed_over = vec![HandoverState::text(STANDINGS, self.tracker.lock().await.hand_over())];
+        let found = self.nonlocal_bind.hand_over();
+        handed_over.extend(found.map(|found| HandoverState::text(handover::NONLOCAL_BIND, found.to_owned())));
+        handed_over.extend(self.notifier.hand_over());
+        handed_over.extend(listener.hand_over().await);
         let _nothing_starts = self.launcher.kill_all();
-        let error = upgrade::execute(&self.options.program, &heirlooms);
+        let error = upgrade::execute(&self.options.program, &handed_over);
         tracing::error!(%program, %error, "this program goes on, it could not be replaced");
     }
 

@@ -61,27 +61,45 @@ fn every_configuration_in_the_documents_is_one() {
     }
 }
 
-/// Every source of the workspace, one after the other.
-fn sources(directory: &Path, into: &mut String) {
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && name != "target" && !name.starts_with('.') {
-            sources(&path, into);
-        } else if name.ends_with(".rs") {
-            into.push_str(&fs::read_to_string(&path).unwrap());
+/// A source file of the workspace.
+struct Source {
+    /// From the root on.
+    path: String,
+    text: String,
+}
+
+/// Every source of the workspace, tests too.
+fn sources() -> Vec<Source> {
+    let (root, mut found) = (root(), Vec::new());
+    let mut directories = vec![root.clone()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && name != "target" && !name.starts_with('.') {
+                directories.push(path);
+            } else if name.ends_with(".rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let path = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                found.push(Source { path, text });
+            }
         }
     }
+    found
+}
+
+fn has_test(sources: &[Source], name: &str) -> bool {
+    let definition = format!("fn {name}(");
+    sources.iter().any(|source| source.text.contains(&definition))
 }
 
 #[test]
 fn the_invariants_name_tests_that_exist() {
     let text = read("ARCHITECTURE.md");
-    let mut all = String::new();
-    sources(&root(), &mut all);
-    let named: Vec<_> =
-        quoted(&text).filter(|word| word.matches('_').count() >= 2 && !word.contains(':')).collect();
-    let missing: Vec<_> = named.iter().filter(|name| !all.contains(&format!("fn {name}("))).collect();
+    let sources = sources();
+    let is_test = |word: &&str| word.matches('_').count() >= 2 && !word.contains([':', '/', '.']);
+    let named: Vec<_> = quoted(&text).filter(is_test).collect();
+    let missing: Vec<_> = named.iter().filter(|name| !has_test(&sources, name)).collect();
     assert!(missing.is_empty(), "named in ARCHITECTURE.md, but not there: {missing:?}");
     for invariant in (1..=11).chain([13]) {
         assert!(text.contains(&format!("| I{invariant} |")), "I{invariant}");
@@ -138,25 +156,145 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// Whether a name in the ledger is that of a test, a file, a function, a type, a variant, a key, as it is written.
+fn exists(word: &str, sources: &[Source]) -> bool {
+    let upper = |name: &str| name.starts_with(char::is_uppercase);
+    if let Some(start) = word.strip_suffix('*') {
+        return sources.iter().any(|source| source.path.starts_with(start));
+    }
+    if word.ends_with(".rs") || word.contains('/') {
+        return root().join(word).exists()
+            || sources.iter().any(|source| format!("/{}", source.path).contains(&format!("/{word}")));
+    }
+    let Some((owner, item)) = word.rsplit_once("::") else {
+        return if upper(word) { is_type_or_defect(word, sources) } else { is_spelt_out(word, sources) };
+    };
+    let here: Vec<_> = sources.iter().filter(|source| belongs_to(source, owner)).collect();
+    let definitions = if upper(item) {
+        [format!("\n    {item},"), format!("\n    {item}("), format!("\n    {item} {{")]
+    } else {
+        [format!("fn {item}("), format!("fn {item}<"), format!("const {item}:")]
+    };
+    here.iter().any(|source| definitions.iter().any(|definition| source.text.contains(definition)))
+}
+
+/// Whether the source is the module of that name, or defines the type or something of it.
+fn belongs_to(source: &Source, owner: &str) -> bool {
+    let starts =
+        [format!("impl {owner}"), format!("> {owner}<"), format!("enum {owner} {{"), format!("for {owner}")];
+    if owner.starts_with(char::is_uppercase) {
+        return starts.iter().any(|start| source.text.contains(start));
+    }
+    source.path.ends_with(&format!("/{owner}.rs")) || source.path.contains(&format!("/{owner}/"))
+}
+
+/// Whether there is a type of that name, or a deliberate defect of the simulation.
+fn is_type_or_defect(name: &str, sources: &[Source]) -> bool {
+    let keywords = ["struct", "enum", "trait", "type"];
+    let starts = keywords.map(|keyword| format!("{keyword} {name}"));
+    let ends_there = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let defined = |source: &Source| {
+        starts.iter().any(|start| source.text.split(start.as_str()).skip(1).any(ends_there))
+    };
+    let is_defect = |source: &Source| {
+        source.path.ends_with("simulation/src/mutation.rs") && source.text.contains(&format!("\n    {name},"))
+    };
+    sources.iter().any(|source| defined(source) || is_defect(source))
+}
+
+/// Whether a word in lower case stands in the sources: a test, a function, a key. Letters of formulas do.
+fn is_spelt_out(word: &str, sources: &[Source]) -> bool {
+    let outside_of_this_file = |source: &&Source| source.path != file!();
+    sources.iter().filter(outside_of_this_file).any(|source| source.text.contains(word))
+}
+
 #[test]
 fn the_ledger_names_what_exists() {
-    let root = root();
     let ledger = read("docs/rfc9568.md");
-    let mut all = String::new();
-    sources(&root, &mut all);
-    let mut missing = Vec::new();
-    let mut tests = 0;
-    for word in quoted(&ledger) {
-        let is_test =
-            word.matches('_').count() >= 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        let is_file = word.contains('/') && word.ends_with(".rs");
-        tests += usize::from(is_test);
-        if (is_test && !all.contains(&format!("fn {word}("))) || (is_file && !root.join(word).exists()) {
-            missing.push(word);
-        }
-    }
+    let sources = sources();
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    // The letters of a formula, and what is said with them.
+    let is_formula = |word: &&str| word.contains(' ') || word.len() == 1;
+    let words: Vec<_> = quoted(&ledger).filter(|word| !is_formula(word)).collect();
+    let missing: Vec<_> = words
+        .iter()
+        .filter(|word| if is_test(word) { !has_test(&sources, word) } else { !exists(word, &sources) })
+        .collect();
     assert!(missing.is_empty(), "named in docs/rfc9568.md, but not there: {missing:?}");
-    assert!(tests > 50, "the ledger was not read: {tests} tests");
+    let (tests, symbols) =
+        (words.iter().copied().filter(|word| is_test(word)), |word: &&&str| word.contains("::"));
+    assert!(tests.count() > 50 && words.iter().filter(symbols).count() > 30, "the ledger was not read");
+}
+
+#[test]
+fn names_of_what_is_not_there_are_found_out() {
+    let sources = sources();
+    for there in
+        ["Election::advert", "State::Leaving", "receive::receive", "Lease", "NeverYields", "preempt_delay"]
+    {
+        assert!(exists(there, &sources), "{there}");
+    }
+    for gone in [
+        "Election::advertise_all",
+        "State::Left",
+        "receive::ip_payload",
+        "Leas",
+        "NeverNever",
+        "wire/none.rs",
+    ] {
+        assert!(!exists(gone, &sources), "{gone}");
+    }
+}
+
+/// The sections of the code map, each with the names in the first column of its table.
+fn code_map(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let map = text.split("## Code map").nth(1).unwrap().split("\n## ").next().unwrap();
+    let sections = map.split("\n### `").skip(1);
+    sections
+        .map(|section| {
+            let (directory, rest) = section.split_once('`').unwrap();
+            let cells = rest.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+            (directory, cells.flat_map(quoted).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn the_code_map_names_every_file_and_no_other() {
+    let text = read("ARCHITECTURE.md");
+    let map = code_map(&text);
+    let named: Vec<String> = map
+        .iter()
+        .flat_map(|(directory, names)| names.iter().map(move |name| format!("{directory}/{name}")))
+        .collect();
+    let sources = sources();
+    let is_test =
+        |path: &str| path.ends_with("/tests.rs") || path.split("/src/").nth(1).unwrap().contains("tests/");
+    let mapped = |path: &&str| path.split('/').nth(1) == Some("src") && !is_test(path);
+    let files: Vec<&str> = sources.iter().map(|source| source.path.as_str()).filter(mapped).collect();
+    let covers = |name: &str, path: &str| name == path || (name.ends_with('/') && path.starts_with(name));
+    let missing: Vec<_> = files.iter().filter(|path| !named.iter().any(|name| covers(name, path))).collect();
+    assert!(missing.is_empty(), "not in the code map of ARCHITECTURE.md: {missing:?}");
+    let gone: Vec<_> = named.iter().filter(|name| !files.iter().any(|path| covers(name, path))).collect();
+    assert!(gone.is_empty(), "in the code map of ARCHITECTURE.md, but not there: {gone:?}");
+    assert!(files.len() > 200, "the sources were not found");
+}
+
+#[test]
+fn the_least_rust_is_stated_in_the_manifest_alone() {
+    let stated = |document: &&str| {
+        let text = read(document);
+        let numbers = text.split("1.").skip(1).map(|rest| rest.chars().take(2).collect::<String>());
+        let is_compiler = |number: String| number.starts_with(['8', '9']) && number.len() == 2;
+        text.lines().any(|line| line.contains("Rust") || line.contains("cargo"))
+            && numbers.into_iter().any(is_compiler)
+    };
+    let documents = ["CONTRIBUTING.md", "ARCHITECTURE.md", "docs/operations.md"];
+    let wrong: Vec<_> = documents.iter().filter(|document| stated(document)).collect();
+    assert!(wrong.is_empty(), "the version of the compiler is the manifest's to state: {wrong:?}");
+    assert!(read("Cargo.toml").contains("\nrust-version = "));
 }
 
 #[test]

@@ -23,7 +23,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::{
-    heirloom::STANDINGS,
+    handover::STANDINGS,
     program::Launcher,
     status::CheckStatus,
     tracking::{Health, Standing},
@@ -152,7 +152,7 @@ impl Checks {
     }
 
     /// The standings for the program that replaces this one.
-    pub(crate) fn bequeath(&self) -> String {
+    pub(crate) fn hand_over(&self) -> String {
         let standings =
             self.running.iter().map(|(id, running)| (id.to_string(), lock(&running.reported).standing()));
         let known: BTreeMap<String, bool> = standings

@@ -89,7 +89,7 @@ fn what_was_found_goes_on_to_the_next_program() {
             + &script("slow", "/bin/sleep 100", "");
         checks.configure(&config(&text));
         until("results", || results(&checks, "good") > 0 && results(&checks, "bad") > 0).await;
-        let left = checks.bequeath();
+        let left = checks.hand_over();
         assert_eq!(left, r#"{"vrrp_script bad":false,"vrrp_script good":true}"#);
         let (mut next, _changes) = Checks::new(Launcher::new());
         next.inherited = inherited(&left);

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::place::{PlaceError, Taken};
-use crate::{clock::now, heirloom::Heirloom, muffle::Muffle};
+use crate::{clock::now, handover::HandoverState, muffle::Muffle};
 
 /// Clients that are served at the same time. More wait.
 const SEATS: usize = 8;
@@ -79,11 +79,11 @@ impl Listener {
     }
 
     /// For the program that takes this one's place: who connects meanwhile waits for it.
-    pub(crate) async fn bequeath(&self) -> Option<Heirloom> {
+    pub(crate) async fn hand_over(&self) -> Option<HandoverState> {
         let (listener, taken) = self.socket.as_ref()?;
         let seats = u32::try_from(SEATS).ok()?;
         let _answered = timeout(LAST_ANSWERS, self.seats.acquire_many(seats)).await;
-        taken.bequeath(listener)
+        taken.hand_over(listener)
     }
 
     fn say_stranger(&mut self, uid: u32) {
@@ -140,6 +140,6 @@ mod tests {
     async fn nobody_comes_to_a_socket_that_is_nowhere() {
         let mut listener = Listener::nowhere();
         assert!(timeout(Duration::from_millis(20), listener.client()).await.is_err());
-        assert!(listener.bequeath().await.is_none());
+        assert!(listener.hand_over().await.is_none());
     }
 }

@@ -23,7 +23,7 @@ use rustix::{
 use thiserror::Error;
 
 use crate::{
-    heirloom::{self, CONTROL, Heirloom},
+    handover::{self, CONTROL, HandoverState},
     trust::{self, Exposed},
 };
 
@@ -114,8 +114,8 @@ impl Taken {
     }
 
     /// For the program that takes this one's place.
-    pub(super) fn bequeath(&self, listener: &impl std::os::fd::AsFd) -> Option<Heirloom> {
-        Heirloom::descriptors(CONTROL, &[listener.as_fd(), self.lock.as_fd()], "").ok()
+    pub(super) fn hand_over(&self, listener: &impl std::os::fd::AsFd) -> Option<HandoverState> {
+        HandoverState::descriptors(CONTROL, &[listener.as_fd(), self.lock.as_fd()], "").ok()
     }
 }
 
@@ -211,7 +211,7 @@ fn is_socket(path: &Path) -> bool {
 fn inherited(path: &Path) -> Option<(UnixListener, File)> {
     let left = std::env::var(CONTROL).ok()?;
     let (listener, lock) = left.split_once(' ')?;
-    let (listener, lock) = (heirloom::descriptor(listener)?, File::from(heirloom::descriptor(lock)?));
+    let (listener, lock) = (handover::descriptor(listener)?, File::from(handover::descriptor(lock)?));
     let held =
         flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() && is_at(&lock, &lock_path(path));
     (held && listens_at(&listener, path)).then(|| (UnixListener::from(listener), lock))

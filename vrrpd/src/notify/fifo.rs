@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::now,
-    heirloom::Heirloom,
+    handover::HandoverState,
     muffle::Muffle,
     program::{Job, Launcher},
 };
@@ -66,15 +66,15 @@ impl Estate {
 #[derive(Debug)]
 pub(super) struct Outlet {
     /// What it is left to the next program as.
-    heirloom: &'static str,
+    variable: &'static str,
     fifo: Option<Fifo>,
     /// Of the program before, until the first configuration says what becomes of it.
     estate: Estate,
 }
 
 impl Outlet {
-    pub(super) fn new(heirloom: &'static str) -> Self {
-        Self { heirloom, fifo: None, estate: Estate::inherited(heirloom) }
+    pub(super) fn new(variable: &'static str) -> Self {
+        Self { variable, fifo: None, estate: Estate::inherited(variable) }
     }
 
     /// One that stays where it is stays open: its readers go on.
@@ -98,8 +98,8 @@ impl Outlet {
         self.fifo = config.map(|config| Fifo::open(config.clone(), launcher.clone(), user.cloned(), estate));
     }
 
-    pub(super) fn bequeath(&self) -> Option<Heirloom> {
-        self.fifo.as_ref()?.bequeath(self.heirloom)
+    pub(super) fn hand_over(&self) -> Option<HandoverState> {
+        self.fifo.as_ref()?.hand_over(self.variable)
     }
 
     pub(super) fn write(&self, news: &News) {
@@ -167,8 +167,8 @@ impl Fifo {
     }
 
     /// For the program that takes this one's place. What is in the pipe stays there meanwhile.
-    fn bequeath(&self, name: &'static str) -> Option<Heirloom> {
-        self.pipe.get()?.bequeath(name)
+    fn hand_over(&self, name: &'static str) -> Option<HandoverState> {
+        self.pipe.get()?.hand_over(name)
     }
 
     pub(super) const fn config(&self) -> &NotifyFifo {

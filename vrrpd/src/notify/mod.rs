@@ -23,7 +23,7 @@ use tokio::{
 
 use self::{fifo::Outlet, mail::Mailer, script::Queue};
 use crate::{
-    heirloom::{self, Heirloom},
+    handover::{self, HandoverState},
     program::Launcher,
     status::HookStatus,
 };
@@ -139,7 +139,7 @@ impl Notifier {
             hooks: BTreeMap::new(),
             former: BTreeMap::new(),
             queues: BTreeMap::new(),
-            outlets: [heirloom::FIFO, heirloom::VRRP_FIFO].map(Outlet::new),
+            outlets: [handover::FIFO, handover::VRRP_FIFO].map(Outlet::new),
             mailer: None,
             results: Results::default(),
         }
@@ -166,8 +166,8 @@ impl Notifier {
     }
 
     /// What the program that takes this one's place goes on with.
-    pub(crate) fn bequeath(&self) -> impl Iterator<Item = Heirloom> {
-        self.outlets.iter().filter_map(Outlet::bequeath)
+    pub(crate) fn hand_over(&self) -> impl Iterator<Item = HandoverState> {
+        self.outlets.iter().filter_map(Outlet::hand_over)
     }
 
     fn configure_fifos(&mut self, configs: [Option<&NotifyFifo>; 2]) {

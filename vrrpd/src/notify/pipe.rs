@@ -18,7 +18,7 @@ use rustix::{
 
 use super::lock;
 use crate::{
-    heirloom::{self, Heirloom},
+    handover::{self, HandoverState},
     program,
 };
 use vrrp_config::User;
@@ -91,17 +91,17 @@ impl Pipe {
     pub(super) fn inherited(name: &str) -> Option<Self> {
         let left = std::env::var(name).ok()?;
         let mut words = left.splitn(3, ' ');
-        let file = File::from(heirloom::descriptor(words.next()?)?);
+        let file = File::from(handover::descriptor(words.next()?)?);
         let (made, path) = (words.next()? == MADE, PathBuf::from(words.next()?));
         let found = file.metadata().ok().filter(|found| found.file_type().is_fifo())?;
         Some(Self { path, file: Mutex::new(Some(file)), identity: identity(&found), made })
     }
 
     /// For the program that takes this one's place.
-    pub(super) fn bequeath(&self, name: &'static str) -> Option<Heirloom> {
+    pub(super) fn hand_over(&self, name: &'static str) -> Option<HandoverState> {
         let note = format!("{} {}", if self.made { MADE } else { FOUND }, self.path.to_str()?);
         let file = lock(&self.file);
-        Heirloom::descriptors(name, &[file.as_ref()?.as_fd()], &note).ok()
+        HandoverState::descriptors(name, &[file.as_ref()?.as_fd()], &note).ok()
     }
 
     /// Another descriptor of it.

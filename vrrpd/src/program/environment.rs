@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{account::Account, family};
-use crate::heirloom;
+use crate::handover;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -34,7 +34,7 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) fn new() -> Self {
         let mut variables: BTreeMap<_, _> = env::vars_os().collect();
-        let ours = || OURS.iter().chain(&heirloom::NAMES);
+        let ours = || OURS.iter().chain(&handover::NAMES);
         variables.retain(|name, _| !ours().any(|ours| OsStr::new(ours) == name));
         variables.entry("PATH".into()).or_insert_with(|| PATH.into());
         Self { variables }

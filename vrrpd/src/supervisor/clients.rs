@@ -8,7 +8,7 @@ use super::Supervisor;
 use crate::{
     control::{self, Client, Listener},
     failure::Failure,
-    heirloom,
+    handover,
     protocol::Command,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn take_socket(named: Option<&Path>) -> Result<Listener, Failure> {
     let path = control::path(named, vrrp_dataplane::namespace().as_deref());
     match Listener::at(&path) {
         Ok(listener) => Ok(listener),
-        Err(error) if heirloom::is_successor() => {
+        Err(error) if handover::is_successor() => {
             tracing::error!(%error, "there is no control socket until the next start");
             Ok(Listener::nowhere())
         }

@@ -8,7 +8,7 @@ use vrrp_dataplane::{AttachError, Attachment, Mode, Target};
 use super::{Plane, Supervisor, links, notes::OWNER};
 use crate::{
     failure::Failure,
-    heirloom,
+    handover,
     packet::PacketSocket,
     protocol::{Command, Link, Port},
     unicast::UnicastSocket,
@@ -31,7 +31,7 @@ impl Supervisor {
     /// FAULT. A program that replaces a running one does not take the other routers' roles down with that.
     pub(super) fn suits(&self, name: &str, link: &Link, starting: bool) -> Result<bool, Failure> {
         if starting
-            && !heirloom::is_successor()
+            && !handover::is_successor()
             && let Some((router, why)) = self.demands.refused(name, link.nature)
         {
             return Err(Failure::Config(format!("{router} cannot use {name}: it {why}")));

@@ -103,8 +103,8 @@ impl Tracker {
         self.checks.status()
     }
 
-    pub(super) fn bequeath(&self) -> String {
-        self.checks.bequeath()
+    pub(super) fn hand_over(&self) -> String {
+        self.checks.hand_over()
     }
 
     /// The lock is held until it is told, so that nothing older can come after it.

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     descriptors,
-    heirloom::{self, Heirloom},
+    handover::{self, HandoverState},
     program::{Ended, Launcher, ProgramError},
 };
 
@@ -116,14 +116,14 @@ async fn ask(launcher: &Launcher, program: &Path, arguments: Vec<String>) -> Res
 
 /// Executes the program in this one's place, with the same arguments. Returns only if that fails, and then everything
 /// is as it was: no shell is asked instead, and no signal is treated otherwise.
-pub(super) fn execute(program: &Path, heirlooms: &[Heirloom]) -> io::Error {
+pub(super) fn execute(program: &Path, handed_over: &[HandoverState]) -> io::Error {
     let arguments = [program.as_os_str().to_owned()].into_iter().chain(env::args_os().skip(1));
     let strings = |list: &mut dyn Iterator<Item = OsString>| -> Result<Vec<CString>, io::Error> {
         list.map(|one| CString::new(one.into_vec()).map_err(io::Error::other)).collect()
     };
     let prepared = CString::new(program.as_os_str().as_bytes()).map_err(io::Error::other).and_then(|path| {
         let arguments = strings(&mut arguments.into_iter())?;
-        Ok((path, arguments, strings(&mut heirloom::environment(heirlooms).into_iter())?))
+        Ok((path, arguments, strings(&mut handover::environment(handed_over).into_iter())?))
     });
     match prepared {
         Ok((path, arguments, environment)) => {

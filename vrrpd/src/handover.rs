@@ -1,5 +1,5 @@
-//! What the program leaves to the one that takes its place (SIGUSR2): environment variables, some of which name open
-//! file descriptors. They are for that program alone.
+//! State that the program hands over to the one that takes its place (SIGUSR2): environment variables, some of which name
+//! open file descriptors. They are for that program alone.
 
 use std::{
     ffi::OsString,
@@ -20,28 +20,29 @@ pub(crate) const CONTROL: &str = "VRRPD_CONTROL";
 pub(crate) const STANDINGS: &str = "VRRPD_STANDINGS";
 /// The value that `ip_nonlocal_bind` had before the daemon turned it on.
 pub(crate) const NONLOCAL_BIND: &str = "VRRPD_NONLOCAL_BIND_FOUND";
-/// All variables that are left.
+/// All variables of the state.
 pub(crate) const NAMES: [&str; 5] = [STANDINGS, NONLOCAL_BIND, FIFO, VRRP_FIFO, CONTROL];
 
-/// Whether this program takes the place of another one of its kind.
+/// Tells whether this program takes the place of another one of its kind.
 pub(crate) fn is_successor() -> bool {
     std::env::var_os(STANDINGS).is_some()
 }
 
-/// A variable that is left. What it names stays open as long as this lives, also in the next program.
+/// One variable of the state. Descriptors that it names stay open as long as this lives, also in the next program.
 #[derive(Debug)]
-pub(crate) struct Heirloom {
+pub(crate) struct HandoverState {
     pub(crate) name: &'static str,
     pub(crate) value: String,
     _open: Vec<OwnedFd>,
 }
 
-impl Heirloom {
+impl HandoverState {
+    /// Makes a variable with a text of its own.
     pub(crate) const fn text(name: &'static str, value: String) -> Self {
         Self { name, value, _open: Vec::new() }
     }
 
-    /// Its value is the numbers of these descriptors, and what is to be said beside them.
+    /// Makes a variable whose value is the numbers of these descriptors, and a note beside them.
     pub(crate) fn descriptors(name: &'static str, open: &[BorrowedFd<'_>], note: &str) -> io::Result<Self> {
         // These are not closed when another program is executed.
         let open = open.iter().map(dup).collect::<rustix::io::Result<Vec<_>>>()?;
@@ -51,7 +52,7 @@ impl Heirloom {
     }
 }
 
-/// A descriptor that the program before has left open under this number.
+/// Takes the descriptor that the program before has left open under this number.
 pub(crate) fn descriptor(number: &str) -> Option<OwnedFd> {
     let number: RawFd = number.parse().ok().filter(|number| *number > 2)?;
     // SAFETY: it is only asked whether there is such a descriptor.
@@ -66,10 +67,10 @@ pub(crate) fn descriptor(number: &str) -> Option<OwnedFd> {
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// This program's environment for the next one: what it was left itself is not passed on.
-pub(crate) fn environment(heirlooms: &[Heirloom]) -> Vec<OsString> {
+/// Makes the environment of the next program: this one's, without what it was handed itself, with what it hands over.
+pub(crate) fn environment(handed_over: &[HandoverState]) -> Vec<OsString> {
     let own = std::env::vars_os().filter(|(name, _)| !NAMES.iter().any(|left| name == *left));
-    let left = heirlooms.iter().map(|one| (one.name.into(), one.value.clone().into()));
+    let left = handed_over.iter().map(|one| (one.name.into(), one.value.clone().into()));
     let assignment = |(mut name, value): (OsString, OsString)| {
         name.push("=");
         name.push(value);
@@ -89,8 +90,8 @@ mod tests {
         let own = File::open("/dev/null").unwrap();
         assert!(descriptor(&own.as_raw_fd().to_string()).is_none(), "one of this program's own");
         assert!(descriptor("1").is_none() && descriptor("12345").is_none() && descriptor("x").is_none());
-        let heirloom = Heirloom::descriptors(FIFO, &[own.as_fd()], "made").unwrap();
-        let (number, note) = heirloom.value.split_once(' ').unwrap();
+        let left = HandoverState::descriptors(FIFO, &[own.as_fd()], "made").unwrap();
+        let (number, note) = left.value.split_once(' ').unwrap();
         assert_eq!(note, "made");
         let taken = descriptor(number).unwrap();
         assert!(descriptor(number).is_none(), "taken already");
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn the_next_program_gets_the_environment_and_what_is_left_to_it() {
-        let left = environment(&[Heirloom::text(NONLOCAL_BIND, "0".into())]);
+        let left = environment(&[HandoverState::text(NONLOCAL_BIND, "0".into())]);
         assert!(left.contains(&"VRRPD_NONLOCAL_BIND_FOUND=0".into()));
         assert!(left.iter().any(|variable| variable.to_string_lossy().starts_with("PATH=")));
     }
