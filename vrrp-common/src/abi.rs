@@ -8,8 +8,10 @@
 //! are invalidated first (see [`Expected`]). Addresses are 16 bytes, an IPv4 address as `::ffff:a.b.c.d`.
 
 pub mod guard;
+mod told;
 
 use core::net::{IpAddr, Ipv6Addr};
+pub use told::{RouterEntry, Seen};
 
 use bytemuck::{Pod, Zeroable};
 

@@ -28,6 +28,9 @@ mod tables;
 mod target;
 mod watch;
 
+/// What [`Tables`] are told and tell, as `vrrp-common` defines it.
+pub use vrrp_common::abi::{RouterEntry, Seen};
+
 pub use self::{
     attach::attach,
     error::AttachError,
@@ -39,7 +42,7 @@ pub use self::{
     object::{LoadError, Log, OBJECT},
     pins::namespace,
     plane::{Attachment, DataPlane},
-    tables::{RouterEntry, Tables},
+    tables::Tables,
     target::{Attached, Mode, Target, Why},
-    watch::{Seen, Watch},
+    watch::Watch,
 };

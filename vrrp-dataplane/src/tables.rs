@@ -14,13 +14,13 @@ use std::{
 use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use vrrp_common::{
     abi::{
-        self, COUNTERS_ROOM, Counters, Cpu, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router, SLOTS,
-        Verdict, Vip, role,
+        self, COUNTERS_ROOM, Counters, Cpu, EXPECTED_BYTES, Expected, Interface, PeerTtl, Router,
+        RouterEntry, SLOTS, Seen, Verdict, Vip, role,
     },
     lease::Lease,
     receive::{Advert, Peer},
     time::Time,
-    types::{AdvertInterval, Family, Mac, Priority, Vrid},
+    types::{AdvertInterval, Mac, Priority},
 };
 
 use crate::{mapping::Mapping, near::NearVips, watch::Watch};
@@ -35,25 +35,6 @@ type Peers = aya::maps::HashMap<MapData, [u8; 20], [u8; 4]>;
 
 /// A stamp that is later than this after now was made by no clock: it would keep a master alive that is dead.
 const STAMP_AHEAD: Duration = Duration::from_secs(1);
-
-/// A virtual router, as the data plane needs to know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RouterEntry {
-    /// With `family`, what makes it the same router.
-    pub vrid: Vrid,
-    /// The family of its addresses.
-    pub family: Family,
-    /// Whether `mac` is the virtual router's own.
-    pub use_vmac: bool,
-    /// Whether packets to its addresses are for this host.
-    pub accept: bool,
-    /// What its addresses are answered with.
-    pub mac: Mac,
-    /// Whether its adverts come from peers, to this host alone, or to the group.
-    pub unicast: bool,
-    /// This host's own effective priority.
-    pub priority: Priority,
-}
 
 /// The maps of one interface. One owner, on one thread.
 ///
@@ -325,6 +306,12 @@ impl Tables {
         const { assert!(offset_of!(Interface, mac) == 0) };
         let [a, b, c, d, e, f] = mac.0;
         self.interface.u64(0, 0).store(u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]), Ordering::Release);
+    }
+
+    /// What has arrived since the watch began.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.watch.seen()
     }
 
     /// What arrives here after the link came up.

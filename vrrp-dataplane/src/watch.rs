@@ -3,7 +3,10 @@
 use std::{fmt, io, mem::offset_of, sync::atomic::Ordering};
 
 use aya::maps::MapData;
-use vrrp_common::{abi::Settling, time::Time};
+use vrrp_common::{
+    abi::{Seen, Settling},
+    time::Time,
+};
 
 use crate::mapping::Mapping;
 
@@ -16,15 +19,6 @@ impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watch").field("settling", &self.settling.read(0)).finish()
     }
-}
-
-/// What has arrived since it was asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// When the first frame did that only a port which forwards lets through.
-    pub forwarded: Option<Time>,
-    /// When the first frame of a spanning tree did, if that was before.
-    pub bpdu: Option<Time>,
 }
 
 impl Watch {

@@ -5,7 +5,6 @@
 //! the control socket.
 
 mod address;
-mod belongings;
 mod checks;
 pub mod cli;
 mod clock;
@@ -14,7 +13,6 @@ mod descriptors;
 pub mod failure;
 mod handover;
 pub mod logging;
-mod muffle;
 mod multicast;
 mod netlink;
 mod nonlocal_bind;
@@ -27,10 +25,8 @@ mod protocol;
 mod readiness;
 pub mod realtime;
 pub mod signals;
-pub mod status;
-mod suitable;
+pub use vrrp_engine::status;
 pub mod supervisor;
 pub mod surroundings;
-mod tracking;
 mod trust;
 mod unicast;

@@ -53,7 +53,6 @@ use self::{
 };
 use crate::{
     address::Spot,
-    belongings::Belongings,
     checks::Checks,
     control::Listener,
     descriptors,
@@ -65,10 +64,10 @@ use crate::{
     origin::Origin,
     ownership::{ForeignHand, Holdings, Record},
     program::Launcher,
-    protocol::{self, Command, Link, Request, RouterKey, Ticket},
-    suitable::Demands,
+    protocol::{self, Command, Message},
 };
 use vrrp_config::{Config, XdpMode};
+use vrrp_engine::{Demands, Link, Request, Resources, RouterKey, Ticket};
 
 /// How often an interface is tried again whose data plane could not be attached.
 const RETRY: Duration = Duration::from_secs(2);
@@ -126,11 +125,11 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             answered: None,
             left: BTreeSet::new(),
             next_look: None,
-            tracker: tracker.share(protocol.commands.clone(), changes_of_checks),
+            tracker: tracker.share(protocol.messages.clone(), changes_of_checks),
             launcher,
             notifier,
             nonlocal_bind: NonlocalBind::inherited(),
-            commands: protocol.commands,
+            messages: protocol.messages,
             options: options.clone(),
             deaf: BTreeSet::new(),
             inspected: integrity::period(config),
@@ -228,7 +227,7 @@ struct Supervisor {
     launcher: Launcher,
     notifier: Notifier,
     nonlocal_bind: NonlocalBind,
-    commands: mpsc::Sender<Command>,
+    messages: mpsc::Sender<Message>,
     options: Options,
     /// Interfaces whose XDP program somebody has detached.
     deaf: BTreeSet<String>,
@@ -281,8 +280,8 @@ impl Supervisor {
         }
     }
 
-    async fn send(&self, command: Command) {
-        if self.commands.send(command).await.is_err() {
+    async fn send(&self, message: impl Into<Message>) {
+        if self.messages.send(message.into()).await.is_err() {
             tracing::debug!("the protocol thread has ended");
         }
     }
@@ -331,8 +330,8 @@ impl Supervisor {
     }
 
     /// These are on record before they are added.
-    fn enter(&mut self, belongings: &Belongings) {
-        for place in &belongings.places {
+    fn enter(&mut self, resources: &Resources) {
+        for place in &resources.bindings {
             self.record.enter(&place.interface, [place.address.address]);
         }
     }

@@ -22,14 +22,10 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{
-    handover::STANDINGS,
-    program::Launcher,
-    status::CheckStatus,
-    tracking::{Health, Standing},
-};
+use crate::{handover::STANDINGS, program::Launcher, status::CheckStatus};
 use reporter::{Reported, Reporter, lock};
 use vrrp_config::{Check, CheckKind, Config, Subject, User, Weight};
+use vrrp_engine::{Health, Standing};
 
 /// What a check is called: unique in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,11 +9,10 @@ use tokio::sync::mpsc;
 
 use crate::{
     clock::now,
-    muffle::Muffle,
     program::Output,
     status::{self, CheckStatus},
-    tracking::{Health, Standing},
 };
+use vrrp_engine::{Health, RateLimit, Standing};
 
 /// One result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +94,7 @@ pub(super) struct Reporter {
     changed: mpsc::Sender<()>,
     /// The reason that was logged last, which is not repeated.
     said: Option<String>,
-    muffle: Muffle,
+    muffle: RateLimit,
 }
 
 impl Reporter {
@@ -105,7 +104,7 @@ impl Reporter {
         reported: Arc<Mutex<Reported>>,
         changed: mpsc::Sender<()>,
     ) -> Self {
-        Self { name, health, reported, changed, said: None, muffle: Muffle::default() }
+        Self { name, health, reported, changed, said: None, muffle: RateLimit::default() }
     }
 
     /// Takes in one result.

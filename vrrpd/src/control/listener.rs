@@ -12,7 +12,9 @@ use tokio::{
 };
 
 use super::place::{PlaceError, Taken};
-use crate::{clock::now, handover::HandoverState, muffle::Muffle};
+use vrrp_engine::RateLimit;
+
+use crate::{clock::now, handover::HandoverState};
 
 /// Clients that are served at the same time. More wait.
 const SEATS: usize = 8;
@@ -37,8 +39,8 @@ pub(crate) struct Listener {
     socket: Option<(UnixListener, Taken)>,
     seats: Arc<Semaphore>,
     rest_until: Instant,
-    faults: Muffle,
-    strangers: Muffle,
+    faults: RateLimit,
+    strangers: RateLimit,
 }
 
 impl Listener {
@@ -57,8 +59,8 @@ impl Listener {
             socket: None,
             seats: Arc::new(Semaphore::new(SEATS)),
             rest_until: Instant::now(),
-            faults: Muffle::default(),
-            strangers: Muffle::default(),
+            faults: RateLimit::default(),
+            strangers: RateLimit::default(),
         }
     }
 

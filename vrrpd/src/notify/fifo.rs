@@ -17,17 +17,17 @@ use tokio::{
 };
 
 use super::{
-    News, Task, lock,
+    Task, lock,
     mailbox::{Mailbox, Overflow},
     pipe::Pipe,
 };
 use crate::{
     clock::now,
     handover::HandoverState,
-    muffle::Muffle,
     program::{Job, Launcher},
 };
 use vrrp_config::{Hook, NotifyFifo, User};
+use vrrp_engine::{RateLimit, StateChange};
 
 /// How long its script, if it ends, is left alone before it is started again.
 const RESTART: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ impl Outlet {
         self.fifo.as_ref()?.hand_over(self.variable)
     }
 
-    pub(super) fn write(&self, news: &News) {
+    pub(super) fn write(&self, news: &StateChange) {
         if let Some(fifo) = &self.fifo {
             fifo.write(news);
         }
@@ -118,22 +118,23 @@ impl Outlet {
 /// What is not in the pipe yet.
 #[derive(Debug)]
 struct Backlog {
-    waiting: Mailbox<News>,
+    waiting: Mailbox<StateChange>,
     /// For the log line about what is left out, which may be thousands.
-    limit: Mutex<Muffle>,
+    limit: Mutex<RateLimit>,
 }
 
 impl Default for Backlog {
     fn default() -> Self {
-        let same_subject =
-            Overflow::Superseded { by: |older: &News, newer: &News| older.subject == newer.subject };
+        let same_subject = Overflow::Superseded {
+            by: |older: &StateChange, newer: &StateChange| older.subject == newer.subject,
+        };
         Self { waiting: Mailbox::new(WAITING, same_subject), limit: Mutex::default() }
     }
 }
 
 impl Backlog {
     /// Never waits.
-    fn push(&self, news: &News, path: &Path) {
+    fn push(&self, news: &StateChange, path: &Path) {
         let left_out = self.waiting.push(news.clone()).len();
         if left_out > 0
             && let Some(repeated) = lock(&self.limit).admit(now())
@@ -176,7 +177,7 @@ impl Fifo {
     }
 
     /// Never waits.
-    pub(super) fn write(&self, news: &News) {
+    pub(super) fn write(&self, news: &StateChange) {
         self.backlog.push(news, &self.config.path);
     }
 
@@ -237,7 +238,7 @@ async fn serve(
 async fn write(backlog: &Backlog, mut pipe: pipe::Sender) {
     while let Some(news) = backlog.waiting.next().await {
         // A line is shorter than PIPE_BUF: it is in the pipe as a whole, or not at all.
-        if let Err(error) = pipe.write_all(news.line().as_bytes()).await {
+        if let Err(error) = pipe.write_all(super::line(&news).as_bytes()).await {
             tracing::error!(%error, "the notify FIFO cannot be written to");
             return;
         }

@@ -18,8 +18,10 @@ use lettre::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
+use vrrp_engine::{State, StateChange, Subject};
+
 use super::{
-    News, State, Subject, Task, lock,
+    Task, lock,
     mailbox::{Mailbox, Overflow},
 };
 use crate::status::{HookStatus, rfc3339};
@@ -51,7 +53,7 @@ type Last = Mutex<Option<HookStatus>>;
 struct Letter {
     subject: String,
     text: &'static str,
-    news: News,
+    news: StateChange,
 }
 
 /// Why a mail was not sent.
@@ -91,7 +93,7 @@ impl Mailer {
     }
 
     /// Never waits.
-    pub(super) fn send(&self, router_id: &str, news: &News) {
+    pub(super) fn send(&self, router_id: &str, news: &StateChange) {
         for old in self.waiting.push(Letter::new(router_id, news.clone())) {
             tracing::warn!(mail = %old.subject, "the mail server is too slow; this mail is left out");
         }
@@ -111,7 +113,7 @@ impl Mailer {
 }
 
 impl Letter {
-    fn new(router_id: &str, news: News) -> Self {
+    fn new(router_id: &str, news: StateChange) -> Self {
         let (word, name) = match &news.subject {
             Subject::Instance(name) => ("Instance", name),
             Subject::Group(name) => ("Group", name),
@@ -131,7 +133,7 @@ impl Letter {
 }
 
 /// keepalived's.
-const fn words(news: &News) -> (&'static str, &'static str) {
+const fn words(news: &StateChange) -> (&'static str, &'static str) {
     match (&news.subject, news.state) {
         (Subject::Instance(_), State::Master) => {
             ("Entering MASTER state", "=> VRRP Instance is now owning VRRP VIPs <=")

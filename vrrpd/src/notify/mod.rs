@@ -11,7 +11,6 @@ mod script;
 
 use std::{
     collections::BTreeMap,
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -28,86 +27,21 @@ use crate::{
     status::HookStatus,
 };
 use vrrp_config::{Config, NotifyFifo, User};
+use vrrp_engine::{StateChange, Subject};
 
 /// What everything that is under way has at the end, together.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Who has changed its state.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Subject {
-    /// A router, by its name.
-    Instance(String),
-    /// A sync group, by its name.
-    Group(String),
+/// What `notify` gets as arguments.
+fn arguments(change: &StateChange) -> Vec<String> {
+    let StateChange { subject, state, priority } = change;
+    vec![subject.word().into(), subject.name().into(), state.word().into(), priority.to_string()]
 }
 
-impl Subject {
-    /// keepalived's word for it.
-    const fn word(&self) -> &'static str {
-        match self {
-            Self::Instance(_) => "INSTANCE",
-            Self::Group(_) => "GROUP",
-        }
-    }
-
-    fn name(&self) -> &str {
-        match self {
-            Self::Instance(name) | Self::Group(name) => name,
-        }
-    }
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.word(), self.name())
-    }
-}
-
-/// A state that the outside is told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Master,
-    Backup,
-    Fault,
-    Stop,
-    /// No change: the master is silent and still answers. Told to `notify` and the FIFO, and by mail.
-    Split,
-}
-
-impl State {
-    /// keepalived's word for it.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Master => "MASTER",
-            Self::Backup => "BACKUP",
-            Self::Fault => "FAULT",
-            Self::Stop => "STOP",
-            Self::Split => "SPLIT",
-        }
-    }
-}
-
-/// A change of state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct News {
-    pub(crate) subject: Subject,
-    pub(crate) state: State,
-    /// The effective priority; 0 for a group, as in keepalived.
-    pub(crate) priority: u8,
-}
-
-impl News {
-    /// What `notify` gets as arguments.
-    fn arguments(&self) -> Vec<String> {
-        let Self { subject, state, priority } = self;
-        vec![subject.word().into(), subject.name().into(), state.word().into(), priority.to_string()]
-    }
-
-    /// What is written to the FIFO.
-    fn line(&self) -> String {
-        let Self { subject, state, priority } = self;
-        format!("{} \"{}\" {} {priority}\n", subject.word(), subject.name(), state.word())
-    }
+/// What is written to the FIFO.
+fn line(change: &StateChange) -> String {
+    let StateChange { subject, state, priority } = change;
+    format!("{} \"{}\" {} {priority}\n", subject.word(), subject.name(), state.word())
 }
 
 /// The last outcome of each hook, for `vrrpd status`.
@@ -177,7 +111,7 @@ impl Notifier {
     }
 
     /// Tells of a change of state. Returns at once.
-    pub(crate) fn tell(&mut self, news: &News) {
+    pub(crate) fn tell(&mut self, news: &StateChange) {
         self.outlets.iter().for_each(|outlet| outlet.write(news));
         let hooks = self.hooks.get(&news.subject).or_else(|| self.former.get(&news.subject));
         let Some(hooks) = hooks else { return };

@@ -5,8 +5,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use vrrp_engine::{State, StateChange};
+
 use super::{
-    News, Results, State, Task, lock,
+    Results, Task, lock,
     mailbox::{Mailbox, Overflow},
 };
 use crate::{
@@ -38,7 +40,7 @@ const NOTIFY: &str = "notify";
 /// What waits for its scripts.
 #[derive(Debug)]
 struct Item {
-    news: News,
+    news: StateChange,
     hooks: Arc<Hooks>,
     script_user: Option<User>,
 }
@@ -57,7 +59,7 @@ impl Queue {
         Self { waiting, task }
     }
 
-    pub(super) fn push(&self, news: News, hooks: Arc<Hooks>, script_user: Option<User>) {
+    pub(super) fn push(&self, news: StateChange, hooks: Arc<Hooks>, script_user: Option<User>) {
         for old in self.waiting.push(Item { news, hooks, script_user }) {
             let (subject, state) = (&old.news.subject, old.news.state.word());
             tracing::warn!(%subject, state, "its scripts are too slow; this state is left out");
@@ -80,7 +82,7 @@ impl Queue {
 async fn serve(waiting: Arc<Mailbox<Item>>, launcher: Launcher, results: Results) {
     while let Some(Item { news, hooks, script_user }) = waiting.next().await {
         for (key, hook) in hooks_of(&hooks, news.state) {
-            let arguments = if key == NOTIFY { news.arguments() } else { Vec::new() };
+            let arguments = if key == NOTIFY { super::arguments(&news) } else { Vec::new() };
             let user = hook.user.clone().or_else(|| script_user.clone());
             let job = Job { program: hook.program.clone(), arguments, user };
             let began = SystemTime::now();
@@ -114,7 +116,7 @@ fn outcome(ended: &Result<Ended, ProgramError>) -> String {
     }
 }
 
-fn log(news: &News, key: &str, ended: &Result<Ended, ProgramError>, outcome: &str) {
+fn log(news: &StateChange, key: &str, ended: &Result<Ended, ProgramError>, outcome: &str) {
     let (subject, state) = (&news.subject, news.state.word());
     match ended {
         Ok(ended) => {
@@ -129,6 +131,6 @@ fn log(news: &News, key: &str, ended: &Result<Ended, ProgramError>, outcome: &st
     }
 }
 
-fn remember(results: &Results, key: &'static str, news: &News, status: HookStatus) {
+fn remember(results: &Results, key: &'static str, news: &StateChange, status: HookStatus) {
     lock(results).insert((news.subject.clone(), key), status);
 }

@@ -13,6 +13,7 @@ use super::{
     *,
 };
 use vrrp_config::{Hook, Hooks, NotifyFifo, Program};
+use vrrp_engine::{State, StateChange, Subject};
 
 /// A directory that only root can write to, with a script that writes what it is told into `log`.
 struct Scene {
@@ -67,8 +68,8 @@ impl Drop for Scene {
 const LOGGING: &str = "echo \"$@\" >> log";
 const PATIENT: Duration = Duration::from_secs(30);
 
-fn news(name: &str, state: State) -> News {
-    News { subject: Subject::Instance(name.into()), state, priority: 100 }
+fn news(name: &str, state: State) -> StateChange {
+    StateChange { subject: Subject::Instance(name.into()), state, priority: 100 }
 }
 
 fn notifier(scene: &Scene, timeout: Duration) -> Notifier {
@@ -103,7 +104,7 @@ async fn the_script_of_the_state_comes_first_and_notify_has_keepalived_s_argumen
 async fn a_group_says_group_and_priority_0() {
     let scene = Scene::new(LOGGING);
     let mut notifier = notifier(&scene, PATIENT);
-    notifier.tell(&News { subject: Subject::Group("G1".into()), state: State::Master, priority: 0 });
+    notifier.tell(&StateChange { subject: Subject::Group("G1".into()), state: State::Master, priority: 0 });
     notifier.finish().await;
     assert_eq!(scene.lines(), ["master", "any GROUP G1 MASTER 0"]);
 }

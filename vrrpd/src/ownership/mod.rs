@@ -25,11 +25,9 @@ pub(crate) use self::{
     plan::{Operation, plan, remaining},
     record::Record,
 };
-use crate::{
-    address::{Spot, Traits},
-    belongings::{Belongings, Routing},
-};
+use crate::address::{Spot, Traits};
 use vrrp_config::VirtualAddress;
+use vrrp_engine::{Resources, Routing};
 
 /// The traits that the configuration asks for, and the kernel's where it says nothing.
 pub(crate) fn traits_of(vip: &VirtualAddress, interface: &str) -> Traits {
@@ -65,7 +63,7 @@ pub(crate) struct Claim<K> {
 /// What each router has on this host now. `K` tells routers apart.
 #[derive(Debug)]
 pub(crate) struct Holdings<K> {
-    routers: BTreeMap<K, (String, Arc<Belongings>)>,
+    routers: BTreeMap<K, (String, Arc<Resources>)>,
 }
 
 impl<K> Default for Holdings<K> {
@@ -76,9 +74,9 @@ impl<K> Default for Holdings<K> {
 
 impl<K: Copy + Ord> Holdings<K> {
     /// From now on a router has these, and nothing else.
-    pub(crate) fn hold(&mut self, router: K, name: String, belongings: Option<Arc<Belongings>>) {
-        match belongings {
-            Some(belongings) => drop(self.routers.insert(router, (name, belongings))),
+    pub(crate) fn hold(&mut self, router: K, name: String, resources: Option<Arc<Resources>>) {
+        match resources {
+            Some(resources) => drop(self.routers.insert(router, (name, resources))),
             None => drop(self.routers.remove(&router)),
         }
     }
@@ -91,8 +89,8 @@ impl<K: Copy + Ord> Holdings<K> {
     /// The addresses, each with the one router that holds it: the first of those that want it there.
     pub(crate) fn claims(&self) -> BTreeMap<Spot, Claim<K>> {
         let mut claims = BTreeMap::new();
-        for (holder, (router, belongings)) in &self.routers {
-            for place in &belongings.places {
+        for (holder, (router, resources)) in &self.routers {
+            for place in &resources.bindings {
                 let VirtualAddress { address, prefix_len, .. } = place.address;
                 let spot = Spot { interface: place.interface.clone(), address, prefix_len };
                 claims.entry(spot).or_insert_with(|| Claim {
@@ -108,15 +106,15 @@ impl<K: Copy + Ord> Holdings<K> {
     /// Routes, then rules, of each router in its order, each once, with the name of a router that wants it.
     pub(crate) fn routing(&self) -> Vec<(&str, &Routing)> {
         let mut seen = std::collections::HashSet::new();
-        let all = self.routers.values().flat_map(|(router, belongings)| {
-            belongings.routing.iter().map(move |routing| (router.as_str(), routing))
+        let all = self.routers.values().flat_map(|(router, resources)| {
+            resources.routing.iter().map(move |routing| (router.as_str(), routing))
         });
         all.filter(|(_, routing)| seen.insert(*routing)).collect()
     }
 
     /// Whether an address is held on this interface.
     pub(crate) fn is_on(&self, interface: &str) -> bool {
-        let mut belongings = self.routers.values().map(|(_, belongings)| belongings);
-        belongings.any(|one| one.places.iter().any(|place| place.interface == interface))
+        let mut resources = self.routers.values().map(|(_, resources)| resources);
+        resources.any(|one| one.bindings.iter().any(|place| place.interface == interface))
     }
 }

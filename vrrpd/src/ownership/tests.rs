@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use super::*;
-use crate::belongings::Place;
+use vrrp_engine::Binding;
 
 mod kernel;
 
@@ -73,7 +73,7 @@ enum Defect {
 #[derive(Debug, Default)]
 struct World {
     kernel: Kernel,
-    configuration: Vec<Arc<Belongings>>,
+    configuration: Vec<Arc<Resources>>,
     masters: BTreeSet<usize>,
     holdings: Holdings<usize>,
     record: Record,
@@ -109,7 +109,7 @@ impl World {
     }
 
     fn configure(&mut self, routers: &[Vec<(usize, usize, usize)>]) {
-        let place = |(i, a, p): &(usize, usize, usize)| Place {
+        let place = |(i, a, p): &(usize, usize, usize)| Binding {
             interface: INTERFACES[*i].to_owned(),
             address: VirtualAddress {
                 address: ADDRESSES[*a].parse().unwrap(),
@@ -122,10 +122,10 @@ impl World {
             },
         };
         let router = |places: &Vec<_>| {
-            Arc::new(Belongings { places: places.iter().map(place).collect(), routing: Vec::new() })
+            Arc::new(Resources { bindings: places.iter().map(place).collect(), routing: Vec::new() })
         };
         self.configuration = routers.iter().map(router).collect();
-        for place in self.configuration.iter().flat_map(|router| &router.places) {
+        for place in self.configuration.iter().flat_map(|router| &router.bindings) {
             // Every data plane that is concerned names it; here all are.
             for interface in INTERFACES {
                 self.tables.entry(interface.to_owned()).or_default().insert(place.address.address);
@@ -136,8 +136,8 @@ impl World {
 
     fn hold(&mut self) {
         for router in 0..4 {
-            let belongings = self.configuration.get(router).filter(|_| self.masters.contains(&router));
-            self.holdings.hold(router, format!("r{router}"), belongings.cloned());
+            let resources = self.configuration.get(router).filter(|_| self.masters.contains(&router));
+            self.holdings.hold(router, format!("r{router}"), resources.cloned());
         }
     }
 
@@ -320,11 +320,11 @@ fn another_label_or_scope_is_another_address() {
 
 #[test]
 fn two_routers_that_want_the_same_have_one_holder_and_only_it_takes_the_address_away() {
-    let place = Place { interface: "eth0".into(), address: claim("192.0.2.100", 24).1.vip };
-    let belongings = Arc::new(Belongings { places: vec![place], routing: Vec::new() });
+    let place = Binding { interface: "eth0".into(), address: claim("192.0.2.100", 24).1.vip };
+    let resources = Arc::new(Resources { bindings: vec![place], routing: Vec::new() });
     let mut holdings = Holdings::default();
-    holdings.hold(1, "A".into(), Some(Arc::clone(&belongings)));
-    holdings.hold(2, "B".into(), Some(belongings));
+    holdings.hold(1, "A".into(), Some(Arc::clone(&resources)));
+    holdings.hold(2, "B".into(), Some(resources));
     let at = spot("eth0", "192.0.2.100", 24);
     assert_eq!(holdings.claims()[&at].router, "A");
     holdings.hold(1, "A".into(), None);

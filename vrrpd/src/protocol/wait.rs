@@ -1,4 +1,4 @@
-//! What wakes the loop.
+//! What wakes the protocol thread.
 
 use std::{
     future::poll_fn,
@@ -9,27 +9,26 @@ use std::{
 
 use tokio::{io::unix::AsyncFd, sync::mpsc};
 
-use super::{Command, port::Interface};
+use super::{Command, Message, plane::OpenPort};
 use crate::clock::Timer;
 
-/// Waits until the timer has run out, a data plane has an event, or there is a command, and returns the command.
+/// Waits until the timer has run out, a data plane has an event, or there is a message, and returns the message.
 ///
 /// Readiness is taken back before it returns, so the caller must empty every ring: what comes later wakes it again.
 pub(super) async fn wait(
     timer: &AsyncFd<Timer>,
-    interfaces: &[Interface],
-    commands: &mut mpsc::Receiver<Command>,
-) -> io::Result<Option<Command>> {
+    planes: impl Iterator<Item = &OpenPort> + Clone,
+    messages: &mut mpsc::Receiver<Message>,
+) -> io::Result<Option<Message>> {
     poll_fn(|cx| {
-        let timer_due = poll_fd(timer, cx)?;
-        let mut woken = timer_due;
-        for port in interfaces.iter().filter_map(|interface| interface.port.as_ref()) {
-            woken |= poll_fd(&port.events, cx)?;
+        let mut woken = poll_fd(timer, cx)?;
+        for plane in planes.clone() {
+            woken |= poll_fd(plane.events(), cx)?;
         }
-        match commands.poll_recv(cx) {
-            Poll::Ready(Some(command)) => Poll::Ready(Ok(Some(command))),
+        match messages.poll_recv(cx) {
+            Poll::Ready(Some(message)) => Poll::Ready(Ok(Some(message))),
             // The supervisor is gone: what is left is to stop.
-            Poll::Ready(None) => Poll::Ready(Ok(Some(Command::Stop { at_once: true }))),
+            Poll::Ready(None) => Poll::Ready(Ok(Some(Command::Stop { at_once: true }.into()))),
             Poll::Pending if woken => Poll::Ready(Ok(None)),
             Poll::Pending => Poll::Pending,
         }

@@ -9,7 +9,7 @@ use crate::{
     control::{self, Client, Listener},
     failure::Failure,
     handover,
-    protocol::Command,
+    protocol::Message,
 };
 
 /// How long the protocol thread is given for an answer to `vrrpd status`.
@@ -31,7 +31,7 @@ pub(super) fn take_socket(named: Option<&Path>) -> Result<Listener, Failure> {
 impl Supervisor {
     /// Answers one client, whatever else is waited for.
     pub(super) fn serve_client(&self, client: Client) {
-        let (commands, tracker) = (self.commands.clone(), self.tracker.clone());
+        let (messages, tracker) = (self.messages.clone(), self.tracker.clone());
         let hooks = self.notifier.status();
         let guard = self.guarding.status();
         tokio::spawn(async move {
@@ -44,7 +44,7 @@ impl Supervisor {
                     return control::answer(stream, "{\"error\":\"ask for status\"}").await;
                 }
                 let (answer, status) = oneshot::channel();
-                commands.send(Command::Status(answer)).await.map_err(|_ended| io::ErrorKind::BrokenPipe)?;
+                messages.send(Message::Status(answer)).await.map_err(|_ended| io::ErrorKind::BrokenPipe)?;
                 let mut status =
                     tokio::time::timeout(STATUS_PATIENCE, status).await?.map_err(io::Error::other)?;
                 status.checks = tracker.lock().await.status();

@@ -7,8 +7,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::protocol::Link;
 use vrrp_config::{Config, InterfaceDelays};
+use vrrp_engine::Link;
 
 /// The delays, and what they hold back.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ mod tests {
     use vrrp_common::types::Mac;
 
     use super::*;
-    use crate::suitable::{Kind, Nature};
+    use vrrp_engine::{Kind, Nature};
 
     struct Rig {
         debounce: Debounce,

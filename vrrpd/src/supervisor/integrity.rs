@@ -9,7 +9,10 @@ use super::{Supervisor, planes::detach};
 use vrrp_config::Config;
 use vrrp_dataplane::Detached;
 
-use crate::{failure::Failure, protocol::Command};
+use crate::{
+    failure::Failure,
+    protocol::{Command, Message},
+};
 
 /// Bounds of the time from one look to the next.
 const SHORTEST: Duration = Duration::from_millis(100);
@@ -57,7 +60,7 @@ impl Supervisor {
             "somebody has detached the XDP program: giving up the roles, then attaching it again"
         );
         self.deaf.insert(name.to_owned());
-        self.send(Command::Deaf { interface: name.to_owned() }).await;
+        self.send(Command::Detached { interface: name.to_owned() }).await;
     }
 
     /// Starts afresh, once the addresses are gone that the kernel would answer for.
@@ -66,7 +69,7 @@ impl Supervisor {
             return Ok(());
         }
         if let Some(plane) = self.planes.remove(name) {
-            self.send(Command::Port { interface: name.to_owned(), port: None }).await;
+            self.send(Message::Port { interface: name.to_owned(), port: None }).await;
             detach(name, plane).await;
         }
         self.deaf.remove(name);

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    netlink::{self, Device},
-    protocol::Link,
-    suitable::{Kind, Nature},
-};
+use crate::netlink::{self, Device};
+use vrrp_engine::{Kind, Link, Nature};
 
 /// The links of these devices. Each counts as it is at this moment; delays come after.
 pub(super) fn of(devices: BTreeMap<String, Device>) -> BTreeMap<String, Link> {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vrrp_common::types::Family;
 use vrrp_config::Config;
+use vrrp_engine::{Demand, Link};
 
-use crate::{multicast::Membership, protocol::Link, suitable::Demand};
+use crate::multicast::Membership;
 
 /// An interface, and the family whose adverts are listened to there.
 type Group = (String, Family);

@@ -6,7 +6,9 @@ use std::{collections::BTreeSet, net::IpAddr};
 use vrrp_common::types::Priority;
 
 use super::Supervisor;
-use crate::{belongings::Belongings, netlink::Observed};
+use vrrp_engine::Resources;
+
+use crate::netlink::Observed;
 use vrrp_config::Config;
 
 /// The virtual addresses of routers that do not own them, and those that were found here already.
@@ -19,7 +21,7 @@ pub(super) struct Operators {
 impl Operators {
     pub(super) fn of(config: &Config) -> Self {
         let others = config.routers.iter().filter(|router| router.priority != Priority::OWNER);
-        let places = others.map(|router| Belongings::of(router)).flat_map(|belongings| belongings.places);
+        let places = others.map(|router| Resources::of(router)).flat_map(|resources| resources.bindings);
         let virtual_addresses = places.map(|place| (place.interface, place.address.address)).collect();
         Self { virtual_addresses, named: BTreeSet::new() }
     }

@@ -10,10 +10,11 @@ use crate::{
     failure::Failure,
     handover,
     packet::PacketSocket,
-    protocol::{Command, Link, Port},
+    protocol::{Message, Port},
     unicast::UnicastSocket,
 };
 use vrrp_config::XdpMode;
+use vrrp_engine::{Attached, Link};
 
 impl Supervisor {
     /// The interface is gone, or another one has its name.
@@ -22,7 +23,7 @@ impl Supervisor {
         if self.planes.get(name).is_some_and(stale)
             && let Some(plane) = self.planes.remove(name)
         {
-            self.send(Command::Port { interface: name.to_owned(), port: None }).await;
+            self.send(Message::Port { interface: name.to_owned(), port: None }).await;
             detach(name, plane).await;
         }
     }
@@ -63,9 +64,9 @@ impl Supervisor {
         self.inherit(name, &inherited);
         self.note_all(name);
         let inherited = inherited.addresses;
-        let port =
-            Port { index: link.index, mode: attached, pins, tables, events, socket, unicast, inherited };
-        self.send(Command::Port { interface: name.to_owned(), port: Some(Box::new(port)) }).await;
+        let port = Port { tables, events, socket, unicast };
+        let attached = Attached { index: link.index, mode: attached, pins, inherited };
+        self.send(Message::Port { interface: name.to_owned(), port: Some(Box::new((port, attached))) }).await;
         Ok(())
     }
 
@@ -76,7 +77,7 @@ impl Supervisor {
         }
         self.links.remove(interface);
         if let Some(plane) = self.planes.remove(interface) {
-            self.send(Command::Port { interface: interface.to_owned(), port: None }).await;
+            self.send(Message::Port { interface: interface.to_owned(), port: None }).await;
             detach(interface, plane).await;
         }
     }

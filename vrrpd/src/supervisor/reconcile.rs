@@ -12,8 +12,9 @@ use crate::{
     clock::now,
     netlink::Observed,
     ownership::{Again, Claim, Operation, plan, remaining},
-    protocol::{Command, Request, RouterKey},
+    protocol::Command,
 };
+use vrrp_engine::{Request, RouterKey};
 
 /// Looks in one go. Each follows on what the one before has done; what is left after the last waits for the next change.
 const LOOKS: usize = 4;
@@ -40,21 +41,21 @@ impl Supervisor {
         let mut look = false;
         while let Some(request) = next {
             match request {
-                Request::Holding { router, name, belongings } => {
-                    if belongings.is_some() && !look {
+                Request::Holding { router, name, resources } => {
+                    if resources.is_some() && !look {
                         self.give_up_where_deaf().await;
                     }
-                    if let Some(belongings) = &belongings {
-                        self.enter(belongings);
+                    if let Some(resources) = &resources {
+                        self.enter(resources);
                     }
-                    self.holdings.hold(router, name, belongings);
+                    self.holdings.hold(router, name, resources);
                     look = true;
                 }
                 Request::Look { ticket } => {
                     self.ticket = ticket;
                     look = true;
                 }
-                Request::Transitioned(news) => self.notifier.tell(&news),
+                Request::Changed(change) => self.notifier.tell(&change),
                 Request::Vacant { interface } => self.vacate(&interface).await,
             }
             next = requests.try_recv().ok();

@@ -10,11 +10,11 @@ use vrrp_common::time::Time;
 
 use super::Supervisor;
 use crate::{
-    belongings::Routing,
     clock::now,
     netlink::{DEFAULT_PROTOCOL, Observed, explain},
     ownership::{Again, ForeignHand},
 };
+use vrrp_engine::Routing;
 
 /// What begins the name of a note about a route or a rule.
 pub(super) const NOTE: &str = "routing-";

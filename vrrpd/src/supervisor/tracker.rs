@@ -9,11 +9,11 @@ use tokio::sync::{Mutex, mpsc};
 
 use crate::{
     checks::{CheckId, Checks},
-    protocol::{Command, Link, Trackings},
+    protocol::{Command, Message},
     status::CheckStatus,
-    tracking::{Standing, Tracking},
 };
 use vrrp_config::{Carrier, Config, Subject, Tracked, Weight};
+use vrrp_engine::{Link, Standing, Tracking, Trackings};
 
 /// Everything that routers track.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Tracker {
     interfaces: BTreeMap<String, bool>,
     /// As the protocol thread knows it.
     told: Trackings,
-    commands: Option<mpsc::Sender<Command>>,
+    messages: Option<mpsc::Sender<Message>>,
 }
 
 /// Shared with the task that passes results on, so that they need not wait while the supervisor waits for netlink.
@@ -38,7 +38,7 @@ impl Tracker {
             config: config.clone(),
             interfaces: BTreeMap::new(),
             told: Trackings::new(),
-            commands: None,
+            messages: None,
         };
         new.told = new.evaluate();
         new
@@ -52,10 +52,10 @@ impl Tracker {
     /// Starts to pass results on.
     pub(super) fn share(
         mut self,
-        commands: mpsc::Sender<Command>,
+        messages: mpsc::Sender<Message>,
         mut changes: mpsc::Receiver<()>,
     ) -> SharedTracker {
-        self.commands = Some(commands);
+        self.messages = Some(messages);
         let shared = Arc::new(Mutex::new(self));
         let passed_on = shared.clone();
         tokio::spawn(async move {
@@ -96,7 +96,7 @@ impl Tracker {
     /// Ends the checks: what they find while the daemon stops shall change nothing.
     pub(super) fn stop(&mut self) {
         self.checks.stop();
-        self.commands = None;
+        self.messages = None;
     }
 
     pub(super) fn status(&self) -> Vec<CheckStatus> {
@@ -109,14 +109,14 @@ impl Tracker {
 
     /// The lock is held until it is told, so that nothing older can come after it.
     async fn tell(&mut self) {
-        let Some(commands) = &self.commands else { return };
+        let Some(messages) = &self.messages else { return };
         let now = self.evaluate();
         let changed: Trackings = now
             .iter()
             .filter(|(name, tracking)| self.told.get(*name) != Some(tracking))
             .map(|(name, tracking)| (name.clone(), tracking.clone()))
             .collect();
-        if !changed.is_empty() && commands.send(Command::Tracked(changed)).await.is_ok() {
+        if !changed.is_empty() && messages.send(Command::Tracked(changed).into()).await.is_ok() {
             self.told = now;
         }
     }
