@@ -54,6 +54,8 @@ pub struct Imported {
     files: Vec<Source>,
     /// Passwords in the files: never shown.
     secrets: Vec<Place>,
+    /// The host's name.
+    host: String,
 }
 
 impl Imported {
@@ -63,7 +65,7 @@ impl Imported {
     ///
     /// The settings are well as they are written, and do not go together here: shown at the lines that they stand in.
     pub fn config(&self) -> Result<Config, ImportError> {
-        vrrp_config::parse("converted", &self.toml).map_err(|problems| {
+        vrrp_config::read("converted", self.toml.as_bytes(), &self.host).map_err(|problems| {
             let mut faults = Faults::default();
             faults.secrets.clone_from(&self.secrets);
             for problem in problems.into_list() {
@@ -92,11 +94,11 @@ pub enum ImportError {
 
 /// All that is wrong, file by file. `Display` is the plain rendering.
 #[derive(Debug)]
-pub struct Broken(Vec<Problems>);
+pub struct Broken(Problems);
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|problems| problems.fmt(f))
+        self.0.fmt(f)
     }
 }
 
@@ -106,7 +108,7 @@ impl ImportError {
     pub fn render(&self, coloured: bool) -> String {
         match self {
             Self::Unreadable { .. } => format!("{self}\n"),
-            Self::Broken(Broken(files)) => files.iter().map(|problems| problems.render(coloured)).collect(),
+            Self::Broken(Broken(problems)) => problems.render(coloured),
         }
     }
 }
@@ -140,5 +142,13 @@ pub fn import(
     }
     report.locate(&files);
     let Converted { toml, routers, origins } = converted;
-    Ok(Imported { toml, routers, report, origins, files, secrets: faults.secrets })
+    Ok(Imported {
+        toml,
+        routers,
+        report,
+        origins,
+        files,
+        secrets: faults.secrets,
+        host: surroundings.host_name(),
+    })
 }

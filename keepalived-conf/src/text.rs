@@ -2,31 +2,7 @@
 
 use std::ops::Range;
 
-/// A stretch of a source file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Place {
-    /// Index among the files that were read.
-    pub(crate) file: u16,
-    /// Byte offsets in the file.
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-}
-
-impl Place {
-    /// From the start of `self` to the end of `other`, if that is a stretch of one file.
-    pub(crate) fn to(self, other: Self) -> Self {
-        if self.file == other.file && other.end >= self.start {
-            Self { end: other.end, ..self }
-        } else {
-            self
-        }
-    }
-
-    /// As a byte range.
-    pub(crate) fn span(self) -> Range<usize> {
-        self.start as usize..self.end as usize
-    }
-}
+pub(crate) use vrrp_config::Place;
 
 /// Bytes of a [`Text`] that came from one place.
 #[derive(Clone, Copy, Debug)]

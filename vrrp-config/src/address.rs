@@ -1,13 +1,13 @@
 //! The addresses in a configuration: virtual ones, and the source of adverts.
 
+use crate::place::Place;
+use crate::tree::{Node, Table};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use toml::de::DeTable;
 
 use super::{
     VirtualAddress,
-    keys::{At, Field, Keys, Value, Wrong, boolean, string, wrong_type},
-    problem::{Findings, Problem, Span},
+    keys::{At, Field, Keys, Wrong, boolean, string, wrong_type},
+    problem::{Findings, Problem},
     raw,
 };
 
@@ -22,27 +22,27 @@ const MAX_LABEL: usize = 15;
 type Net = (Ipv4Addr, u8);
 
 /// One entry of `virtual_ipaddress` or `virtual_ipaddress_excluded`, `None` if something was reported.
-pub(super) fn virtual_address<'t>(
+pub(super) fn virtual_address(
     key: &'static str,
-    entry: &'t Value<'t>,
+    entry: &Node,
     findings: &mut Findings,
 ) -> Option<At<VirtualAddress>> {
-    if let Some(table) = entry.get_ref().as_table() {
+    if let Some(table) = entry.value.as_table() {
         return from_table(key, table, entry, findings);
     }
     match string_or_table(entry).and_then(|text| virtual_net(&text)) {
-        Ok((address, prefix_len)) => Some(At { value: plain(address, prefix_len), span: entry.span() }),
+        Ok((address, prefix_len)) => Some(At { value: plain(address, prefix_len), place: entry.place }),
         Err(wrong) => {
-            findings.push(wrong.at(key, entry.span()));
+            findings.push(wrong.at(key, entry.place));
             None
         }
     }
 }
 
-fn from_table<'t>(
+fn from_table(
     key: &'static str,
-    table: &'t DeTable<'t>,
-    entry: &Value<'_>,
+    table: &Table,
+    entry: &Node,
     findings: &mut Findings,
 ) -> Option<At<VirtualAddress>> {
     let mut keys = Keys::new(key, table, findings);
@@ -53,14 +53,14 @@ fn from_table<'t>(
     let scope = keys.read("scope", scope);
     let no_track = keys.read("no_track", boolean);
     if matches!(address, Field::Absent) {
-        let problem = Problem::new(format!("`{key}` has no address"), entry.span(), "no `address` in here");
+        let problem = Problem::new(format!("`{key}` has no address"), entry.place, "no `address` in here");
         keys.findings.push(problem.help("write { address = \"192.0.2.51/24\", ... }").absence());
     }
-    if let (Field::Absent, Some(At { value: true, span })) = (&dev, no_track.given()) {
-        keys.findings.push(without_dev(key, span.clone()));
+    if let (Field::Absent, Some(&At { value: true, place })) = (&dev, no_track.given()) {
+        keys.findings.push(without_dev(key, place));
     }
     keys.finish();
-    let At { value: (ip, prefix_len), span } = address.given()?.clone();
+    let At { value: (ip, prefix_len), place } = address.given()?.clone();
     let value = VirtualAddress {
         dev: dev.optional()?,
         broadcast: brd.optional()?,
@@ -69,7 +69,7 @@ fn from_table<'t>(
         no_track: no_track.or(false)?,
         ..plain(ip, prefix_len)
     };
-    Some(At { value, span })
+    Some(At { value, place })
 }
 
 fn plain(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
@@ -84,14 +84,14 @@ fn plain(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
     }
 }
 
-fn without_dev(key: &str, span: Span) -> Problem {
+fn without_dev(key: &str, place: Place) -> Problem {
     let title = format!("`{key}` has `no_track` without `dev`");
     let help = "remove it; `dont_track_primary` is the word for the router's own interface";
-    Problem::new(title, span, "which interface?").help(help)
+    Problem::new(title, place, "which interface?").help(help)
 }
 
 /// `mcast_src_ip` or `unicast_src_ip`: an address that a host can send from.
-pub(super) fn source(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
+pub(super) fn source(value: &Node) -> Result<Ipv4Addr, Wrong> {
     let text = string(value)?;
     let address = ipv4(&text)?;
     match unusable(address) {
@@ -102,7 +102,7 @@ pub(super) fn source(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
 }
 
 /// `unicast_peer`: an address that a host can send to.
-pub(super) fn peer(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
+pub(super) fn peer(value: &Node) -> Result<Ipv4Addr, Wrong> {
     let address = ipv4(&string(value)?)?;
     match unusable(address) {
         None => Ok(address),
@@ -111,13 +111,13 @@ pub(super) fn peer(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
 }
 
 /// `brd`: whatever the operator says, as `ip address` takes it.
-fn broadcast(value: &Value<'_>) -> Result<Ipv4Addr, Wrong> {
+fn broadcast(value: &Node) -> Result<Ipv4Addr, Wrong> {
     ipv4(&string(value)?)
 }
 
-fn string_or_table(entry: &Value<'_>) -> Result<String, Wrong> {
+fn string_or_table(entry: &Node) -> Result<String, Wrong> {
     let example = "write \"192.0.2.51/24\" or { address = \"192.0.2.51/24\", label = \"eth0:vip\" }";
-    let text = entry.get_ref().as_str().map(ToOwned::to_owned);
+    let text = entry.value.as_str().map(ToOwned::to_owned);
     text.ok_or_else(|| wrong_type("addresses in quotes", entry).help(example))
 }
 
@@ -178,7 +178,7 @@ fn unusable(address: Ipv4Addr) -> Option<&'static str> {
 }
 
 /// A label as the kernel takes it, whatever it starts with.
-fn label(value: &Value<'_>) -> Result<String, Wrong> {
+fn label(value: &Node) -> Result<String, Wrong> {
     let text = string(value)?;
     let label = match text.len() {
         0 => "empty".to_owned(),
@@ -190,17 +190,17 @@ fn label(value: &Value<'_>) -> Result<String, Wrong> {
         .help("use 1 to 15 bytes, as a rule the interface, `:` and a word: \"eth0:vip\""))
 }
 
-fn scope(value: &Value<'_>) -> Result<u8, Wrong> {
+fn scope(value: &Node) -> Result<u8, Wrong> {
     let help = "write \"global\", \"site\", \"link\", \"host\", \"nowhere\" or a number from 0 to 255";
-    if let Some(text) = value.get_ref().as_str() {
+    if let Some(text) = value.value.as_str() {
         let known = SCOPES.iter().find(|(word, _)| *word == text);
         return known
             .map(|(_, scope)| *scope)
             .ok_or_else(|| Wrong::new("has an unknown value", "no scope is called this").help(help));
     }
-    let Some(integer) = value.get_ref().as_integer() else {
+    let Some(integer) = value.value.as_integer() else {
         return Err(wrong_type("a word or a number", value).help(help));
     };
-    let number = u8::from_str_radix(integer.as_str(), integer.radix()).ok();
+    let number = u8::try_from(integer).ok();
     number.ok_or_else(|| Wrong::new("is out of range", "must be 0 to 255").help(help))
 }

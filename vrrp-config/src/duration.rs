@@ -2,9 +2,10 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use toml::de::DeValue;
-
-use super::keys::{Value, Wrong, wrong_type};
+use super::{
+    keys::{Wrong, wrong_type},
+    tree::{Node, Value},
+};
 
 /// Name and nanoseconds.
 const UNITS: [(&str, u64); 7] = [
@@ -31,12 +32,13 @@ enum Malformed {
 }
 
 /// Reads a duration within `range`.
-pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value<'_>) -> Result<Duration, Wrong> {
+pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Node) -> Result<Duration, Wrong> {
     move |value| {
-        let text = match value.get_ref() {
-            DeValue::String(text) => text.as_ref(),
-            DeValue::Integer(_) | DeValue::Float(_) => return Err(without_unit(&number_of(value))),
-            DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+        let text = match &value.value {
+            Value::String(text) => text,
+            Value::Integer(number) => return Err(without_unit(&number.to_string())),
+            Value::Float(number) => return Err(without_unit(number)),
+            Value::Boolean(_) | Value::Datetime(_) | Value::List(_) | Value::Table(_) => {
                 return Err(wrong_type("a duration in quotes", value).help("write \"1s\" or \"10ms\""));
             }
         };
@@ -68,18 +70,6 @@ fn explain(malformed: &Malformed, text: &str) -> Wrong {
 fn without_unit(number: &str) -> Wrong {
     Wrong::new("has no unit", "a number alone: seconds or milliseconds?")
         .help(format!("write \"{number}s\" for seconds, or \"{number}ms\" for milliseconds"))
-}
-
-fn number_of(value: &Value<'_>) -> String {
-    match value.get_ref() {
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.to_string(),
-        DeValue::String(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => "1".to_owned(),
-    }
 }
 
 /// Exact to the nanosecond; finer digits are an error.

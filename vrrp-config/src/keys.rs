@@ -1,16 +1,14 @@
-//! Reading a TOML table key by key: typed, and without stopping at the first fault.
+//! Reading a table key by key: typed, and without stopping at the first fault.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{collections::HashMap, fmt, ops::RangeInclusive};
 
-use toml::de::{DeArray, DeTable, DeValue};
-
+pub(super) use super::place::At;
 use super::{
-    problem::{Findings, Problem, Span},
+    place::Place,
+    problem::{Findings, Problem},
+    tree::{Node, Table, Value},
     vocabulary,
 };
-
-/// A TOML value and its place.
-pub(super) type Value<'t> = toml::Spanned<DeValue<'t>>;
 
 /// How messages call the outermost table.
 pub(super) const FILE: &str = "the top level";
@@ -22,13 +20,6 @@ pub(super) const GROUP: &str = "vrrp_sync_group";
 /// Tables with a name of the user's, whose keys go without the table's name in messages.
 const NAMED: [&str; 8] =
     [FILE, INSTANCE, GROUP, "vrrp_script", "vrrp_http", "vrrp_tcp", "vrrp_process", "vrrp_file"];
-
-/// Something and its place.
-#[derive(Clone, Debug)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) span: Span,
-}
 
 /// What the text says for one key.
 #[derive(Clone, Debug)]
@@ -103,8 +94,8 @@ impl Wrong {
         self
     }
 
-    pub(super) fn at(self, key: &str, span: Span) -> Problem {
-        let problem = Problem::new(format!("`{key}` {}", self.what), span, self.label);
+    pub(super) fn at(self, key: &str, place: Place) -> Problem {
+        let problem = Problem::new(format!("`{key}` {}", self.what), place, self.label);
         match self.help {
             Some(help) => problem.help(help),
             None => problem,
@@ -116,13 +107,13 @@ impl Wrong {
 pub(super) struct Keys<'t, 'f> {
     /// As the keys' table is called in messages: `vrrp_instance`.
     name: &'static str,
-    table: &'t DeTable<'t>,
+    table: &'t Table,
     known: Vec<&'static str>,
     pub(super) findings: &'f mut Findings,
 }
 
 impl<'t, 'f> Keys<'t, 'f> {
-    pub(super) fn new(name: &'static str, table: &'t DeTable<'t>, findings: &'f mut Findings) -> Self {
+    pub(super) fn new(name: &'static str, table: &'t Table, findings: &'f mut Findings) -> Self {
         Self { name, table, known: Vec::new(), findings }
     }
 
@@ -130,16 +121,16 @@ impl<'t, 'f> Keys<'t, 'f> {
     pub(super) fn read<T>(
         &mut self,
         key: &'static str,
-        reader: impl FnOnce(&'t Value<'t>) -> Result<T, Wrong>,
+        reader: impl FnOnce(&'t Node) -> Result<T, Wrong>,
     ) -> Field<T> {
         self.known.push(key);
         let Some(value) = self.table.get(key) else {
             return Field::Absent;
         };
         match reader(value) {
-            Ok(read) => Field::Given(At { value: read, span: value.span() }),
+            Ok(read) => Field::Given(At { value: read, place: value.place }),
             Err(wrong) => {
-                self.findings.push(wrong.at(&self.path(key), value.span()));
+                self.findings.push(wrong.at(&self.path(key), value.place));
                 Field::Wrong
             }
         }
@@ -149,16 +140,16 @@ impl<'t, 'f> Keys<'t, 'f> {
     pub(super) fn read_secret<T>(
         &mut self,
         key: &'static str,
-        reader: impl FnOnce(&'t Value<'t>) -> Result<T, Wrong>,
+        reader: impl FnOnce(&'t Node) -> Result<T, Wrong>,
     ) -> Field<T> {
-        self.findings.secrets.extend(self.table.get(key).map(Value::span));
+        self.findings.secrets.extend(self.table.get(key).map(|node| node.place));
         self.read(key, reader)
     }
 
     /// Hides the value of `key` in messages, as [`read_secret`](Self::read_secret) does, if it is `suspicious`.
     pub(super) fn hide_if(&mut self, key: &str, suspicious: impl Fn(&str) -> bool) {
-        let value = self.table.get(key).filter(|value| value.get_ref().as_str().is_some_and(suspicious));
-        self.findings.secrets.extend(value.map(Value::span));
+        let value = self.table.get(key).filter(|value| value.value.as_str().is_some_and(suspicious));
+        self.findings.secrets.extend(value.map(|node| node.place));
     }
 
     /// The table under `key`, read by `walk`; `example` shows what one looks like.
@@ -168,11 +159,11 @@ impl<'t, 'f> Keys<'t, 'f> {
         example: &str,
         walk: impl FnOnce(&mut Keys<'t, '_>) -> T,
     ) -> Field<T> {
-        self.read(key, |value| table(value, example)).and_then(|At { value, span }| {
+        self.read(key, |value| table(value, example)).and_then(|At { value, place }| {
             let mut keys = Keys::new(key, value, self.findings);
             let read = walk(&mut keys);
             keys.finish();
-            Field::Given(At { value: read, span })
+            Field::Given(At { value: read, place })
         })
     }
 
@@ -182,7 +173,7 @@ impl<'t, 'f> Keys<'t, 'f> {
         key: &'static str,
         lengths: RangeInclusive<usize>,
         example: &str,
-        entry: impl Fn(&'t Value<'t>, &mut Findings) -> Option<T>,
+        entry: impl Fn(&Node, &mut Findings) -> Option<T>,
     ) -> Field<Vec<T>> {
         self.entries(key, |value| array(value, &lengths, example), entry)
     }
@@ -191,19 +182,19 @@ impl<'t, 'f> Keys<'t, 'f> {
     pub(super) fn entries<T>(
         &mut self,
         key: &'static str,
-        shape: impl FnOnce(&'t Value<'t>) -> Result<&'t DeArray<'t>, Wrong>,
-        entry: impl Fn(&'t Value<'t>, &mut Findings) -> Option<T>,
+        shape: impl FnOnce(&'t Node) -> Result<&'t [Node], Wrong>,
+        entry: impl Fn(&Node, &mut Findings) -> Option<T>,
     ) -> Field<Vec<T>> {
-        self.read(key, shape).and_then(|At { value: list, span }| {
+        self.read(key, shape).and_then(|At { value: list, place }| {
             let good: Vec<_> = list.iter().filter_map(|value| entry(value, self.findings)).collect();
-            if good.len() == list.len() { Field::Given(At { value: good, span }) } else { Field::Wrong }
+            if good.len() == list.len() { Field::Given(At { value: good, place }) } else { Field::Wrong }
         })
     }
 
     /// Reports that the table has no `key`; `place` is where it would go.
     pub(super) fn missing(&mut self, key: &str, example: &str, place: &At<String>) {
         let title = format!("`{}` has no `{key}`", place.value);
-        let problem = Problem::new(title, place.span.clone(), format!("`{key}` is missing"));
+        let problem = Problem::new(title, place.place, format!("`{key}` is missing"));
         self.findings.push(problem.help(format!("add {key} = {example}")).absence());
     }
 
@@ -212,29 +203,31 @@ impl<'t, 'f> Keys<'t, 'f> {
         if NAMED.contains(&self.name) { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
-    /// Reports every key that nothing has asked for.
+    /// Reports every key that nothing has asked for, and those that are there twice.
     pub(super) fn finish(self) {
-        for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
-            let title = format!("unknown key `{}`", key.get_ref());
-            let help = vocabulary::suggest(self.name, key.get_ref(), &self.known);
-            let label = format!("not a key of {}", self.name);
-            self.findings.push(Problem::new(title, key.span(), label).help(help));
+        let mut first = HashMap::new();
+        for entry in &self.table.entries {
+            if let Some(earlier) = first.insert(&entry.key, entry.place) {
+                let problem = Problem::new(format!("`{}` twice", entry.key), entry.place, "again here");
+                self.findings.push(problem.also(earlier, "first here").help("remove one of them"));
+            } else if !self.known.contains(&entry.key.as_str()) {
+                let title = format!("unknown key `{}`", entry.key);
+                let help = vocabulary::suggest(self.name, &entry.key, &self.known);
+                let label = format!("not a key of {}", self.name);
+                self.findings.push(Problem::new(title, entry.place, label).help(help));
+            }
         }
     }
 }
 
 /// The value as a table.
-pub(super) fn table<'t>(value: &'t Value<'t>, example: &str) -> Result<&'t DeTable<'t>, Wrong> {
-    value.get_ref().as_table().ok_or_else(|| wrong_type("a table", value).help(format!("write {example}")))
+pub(super) fn table<'n>(value: &'n Node, example: &str) -> Result<&'n Table, Wrong> {
+    value.value.as_table().ok_or_else(|| wrong_type("a table", value).help(format!("write {example}")))
 }
 
-fn array<'t>(
-    value: &'t Value<'t>,
-    lengths: &RangeInclusive<usize>,
-    example: &str,
-) -> Result<&'t DeArray<'t>, Wrong> {
+fn array<'n>(value: &'n Node, lengths: &RangeInclusive<usize>, example: &str) -> Result<&'n [Node], Wrong> {
     let example = format!("write {example}");
-    let list = value.get_ref().as_array().ok_or_else(|| wrong_type("a list", value).help(example.clone()))?;
+    let list = value.value.as_list().ok_or_else(|| wrong_type("a list", value).help(example.clone()))?;
     match list.len() {
         length if lengths.contains(&length) => Ok(list),
         0 => Err(Wrong::new("is empty", "must have at least one entry").help(example)),
@@ -245,55 +238,52 @@ fn array<'t>(
 /// The entry of a list of words and tables, reported under the list's `key` if it is wrong.
 pub(super) fn entry<T>(
     key: &str,
-    value: &Value<'_>,
+    value: &Node,
     findings: &mut Findings,
-    reader: impl FnOnce(&Value<'_>) -> Result<T, Wrong>,
+    reader: impl FnOnce(&Node) -> Result<T, Wrong>,
 ) -> Option<At<T>> {
     match reader(value) {
-        Ok(read) => Some(At { value: read, span: value.span() }),
+        Ok(read) => Some(At { value: read, place: value.place }),
         Err(wrong) => {
-            findings.push(wrong.at(key, value.span()));
+            findings.push(wrong.at(key, value.place));
             None
         }
     }
 }
 
 /// Any string.
-pub(super) fn string(value: &Value<'_>) -> Result<String, Wrong> {
-    let found = value.get_ref().as_str().map(ToOwned::to_owned);
+pub(super) fn string(value: &Node) -> Result<String, Wrong> {
+    let found = value.value.as_str().map(ToOwned::to_owned);
     found.ok_or_else(|| wrong_type("a string", value).help("put it in quotes: \"...\""))
 }
 
 /// `true` or `false`.
-pub(super) fn boolean(value: &Value<'_>) -> Result<bool, Wrong> {
-    let found = value.get_ref().as_bool();
+pub(super) fn boolean(value: &Node) -> Result<bool, Wrong> {
+    let found = if let Value::Boolean(found) = value.value { Some(found) } else { None };
     found.ok_or_else(|| wrong_type("true or false", value).help("write true or false, without quotes"))
 }
 
 /// A whole number within `range`.
 pub(super) fn number<T: TryFrom<i64> + PartialOrd + fmt::Display>(
     range: RangeInclusive<T>,
-) -> impl Fn(&Value<'_>) -> Result<T, Wrong> {
+) -> impl Fn(&Node) -> Result<T, Wrong> {
     move |value| {
         let (low, high) = (range.start(), range.end());
         let must = format!("must be {low} to {high}");
-        let Some(integer) = value.get_ref().as_integer() else {
+        let Some(integer) = value.value.as_integer() else {
             let wrong = wrong_type("a whole number", value);
             return Err(wrong.help(format!("write a number from {low} to {high}, without quotes")));
         };
-        let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let number = number.and_then(|number| T::try_from(number).ok());
+        let number = T::try_from(integer).ok();
         number.filter(|number| range.contains(number)).ok_or_else(|| Wrong::new("is out of range", must))
     }
 }
 
 /// One of `words`.
-pub(super) fn one_of<T: Copy>(
-    words: &'static [(&'static str, T)],
-) -> impl Fn(&Value<'_>) -> Result<T, Wrong> {
+pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Node) -> Result<T, Wrong> {
     move |value| {
         let alternatives = alternatives(words.iter().map(|(word, _)| *word));
-        let Some(text) = value.get_ref().as_str() else {
+        let Some(text) = value.value.as_str() else {
             return Err(wrong_type("a string", value).help(format!("write {alternatives}")));
         };
         if let Some((_, found)) = words.iter().find(|(word, _)| *word == text) {
@@ -319,15 +309,15 @@ fn alternatives(words: impl Iterator<Item = &'static str>) -> String {
 }
 
 /// `value` should have been `expected`.
-pub(super) fn wrong_type(expected: &str, value: &Value<'_>) -> Wrong {
-    let found = match value.get_ref() {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
+pub(super) fn wrong_type(expected: &str, value: &Node) -> Wrong {
+    let found = match value.value {
+        Value::String(_) => "a string",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number with a fraction",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::List(_) => "a list",
+        Value::Table(_) => "a table",
     };
     Wrong::new(format!("must be {expected}"), format!("this is {found}"))
 }

@@ -1,9 +1,12 @@
-//! The configuration: what the file says ([`raw`]), what is wrong with it, and what the daemon runs on ([`Config`]).
+//! The configuration: what somebody wrote ([`Tree`]), what it says ([`raw`]), what is wrong with it, and what the daemon
+//! runs on ([`Config`]).
 //!
 //! ```text
-//! text ─► TOML tree ─► raw::File ─► valid::config ─► Config
-//!           syntax       each value    how they go together
-//!                └────────────┴────────────┴──► Problems, all of them
+//! TOML ────────┐
+//! keepalived ──┴─► Tree ─► raw::File ─► valid::config ─► Config
+//!   syntax          │        each value    how they go together
+//!     └─────────────│───────────┴────────────┴──► Problems, all of them, where the Tree says that they stand
+//!                   └─► TOML
 //! ```
 //!
 //! Nothing here looks at the host: whether an interface exists is found out when it is used.
@@ -16,13 +19,15 @@ mod check;
 mod describe;
 mod duration;
 mod hook;
+mod judge;
 mod keys;
-mod load;
 mod overrides;
+mod place;
 pub mod problem;
 mod raw;
 mod route;
 mod syntax;
+mod tree;
 mod unicast;
 mod valid;
 mod vocabulary;
@@ -43,11 +48,13 @@ pub use check::{
 };
 pub use describe::describe;
 pub use hook::{Hook, Hooks, Mail, MailTls, NotifyFifo, Program, SyncGroup, User};
-pub use load::{ConfigError, load, parse, read};
+pub use judge::{judge, parse, read};
 pub use overrides::{EMBEDDED, Overrides};
-pub use problem::Problems;
+pub use place::{Place, Source};
+pub use problem::{Problems, render_bare};
 pub use raw::{is_account, is_host, is_mailbox};
 pub use route::{Prefix, RouteKind, RuleAction, VirtualRoute, VirtualRule};
+pub use tree::{Kind, Node, Section, Table, Tree, Value};
 pub use unicast::{Unicast, UnicastPeer};
 pub use vocabulary::nearest;
 pub use write::to_toml;

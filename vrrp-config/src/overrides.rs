@@ -1,6 +1,6 @@
 //! The embedded default, and what the command line changes in it.
 
-use super::{Config, Problems, parse, write::quote};
+use super::{Config, Problems, read, write::quote};
 
 /// What the daemon runs on without a file: VRID 51, priority 100, version 3, 1 s, 192.0.2.51/32 on eth0.
 pub const EMBEDDED: &str = include_str!("default.toml");
@@ -23,13 +23,13 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// The embedded default with these settings in it.
+    /// The embedded default with these settings in it, for the host called `host`.
     ///
     /// # Errors
     ///
     /// What is wrong with them, each named with its flag.
-    pub fn apply(&self) -> Result<Config, Problems> {
-        parse("command line", &self.to_toml())
+    pub fn apply(&self, host: &str) -> Result<Config, Problems> {
+        read("command line", self.to_toml().as_bytes(), host)
     }
 
     /// The text of the embedded default with these settings in it, each marked with its flag.
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_embedded_default_is_what_the_help_says() {
-        let config = Overrides::default().apply().unwrap();
+        let config = Overrides::default().apply("gw1").unwrap();
         let [router] = &config.routers[..] else { panic!("one router") };
         assert_eq!((router.vrid.as_u8(), router.priority.as_u8(), router.version.as_u8()), (51, 100, 3));
         assert_eq!(router.addresses[0].address.to_string(), "192.0.2.51");
@@ -88,7 +88,7 @@ mod tests {
             advert_int: text("2s"),
             version: text("2"),
         };
-        let router = config.apply().unwrap().routers.remove(0);
+        let router = config.apply("gw1").unwrap().routers.remove(0);
         assert_eq!((router.vrid.as_u8(), router.priority.as_u8(), router.version.as_u8()), (7, 200, 2));
         assert_eq!((router.interface.as_str(), router.addresses.len()), ("wan0", 2));
         assert_eq!(router.advert_int.as_seconds(), Some(2));
@@ -102,7 +102,7 @@ mod tests {
             advert_int: Some("1".to_owned()),
             ..Overrides::default()
         };
-        let problems = overrides.apply().unwrap_err();
+        let problems = overrides.apply("gw1").unwrap_err();
         let text = problems.to_string();
         assert_eq!(problems.count(), 3, "{text}");
         for flag in ["--vrid", "--priority", "--advert-int"] {

@@ -4,38 +4,48 @@ use std::{fmt, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-/// Faults beyond this many are counted, not shown: nobody reads them, and each costs a pass over the text.
-pub(super) const SHOWN: usize = 100;
+use crate::place::{Place, Source};
 
-/// Byte range in the text.
-pub type Span = Range<usize>;
+/// Faults of a source beyond this many are counted, not shown: nobody reads them, and each costs a pass over the text.
+pub(super) const SHOWN: usize = 100;
 
 /// One fault.
 #[derive(Clone, Debug)]
 pub struct Problem {
     title: String,
-    at: (Span, String),
-    also: Option<(Span, String)>,
+    at: (Place, String),
+    also: Option<(Place, String)>,
     help: Option<String>,
+    /// A line that stands within the first place, and the bytes of it that are wrong.
+    within: Option<(String, Range<usize>)>,
     /// Something is not there. Follows from a syntax error as often as not.
     pub(super) is_absence: bool,
 }
 
 impl Problem {
     /// A fault with its `title`, and `label` under its place.
-    pub fn new(title: impl Into<String>, span: Span, label: impl Into<String>) -> Self {
-        Self { title: title.into(), at: (span, label.into()), also: None, help: None, is_absence: false }
+    pub fn new(title: impl Into<String>, place: Place, label: impl Into<String>) -> Self {
+        let at = (place, label.into());
+        Self { title: title.into(), at, also: None, help: None, within: None, is_absence: false }
     }
 
-    /// A second place, without which the first is not understood.
-    pub fn also(mut self, span: Span, label: impl Into<String>) -> Self {
-        self.also = Some((span, label.into()));
+    /// Adds a second place, without which the first is not understood.
+    #[must_use]
+    pub fn also(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.also = Some((place, label.into()));
         self
     }
 
-    /// What would be right.
+    /// Says what would be right.
+    #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Narrows the place to the bytes `range` of `line`, if that line stands there as it is.
+    pub(super) fn within(mut self, line: &str, range: Range<usize>) -> Self {
+        self.within = Some((line.to_owned(), range));
         self
     }
 
@@ -44,36 +54,48 @@ impl Problem {
         self
     }
 
-    /// Start of its place.
-    pub fn start(&self) -> usize {
-        self.at.0.start
+    /// Its first place.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.at.0
     }
 
-    /// Where its second place starts.
-    pub fn second_start(&self) -> Option<usize> {
-        self.also.as_ref().map(|(span, _)| span.start)
+    /// The same in another text: `origin` is where a place in this one comes from.
+    #[must_use]
+    pub fn moved(self, origin: impl Fn(Place) -> Place) -> Self {
+        let (place, label) = self.at;
+        let also = self.also.map(|(place, label)| (origin(place), label));
+        Self { at: (origin(place), label), also, ..self }
     }
 
-    /// The same in another text. Without `also` it has one place there.
-    pub fn moved(self, at: Span, also: Option<Span>) -> Self {
-        let (_, label) = self.at;
-        let also = self.also.and_then(|(_, label)| Some((also?, label)));
-        Self { at: (at, label), also, ..self }
+    /// Looks the line of [`within`](Self::within) up. It is not there where its text has escapes, or was put together.
+    fn settle(&mut self, sources: &[Source]) {
+        let Some((line, range)) = self.within.take() else { return };
+        let place = self.place();
+        let text = sources.get(usize::from(place.file)).and_then(|source| source.text.get(place.span()));
+        if let Some(at) = text.and_then(|text| text.find(&line)).filter(|_| !range.is_empty()) {
+            let start = place.span().start + at;
+            self.at.0 = Place::new(place.file, &(start + range.start..start + range.end));
+        }
     }
 
-    /// Whether every place is one in `text`. What is shown is clamped all the same.
-    fn lies_in(&self, text: &str) -> bool {
+    /// Whether every place is one in the texts. What is shown is clamped all the same.
+    fn lies_in(&self, sources: &[Source]) -> bool {
         let places = [Some(&self.at), self.also.as_ref()];
-        places.into_iter().flatten().all(|(span, _)| text.get(span.clone()).is_some())
+        places.into_iter().flatten().all(|(place, _)| {
+            let source = sources.get(usize::from(place.file));
+            source.is_some_and(|source| source.text.get(place.span()).is_some())
+        })
     }
 }
 
-/// What a walk through the text finds.
+/// All that is found wrong.
 #[derive(Debug, Default)]
 pub struct Findings {
-    pub(super) problems: Vec<Problem>,
+    /// In any order.
+    pub problems: Vec<Problem>,
     /// Never shown, not even underlined: a daemon's errors end in a journal.
-    pub secrets: Vec<Span>,
+    pub secrets: Vec<Place>,
 }
 
 impl Findings {
@@ -81,27 +103,39 @@ impl Findings {
     pub fn push(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.problems.len()
+    }
 }
 
-/// Every fault of one text, in the order of the text. `Display` is the plain rendering.
+/// Every fault of a configuration, in the order of its text. `Display` is the plain rendering.
 #[derive(Clone, Debug)]
 pub struct Problems {
-    origin: String,
-    /// With passwords masked.
-    text: String,
+    /// With secrets masked.
+    sources: Vec<Source>,
     list: Vec<Problem>,
 }
 
 impl Problems {
-    /// Those of `text`, which comes from `origin`.
-    pub fn new(origin: &str, text: &str, findings: Findings) -> Self {
+    /// Those in `sources`.
+    #[must_use]
+    pub fn new(sources: &[Source], findings: Findings) -> Self {
         let mut list = findings.problems;
-        list.sort_by_key(Problem::start);
-        debug_assert!(list.iter().all(|problem| problem.lies_in(text)), "a place outside the text: {list:?}");
-        Self { origin: origin.to_owned(), text: mask(text, &findings.secrets), list }
+        list.iter_mut().for_each(|problem| problem.settle(sources));
+        list.sort_by_key(|problem| (problem.place().file, problem.place().start));
+        debug_assert!(list.iter().all(|one| one.lies_in(sources)), "a place outside the texts: {list:?}");
+        let masked = (0..).zip(sources).map(|(file, source)| {
+            let here = findings.secrets.iter().filter(|place| place.file == file);
+            Source::new(source.name.clone(), mask(&source.text, here))
+        });
+        Self { sources: masked.collect(), list }
     }
 
     /// Each by itself, to be shown in another text.
+    #[must_use]
     pub fn into_list(self) -> Vec<Problem> {
         self.list
     }
@@ -112,43 +146,67 @@ impl Problems {
         self.list.len()
     }
 
-    /// Each fault with its place underlined and what would be right, then how many there are. `coloured`: with ANSI
-    /// colours, for a terminal. At most 100 are shown.
+    /// Each fault with its place underlined and what would be right, and behind those of a source how many they are.
+    /// `coloured`: with ANSI colours, for a terminal. At most 100 of a source are shown.
     #[must_use]
     pub fn render(&self, coloured: bool) -> String {
         let renderer = renderer(coloured);
+        let of_one_source = self.list.chunk_by(|one, next| one.place().file == next.place().file);
+        of_one_source.map(|problems| self.render_source(problems, &renderer)).collect()
+    }
+
+    fn render_source(&self, problems: &[Problem], renderer: &Renderer) -> String {
         let mut out = String::new();
-        for problem in self.list.iter().take(SHOWN) {
-            out += &self.render_one(problem, &renderer);
+        for problem in problems.iter().take(SHOWN) {
+            out += &self.render_one(problem, renderer);
             out += "\n\n";
         }
-        let count = self.list.len();
+        let count = problems.len();
         let hidden = count.saturating_sub(SHOWN);
         let shown = if hidden == 0 { String::new() } else { format!(" ({hidden} more not shown)") };
         let plural = if count == 1 { "problem" } else { "problems" };
-        let sum = format!("{}: {count} {plural}{shown}", self.origin);
-        out += &renderer.render(&[Group::with_title(Level::ERROR.primary_title(sum))]);
-        out.push('\n');
-        out
+        let source = problems.first().and_then(|problem| self.source(problem.place()));
+        let sum = format!("{}: {count} {plural}{shown}", source.map_or("", |source| &source.name));
+        out + &renderer.render(&[Group::with_title(Level::ERROR.primary_title(sum))]) + "\n"
+    }
+
+    fn source(&self, place: Place) -> Option<&Source> {
+        self.sources.get(usize::from(place.file))
     }
 
     fn render_one(&self, problem: &Problem, renderer: &Renderer) -> String {
-        let marks =
-            [(AnnotationKind::Primary, Some(&problem.at)), (AnnotationKind::Context, problem.also.as_ref())];
-        let marks =
-            marks.map(|(kind, mark)| mark.map(|(span, label)| (kind, first_line(&self.text, span), label)));
-        let spans: Vec<&Span> = marks.iter().flatten().map(|(_, span, _)| span).collect();
-        let window = whole_lines(&self.text, &spans);
-        let above = self.text[..window.start].bytes().filter(|byte| *byte == b'\n').count();
+        let first = (AnnotationKind::Primary, &problem.at);
+        let second = problem.also.as_ref().map(|also| (AnnotationKind::Context, also));
+        let is_apart = |(_, also): &(_, &(Place, _))| also.0.file != problem.place().file;
+        // Two places in one file are shown in one piece of it.
+        let (apart, beside): (Option<_>, Option<_>) =
+            (second.filter(is_apart), second.filter(|one| !is_apart(one)));
+        let pieces = [Some([Some(first), beside]), apart.map(|apart| [Some(apart), None])];
+        let snippets = pieces.into_iter().flatten().filter_map(|marks| self.snippet(marks));
+        let help = problem.help.as_deref().map(|help| Level::HELP.message(help));
+        let title = Level::ERROR.primary_title(&problem.title);
+        let group = snippets.fold(Group::with_title(title), Group::element);
+        renderer.render(&[group.elements(help)])
+    }
+
+    /// The lines of one source that hold all of `marks`, of which there is at least one.
+    fn snippet<'p>(
+        &'p self,
+        marks: [Option<(AnnotationKind, &'p (Place, String))>; 2],
+    ) -> Option<Snippet<'p, annotate_snippets::Annotation<'p>>> {
+        let (_, (place, _)) = marks.iter().flatten().next()?;
+        let source = self.source(*place)?;
+        let marks = marks.map(|mark| {
+            mark.map(|(kind, (place, label))| (kind, first_line(&source.text, &place.span()), label))
+        });
+        let spans: Vec<&Range<usize>> = marks.iter().flatten().map(|(_, span, _)| span).collect();
+        let window = whole_lines(&source.text, &spans);
         let annotations = marks.into_iter().flatten().map(|(kind, span, label)| {
             kind.span(span.start - window.start..span.end - window.start).label(label)
         });
-        let snippet = Snippet::source(&self.text[window.clone()])
-            .line_start(above + 1)
-            .path(&self.origin)
-            .annotations(annotations);
-        let help = problem.help.as_deref().map(|help| Level::HELP.message(help));
-        renderer.render(&[Level::ERROR.primary_title(&problem.title).element(snippet).elements(help)])
+        let above = source.text[..window.start].bytes().filter(|byte| *byte == b'\n').count();
+        let snippet = Snippet::source(&source.text[window.clone()]).line_start(above + 1).path(&source.name);
+        Some(snippet.annotations(annotations))
     }
 }
 
@@ -161,7 +219,8 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// A fault that has no place in a text.
-pub(super) fn render_bare(title: &str, help: &str, coloured: bool) -> String {
+#[must_use]
+pub fn render_bare(title: &str, help: &str, coloured: bool) -> String {
     renderer(coloured).render(&[Level::ERROR.primary_title(title).element(Level::HELP.message(help))]) + "\n"
 }
 
@@ -170,7 +229,7 @@ fn renderer(coloured: bool) -> Renderer {
 }
 
 /// The part of `span` on its first line, on character boundaries, within the text.
-fn first_line(text: &str, span: &Span) -> Span {
+fn first_line(text: &str, span: &Range<usize>) -> Range<usize> {
     let start = text.floor_char_boundary(span.start.min(text.len()));
     let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
     let line = text.get(start..end).unwrap_or_default().lines().next().unwrap_or_default();
@@ -178,7 +237,7 @@ fn first_line(text: &str, span: &Span) -> Span {
 }
 
 /// The lines of `text` that hold all of `spans`: the rest need not be looked at.
-fn whole_lines(text: &str, spans: &[&Span]) -> Span {
+fn whole_lines(text: &str, spans: &[&Range<usize>]) -> Range<usize> {
     let start = spans.iter().map(|span| span.start).min().unwrap_or(0);
     let end = spans.iter().map(|span| span.end).max().unwrap_or(0);
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
@@ -186,11 +245,11 @@ fn whole_lines(text: &str, spans: &[&Span]) -> Span {
     line_start..line_end
 }
 
-/// `text` with the insides of `secrets` replaced, byte for byte, so that every other span still fits.
-fn mask(text: &str, secrets: &[Span]) -> String {
+/// `text` with the insides of `secrets` replaced, byte for byte, so that every other place still fits.
+fn mask<'s>(text: &str, secrets: impl Iterator<Item = &'s Place>) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for secret in secrets {
-        for byte in bytes.get_mut(secret.clone()).unwrap_or_default() {
+        for byte in bytes.get_mut(secret.span()).unwrap_or_default() {
             if !matches!(byte, b'"' | b'\'' | b'\n' | b'\r') {
                 *byte = b'*';
             }

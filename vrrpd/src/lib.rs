@@ -8,6 +8,7 @@ mod address;
 mod checks;
 pub mod cli;
 mod clock;
+pub mod config_file;
 pub mod control;
 mod descriptors;
 pub mod failure;

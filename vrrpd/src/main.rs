@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use keepalived_conf::{ImportError, Severity};
+use keepalived_conf::{ImportError, Severity, Surroundings as _};
 use vrrpd::{
     cli::{CONFIG, Cli, Command, Run},
     control,
@@ -81,7 +81,9 @@ struct Setting {
 
 fn setting(options: &Run) -> Result<Setting, Failure> {
     if let Some(overrides) = options.overrides() {
-        let config = overrides.apply().map_err(|problems| Failure::Config(problems.render(coloured())))?;
+        let config = overrides
+            .apply(&ThisHost.host_name())
+            .map_err(|problems| Failure::Config(problems.render(coloured())))?;
         let built_in = Some(format!("# the built-in configuration\n{}", overrides.to_toml()));
         return Ok(Setting { loaded: Loaded::built_in(config), origin: Origin::BuiltIn, built_in });
     }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use keepalived_conf::{ImportError, Report, Severity, Surroundings};
-use vrrp_config::{Config, ConfigError};
+use vrrp_config::Config;
 
 use crate::{
+    config_file::{self, ConfigError},
     surroundings::ThisHost,
     trust::{self, Exposed},
 };
@@ -115,7 +116,8 @@ impl Origin {
         match self {
             Self::BuiltIn => Ok(None),
             Self::Toml(path) => {
-                let (config, exposed) = (vrrp_config::load(path)?, trust::check(path).err());
+                let (config, exposed) =
+                    (config_file::load(path, &ThisHost.host_name())?, trust::check(path).err());
                 Ok(Some(Loaded { config, report: Report::default(), exposed: exposed.into_iter().collect() }))
             }
             Self::Keepalived { path, config_id } => {

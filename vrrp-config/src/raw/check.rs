@@ -7,10 +7,11 @@ use super::{
         Check, CheckKind, FileCheck, InitFile, ParamMatch, ProcessCheck, ProcessName, ScriptCheck, TcpCheck,
         Weight,
         duration::duration,
-        keys::{At, Field, Keys, Value, Wrong, boolean, number, one_of, string},
-        problem::Problem,
+        keys::{At, Field, Keys, Wrong, boolean, number, one_of, string},
+        problem::{Findings, Problem},
+        tree::{Kind, Node, Table},
     },
-    hook, http, named, text,
+    hook, http, text,
 };
 
 /// One `[vrrp_script.NAME]` or the like.
@@ -22,66 +23,46 @@ pub(crate) struct NamedCheck {
     pub(crate) check: Option<Check>,
 }
 
-/// One kind of check.
-struct Kind {
-    table: &'static str,
-    /// How its head looks.
-    example: &'static str,
-    /// Reads what no other kind has.
-    read: fn(&mut Keys<'_, '_>, &At<String>) -> Option<CheckKind>,
-    /// keepalived's default.
-    weight: i16,
-    /// Whether results are counted, by `rise` and `fall`. A number in a file is what it is.
-    counts: bool,
-}
-
-const KINDS: [Kind; 5] = [
-    Kind { table: "vrrp_script", example: "[vrrp_script.NAME]", read: script, weight: 0, counts: true },
-    Kind { table: "vrrp_http", example: "[vrrp_http.NAME]", read: http::read, weight: 0, counts: true },
-    Kind { table: "vrrp_tcp", example: "[vrrp_tcp.NAME]", read: tcp, weight: 0, counts: true },
-    Kind { table: "vrrp_process", example: "[vrrp_process.NAME]", read: process, weight: 0, counts: true },
-    Kind { table: "vrrp_file", example: "[vrrp_file.NAME]", read: file, weight: 1, counts: false },
-];
-
 const HOUR: Duration = Duration::from_secs(3600);
 const PACE: RangeInclusive<Duration> = Duration::from_millis(10)..=HOUR;
 
 impl NamedCheck {
-    /// In the order of the file.
-    pub(super) fn read_all(keys: &mut Keys<'_, '_>) -> Vec<Self> {
-        let mut all = Vec::new();
-        for kind in KINDS {
-            all.extend(named(keys, kind.table, kind.example, |name, table, findings| {
-                let check = kind.check(&name, Keys::new(kind.table, table, findings));
-                Self { table: kind.table, name, check }
-            }));
-        }
-        all.sort_by_key(|check| check.name.span.start);
-        all
+    pub(super) fn read(kind: Kind, name: At<String>, table: &Table, findings: &mut Findings) -> Self {
+        let mut keys = Keys::new(kind.word(), table, findings);
+        let check = check(kind, &name, &mut keys);
+        keys.finish();
+        Self { table: kind.word(), name, check }
     }
 }
 
-impl Kind {
-    fn check(&self, name: &At<String>, mut keys: Keys<'_, '_>) -> Option<Check> {
-        let kind = (self.read)(&mut keys, name);
-        let weight = keys.read("weight", number(-253..=253));
-        let reverse = keys.read("reverse", boolean);
-        let (rise, fall, init_fail) = if self.counts {
-            let (rise, fall) = (keys.read("rise", number(1..=1000)), keys.read("fall", number(1..=1000)));
-            (rise.or(1), fall.or(1), keys.read("init_fail", boolean).or(false))
-        } else {
-            (Some(1), Some(1), Some(false))
-        };
-        keys.finish();
-        Some(Check {
-            name: name.value.clone(),
-            kind: kind?,
-            weight: Weight { value: weight.or(self.weight)?, reverse: reverse.or(false)? },
-            rise: rise?,
-            fall: fall?,
-            init_fail: init_fail?,
-        })
-    }
+fn check(kind: Kind, name: &At<String>, keys: &mut Keys<'_, '_>) -> Option<Check> {
+    let is_file = kind == Kind::File;
+    let of_kind = match kind {
+        Kind::Script => script(keys, name),
+        Kind::Http => http::read(keys, name),
+        Kind::Tcp => tcp(keys, name),
+        Kind::Process => process(keys, name),
+        Kind::File => file(keys, name),
+        Kind::Delays | Kind::Instance | Kind::Group => None,
+    };
+    let weight = keys.read("weight", number(-253..=253));
+    let reverse = keys.read("reverse", boolean);
+    // Results are counted. A number in a file is what it is.
+    let (rise, fall, init_fail) = if is_file {
+        (Some(1), Some(1), Some(false))
+    } else {
+        let (rise, fall) = (keys.read("rise", number(1..=1000)), keys.read("fall", number(1..=1000)));
+        (rise.or(1), fall.or(1), keys.read("init_fail", boolean).or(false))
+    };
+    Some(Check {
+        name: name.value.clone(),
+        kind: of_kind?,
+        // keepalived's defaults.
+        weight: Weight { value: weight.or(i16::from(is_file))?, reverse: reverse.or(false)? },
+        rise: rise?,
+        fall: fall?,
+        init_fail: init_fail?,
+    })
 }
 
 /// `interval` and `timeout`.
@@ -121,7 +102,7 @@ fn tcp(keys: &mut Keys<'_, '_>, name: &At<String>) -> Option<CheckKind> {
     Some(CheckKind::Tcp(TcpCheck { address: address?, interval, timeout }))
 }
 
-fn socket_address(value: &Value<'_>) -> Result<SocketAddr, Wrong> {
+fn socket_address(value: &Node) -> Result<SocketAddr, Wrong> {
     let text = string(value)?;
     match text.parse::<SocketAddr>() {
         Ok(address) if address.port() != 0 => Ok(address),
@@ -160,7 +141,7 @@ fn quorums(
 ) -> Option<(u16, Option<u16>)> {
     let most = quorum_max.optional()?;
     let least = quorum.or(if most == Some(0) { 0 } else { 1 })?;
-    let place = quorum_max.given().or_else(|| quorum.given()).map(|at| at.span.clone()).unwrap_or_default();
+    let place = quorum_max.given().or_else(|| quorum.given()).map(|at| at.place).unwrap_or_default();
     if most.is_some_and(|most| most < least) {
         let title = format!("`quorum_max` is less than `quorum`, which is {least}");
         keys.findings
@@ -181,14 +162,13 @@ fn process_name(keys: &mut Keys<'_, '_>, name: &At<String>) -> Option<ProcessNam
     let pid_file = keys.read("pid_file", text::path);
     let param_match = keys.read("param_match", one_of(PARAM_MATCHES));
     if let (Some(process), Some(pid_file)) = (process.given(), pid_file.given()) {
-        let problem =
-            Problem::new("`process` and `pid_file`", pid_file.span.clone(), "one process by its number");
-        let problem = problem.also(process.span.clone(), "processes by their name");
+        let problem = Problem::new("`process` and `pid_file`", pid_file.place, "one process by its number");
+        let problem = problem.also(process.place, "processes by their name");
         keys.findings.push(problem.help("remove one of the two, or make two checks"));
     }
     if let (Field::Given(file), Field::Given(at)) = (&pid_file, &param_match) {
-        let problem = Problem::new("`param_match` with `pid_file`", at.span.clone(), "has no effect");
-        let problem = problem.also(file.span.clone(), "one process by its number");
+        let problem = Problem::new("`param_match` with `pid_file`", at.place, "has no effect");
+        let problem = problem.also(file.place, "one process by its number");
         keys.findings.push(problem.help("remove one of the two"));
     }
     if let Field::Given(At { value: path, .. }) = pid_file {
@@ -207,7 +187,7 @@ fn process_name(keys: &mut Keys<'_, '_>, name: &At<String>) -> Option<ProcessNam
 const PARAM_MATCHES: &[(&str, ParamMatch)] =
     &[("exact", ParamMatch::Exact), ("initial", ParamMatch::Initial), ("partial", ParamMatch::Partial)];
 
-fn process_words(value: &Value<'_>) -> Result<(String, Vec<String>), Wrong> {
+fn process_words(value: &Node) -> Result<(String, Vec<String>), Wrong> {
     let text = string(value)?;
     let words = if text.contains('\0') { None } else { shlex::split(&text) };
     let mut words = words.unwrap_or_default().into_iter();

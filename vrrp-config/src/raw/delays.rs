@@ -1,8 +1,7 @@
 //! `[interface_up_down_delays.NAME]`.
 
+use crate::tree::Table;
 use std::time::Duration;
-
-use toml::de::DeTable;
 
 use super::{
     super::{
@@ -16,8 +15,6 @@ use super::{
 
 /// How messages call the tables.
 pub(super) const TABLE: &str = "interface_up_down_delays";
-/// What one looks like.
-pub(super) const HEAD: &str = "[interface_up_down_delays.eth0]";
 
 /// One `[interface_up_down_delays.NAME]`.
 pub(crate) struct Delays {
@@ -27,9 +24,9 @@ pub(crate) struct Delays {
 }
 
 impl Delays {
-    pub(super) fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
+    pub(super) fn read(name: At<String>, table: &Table, findings: &mut Findings) -> Self {
         if let Err(wrong) = interface_name(name.value.clone()) {
-            findings.push(wrong.at(&name.value, name.span.clone()));
+            findings.push(wrong.at(&name.value, name.place));
         }
         let mut keys = Keys::new(TABLE, table, findings);
         let delays = Self {

@@ -1,7 +1,5 @@
 //! `[vrrp_sync_group.NAME]`.
 
-use toml::de::DeTable;
-
 use super::{
     super::{
         keys::{At, Field, GROUP, Keys, boolean, entry},
@@ -9,6 +7,7 @@ use super::{
     },
     Hooks, Tracks, text,
 };
+use crate::tree::Table;
 
 /// One `[vrrp_sync_group.NAME]`.
 pub(crate) struct Group {
@@ -20,7 +19,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(super) fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
+    pub(super) fn read(name: At<String>, table: &Table, findings: &mut Findings) -> Self {
         let mut keys = Keys::new(GROUP, table, findings);
         let example = "group = [\"VI_1\", \"VI_2\"]";
         let group = Self {

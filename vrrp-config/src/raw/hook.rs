@@ -1,14 +1,13 @@
 //! Programs, who they run as, and the `notify` keys.
 
+use crate::tree::{Node, Table};
 use std::{path::PathBuf, time::Duration};
-
-use toml::de::DeTable;
 
 use super::{
     super::{
         Hook, Program, User,
         duration::duration,
-        keys::{At, Field, Keys, Value, Wrong, boolean, string, wrong_type},
+        keys::{At, Field, Keys, Wrong, boolean, string, wrong_type},
         problem::Problem,
     },
     text,
@@ -63,15 +62,15 @@ impl Fifo {
 /// The two ways to write a hook.
 enum Form<'t> {
     Line(Program),
-    Table(&'t DeTable<'t>),
+    Table(&'t Table),
 }
 
 fn hook(keys: &mut Keys<'_, '_>, key: &'static str) -> Field<Hook> {
-    keys.read(key, form).and_then(|At { value: form, span }| {
+    keys.read(key, form).and_then(|At { value: form, place }| {
         let table = match form {
             Form::Line(program) => {
                 let value = Hook { program, user: None, timeout: TIMEOUT };
-                return Field::Given(At { value, span });
+                return Field::Given(At { value, place });
             }
             Form::Table(table) => table,
         };
@@ -80,31 +79,31 @@ fn hook(keys: &mut Keys<'_, '_>, key: &'static str) -> Field<Hook> {
         let user = keys.read("user", user);
         let timeout = keys.read("timeout", duration(Duration::from_secs(1)..=Duration::from_secs(3600)));
         if matches!(script, Field::Absent) {
-            let problem = Problem::new(format!("`{key}` has no script"), span.clone(), "no `script` in here");
+            let problem = Problem::new(format!("`{key}` has no script"), place, "no `script` in here");
             keys.findings.push(problem.help(EXAMPLE).absence());
         }
         keys.finish();
         match (script, user.optional(), timeout.or(TIMEOUT)) {
             (Field::Given(At { value: program, .. }), Some(user), Some(timeout)) => {
-                Field::Given(At { value: Hook { program, user, timeout }, span })
+                Field::Given(At { value: Hook { program, user, timeout }, place })
             }
             _ => Field::Wrong,
         }
     })
 }
 
-fn form<'t>(value: &'t Value<'t>) -> Result<Form<'t>, Wrong> {
-    if let Some(table) = value.get_ref().as_table() {
+fn form(value: &Node) -> Result<Form<'_>, Wrong> {
+    if let Some(table) = value.value.as_table() {
         return Ok(Form::Table(table));
     }
-    if value.get_ref().as_str().is_none() {
+    if value.value.as_str().is_none() {
         return Err(wrong_type("a command line or a table", value).help(EXAMPLE));
     }
     program(value).map(Form::Line)
 }
 
 /// `user` or `script_user`.
-pub(super) fn user(value: &Value<'_>) -> Result<User, Wrong> {
+pub(super) fn user(value: &Node) -> Result<User, Wrong> {
     let text = string(value)?;
     let (user, group) =
         text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
@@ -127,7 +126,7 @@ pub fn is_account(name: &str) -> bool {
 }
 
 /// A command line: run as it is if that can be done, else by a shell.
-pub(super) fn program(value: &Value<'_>) -> Result<Program, Wrong> {
+pub(super) fn program(value: &Node) -> Result<Program, Wrong> {
     let text = string(value)?;
     let line = text.trim();
     if line.is_empty() || line.contains('\0') {

@@ -1,13 +1,13 @@
 //! `[vrrp_http.NAME]`.
 
-use toml::de::DeValue;
 use url::{ParseError, Url};
 
 use super::{
     super::{
         CheckKind, HttpCheck,
-        keys::{At, Field, Keys, Value, Wrong, boolean, one_of, string, wrong_type},
+        keys::{At, Field, Keys, Wrong, boolean, one_of, string, wrong_type},
         problem::Problem,
+        tree::{Node, Value},
     },
     check::{pace, required},
     text,
@@ -63,19 +63,19 @@ fn contradictions(
     verify: &Field<bool>,
 ) {
     if let (Some(method), Some(body)) = (method.given().filter(|at| at.value == "HEAD"), body.given()) {
-        let problem = Problem::new("`body` with method HEAD", body.span.clone(), "would never be found")
-            .also(method.span.clone(), "is answered without a body");
+        let problem = Problem::new("`body` with method HEAD", body.place, "would never be found")
+            .also(method.place, "is answered without a body");
         keys.findings.push(problem.help("use GET, or remove body"));
     }
     if let (Some(url), Some(verify)) = (url.given().filter(|at| at.value.scheme() == "http"), verify.given())
     {
-        let problem = Problem::new("`verify` without TLS", verify.span.clone(), "has no effect")
-            .also(url.span.clone(), "no certificate to look at");
+        let problem = Problem::new("`verify` without TLS", verify.place, "has no effect")
+            .also(url.place, "no certificate to look at");
         keys.findings.push(problem.help("use https://, or remove verify"));
     }
 }
 
-fn url(value: &Value<'_>) -> Result<Url, Wrong> {
+fn url(value: &Node) -> Result<Url, Wrong> {
     let help = "write it like \"http://127.0.0.1/health\"";
     let text = string(value)?;
     let url = Url::parse(&text).map_err(|error| Wrong::new("is no URL", explain(error)).help(help))?;
@@ -99,8 +99,8 @@ fn explain(error: ParseError) -> String {
     error.to_string()
 }
 
-fn statuses(value: &Value<'_>) -> Result<Vec<(u16, u16)>, Wrong> {
-    let Some(list) = value.get_ref().as_array() else {
+fn statuses(value: &Node) -> Result<Vec<(u16, u16)>, Wrong> {
+    let Some(list) = value.value.as_list() else {
         return Ok(vec![status(value)?]);
     };
     if list.is_empty() {
@@ -112,22 +112,15 @@ fn statuses(value: &Value<'_>) -> Result<Vec<(u16, u16)>, Wrong> {
 }
 
 /// `200` or `"200-299"`.
-fn status(value: &Value<'_>) -> Result<(u16, u16), Wrong> {
+fn status(value: &Node) -> Result<(u16, u16), Wrong> {
     let help = "write 200, \"200-299\" or [200, \"300-399\"]";
-    let range = match value.get_ref() {
-        DeValue::Integer(number) => {
-            let code = u16::from_str_radix(number.as_str(), number.radix()).ok();
-            code.map(|code| (code, code))
-        }
-        DeValue::String(text) => {
+    let range = match &value.value {
+        Value::Integer(number) => u16::try_from(*number).ok().map(|code| (code, code)),
+        Value::String(text) => {
             let (low, high) = text.split_once('-').unwrap_or((text, text));
             low.trim().parse().ok().zip(high.trim().parse().ok())
         }
-        DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => {
+        Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) | Value::List(_) | Value::Table(_) => {
             return Err(wrong_type("status codes", value).help(help));
         }
     };
@@ -137,12 +130,12 @@ fn status(value: &Value<'_>) -> Result<(u16, u16), Wrong> {
     })
 }
 
-fn body(value: &Value<'_>) -> Result<String, Wrong> {
+fn body(value: &Node) -> Result<String, Wrong> {
     let text = string(value)?;
     if text.is_empty() { Err(Wrong::new("is empty", "every answer has this")) } else { Ok(text) }
 }
 
-fn host(value: &Value<'_>) -> Result<String, Wrong> {
+fn host(value: &Node) -> Result<String, Wrong> {
     let text = string(value)?;
     let bare =
         text.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or(text.as_str(), |(ip, _)| ip);

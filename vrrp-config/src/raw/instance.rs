@@ -1,15 +1,15 @@
 //! `[vrrp_instance.NAME]`.
 
+use crate::tree::{Node, Table};
 use std::{net::Ipv4Addr, time::Duration};
 
-use toml::de::{DeArray, DeTable};
 use vrrp_common::types::Version;
 
 use super::{
     super::{
         Checksum, Start, VirtualAddress, VirtualRoute, VirtualRule, XdpMode, address,
         duration::duration,
-        keys::{At, Field, INSTANCE, Keys, Value, Wrong, boolean, number, one_of, string, wrong_type},
+        keys::{At, Field, INSTANCE, Keys, Wrong, boolean, number, one_of, string, wrong_type},
         problem::Findings,
     },
     Hooks, Tracks, Unicast, route, rule,
@@ -68,7 +68,7 @@ pub(crate) struct Authentication {
 }
 
 impl Instance {
-    pub(super) fn read(name: At<String>, table: &DeTable<'_>, findings: &mut Findings) -> Self {
+    pub(super) fn read(name: At<String>, table: &Table, findings: &mut Findings) -> Self {
         let mut keys = Keys::new(INSTANCE, table, findings);
         let instance = Self {
             name,
@@ -144,9 +144,9 @@ impl Authentication {
     }
 }
 
-fn list_of_addresses<'t>(value: &'t Value<'t>) -> Result<&'t DeArray<'t>, Wrong> {
+fn list_of_addresses(value: &Node) -> Result<&[Node], Wrong> {
     let example = "write virtual_ipaddress = [\"192.0.2.51/24\"]";
-    let list = value.get_ref().as_array().ok_or_else(|| wrong_type("a list", value).help(example))?;
+    let list = value.value.as_list().ok_or_else(|| wrong_type("a list", value).help(example))?;
     match list.len() {
         0 => Err(Wrong::new("is empty", "must have at least one address").help(example)),
         1..=255 => Ok(list),
@@ -155,19 +155,19 @@ fn list_of_addresses<'t>(value: &'t Value<'t>) -> Result<&'t DeArray<'t>, Wrong>
     }
 }
 
-fn version(value: &Value<'_>) -> Result<Version, Wrong> {
-    let Some(integer) = value.get_ref().as_integer() else {
+fn version(value: &Node) -> Result<Version, Wrong> {
+    let Some(integer) = value.value.as_integer() else {
         return Err(wrong_type("2 or 3", value).help("write version = 3"));
     };
-    match (integer.as_str(), integer.radix()) {
-        ("2", 10) => Ok(Version::V2),
-        ("3", 10) => Ok(Version::V3),
+    match integer {
+        2 => Ok(Version::V2),
+        3 => Ok(Version::V3),
         _ => Err(Wrong::new("has an unknown value", "must be 2 or 3")),
     }
 }
 
 /// A name that the kernel gives to interfaces.
-pub(crate) fn interface(value: &Value<'_>) -> Result<String, Wrong> {
+pub(crate) fn interface(value: &Node) -> Result<String, Wrong> {
     interface_name(string(value)?)
 }
 
@@ -185,8 +185,8 @@ pub(super) fn interface_name(name: String) -> Result<String, Wrong> {
     Err(Wrong::new("is no interface name", label).help("`ip -br link` lists the interfaces"))
 }
 
-fn auth_type(value: &Value<'_>) -> Result<(), Wrong> {
-    match value.get_ref().as_str() {
+fn auth_type(value: &Node) -> Result<(), Wrong> {
+    match value.value.as_str() {
         Some("PASS") => Ok(()),
         Some("AH") => Err(Wrong::new("has an unsupported value", "must be \"PASS\"")
             .help("keepalived's AH is not supported: use PASS on both sides, or leave authentication out")),
@@ -194,7 +194,7 @@ fn auth_type(value: &Value<'_>) -> Result<(), Wrong> {
     }
 }
 
-fn auth_pass(value: &Value<'_>) -> Result<[u8; 8], Wrong> {
+fn auth_pass(value: &Node) -> Result<[u8; 8], Wrong> {
     let text = string(value)?;
     let mut password = [0; 8];
     let label = match text.len() {

@@ -1,12 +1,13 @@
 //! Where mails go.
 
+use crate::tree::Node;
 use std::time::Duration;
 
 use super::{
     super::{
         MailTls,
         duration::duration,
-        keys::{At, Field, Keys, Value, Wrong, entry, one_of, string},
+        keys::{At, Field, Keys, Wrong, entry, one_of, string},
     },
     text,
 };
@@ -45,7 +46,7 @@ impl Mail {
 }
 
 /// As much of RFC 5321 §4.1.2 as keeps a command in one piece.
-fn mailbox(value: &Value<'_>) -> Result<String, Wrong> {
+fn mailbox(value: &Node) -> Result<String, Wrong> {
     let text = string(value)?;
     if is_mailbox(&text) {
         return Ok(text);
@@ -65,7 +66,7 @@ pub fn is_mailbox(text: &str) -> bool {
     })
 }
 
-fn server(value: &Value<'_>) -> Result<(String, u16), Wrong> {
+fn server(value: &Node) -> Result<(String, u16), Wrong> {
     let text = string(value)?;
     let (host, port) = split_port(&text);
     let number = port.map_or(Some(PORT), |port| port.parse().ok().filter(|port| *port != 0));
@@ -95,7 +96,7 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn helo_name(value: &Value<'_>) -> Result<String, Wrong> {
+fn helo_name(value: &Node) -> Result<String, Wrong> {
     let text = string(value)?;
     if text::is_host(&text) {
         return Ok(text);

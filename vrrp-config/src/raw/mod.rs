@@ -16,9 +16,7 @@ mod track;
 mod unicast;
 mod words;
 
-use std::time::Duration;
-
-use toml::de::DeTable;
+use std::{collections::HashMap, time::Duration};
 
 pub(super) use self::{
     check::NamedCheck,
@@ -34,8 +32,10 @@ pub use self::{hook::is_account, mail::is_mailbox, text::is_host};
 use super::{
     MAX_STARTUP_DELAY, User,
     duration::duration,
-    keys::{At, FILE, Field, GROUP, INSTANCE, Keys, boolean, table},
+    keys::{At, FILE, Field, Keys, boolean, table},
+    place::Place,
     problem::{Findings, Problem},
+    tree::{Kind, Section, Table, Tree},
 };
 
 /// The longest name of anything, in bytes. It stands in logs, scripts' arguments and metrics.
@@ -43,6 +43,8 @@ const MAX_NAME: usize = 255;
 
 /// The file.
 pub(super) struct File {
+    /// The host's name.
+    pub(super) host: String,
     pub(super) router_id: Field<String>,
     pub(super) script_user: Field<User>,
     pub(super) fifo: Fifo,
@@ -62,9 +64,10 @@ pub(super) struct File {
 
 impl File {
     /// Reports every value that is wrong by itself.
-    pub(super) fn read(root: &DeTable<'_>, findings: &mut Findings) -> Self {
-        let mut keys = Keys::new(FILE, root, findings);
-        let file = Self {
+    pub(super) fn read(tree: &Tree, findings: &mut Findings) -> Self {
+        let mut keys = Keys::new(FILE, &tree.top, findings);
+        let mut file = Self {
+            host: if tree.host.is_empty() { "localhost".to_owned() } else { tree.host.clone() },
             router_id: keys.read("router_id", text::name),
             script_user: keys.read("script_user", hook::user),
             fifo: Fifo::read(&mut keys),
@@ -73,51 +76,54 @@ impl File {
             smtp_alert: keys.read("smtp_alert", boolean),
             ip_nonlocal_bind: keys.read("ip_nonlocal_bind", boolean),
             startup_delay: keys.read("vrrp_startup_delay", duration(Duration::ZERO..=MAX_STARTUP_DELAY)),
-            delays: named(&mut keys, delays::TABLE, delays::HEAD, Delays::read),
-            checks: NamedCheck::read_all(&mut keys),
-            instances: instances(&mut keys),
-            groups: named(&mut keys, GROUP, "[vrrp_sync_group.NAME]", Group::read),
+            delays: Vec::new(),
+            checks: Vec::new(),
+            instances: Vec::new(),
+            groups: Vec::new(),
         };
+        // What is no table of tables has stayed at the top.
+        let misplaced =
+            Kind::ALL.map(|kind| (kind, keys.read(kind.word(), |node| table(node, &kind.example()))));
         keys.finish();
+        file.read_sections(&tree.sections, findings);
+        let is_there = tree.sections.iter().any(|section| section.kind == Kind::Instance);
+        if !is_there
+            && misplaced.iter().all(|(kind, it)| *kind != Kind::Instance || matches!(it, Field::Absent))
+        {
+            let problem = Problem::new("no `vrrp_instance`", Place::default(), "nothing to run");
+            let help = "add [vrrp_instance.NAME] with interface, virtual_router_id and virtual_ipaddress";
+            findings.push(problem.help(help).absence());
+        }
         file
     }
-}
 
-fn instances<'t>(keys: &mut Keys<'t, '_>) -> Vec<Instance> {
-    let before = keys.findings.problems.len();
-    let instances = named(keys, INSTANCE, "[vrrp_instance.NAME]", Instance::read);
-    if instances.is_empty() && keys.findings.problems.len() == before {
-        let problem = Problem::new("no `vrrp_instance`", 0..0, "nothing to run");
-        let help = "add [vrrp_instance.NAME] with interface, virtual_router_id and virtual_ipaddress";
-        keys.findings.push(problem.help(help).absence());
-    }
-    instances
-}
-
-/// Everything in the tables `[kind.NAME]`, in the order of the file; `example` shows the head of one.
-fn named<'t, T>(
-    keys: &mut Keys<'t, '_>,
-    kind: &'static str,
-    example: &'static str,
-    read: impl Fn(At<String>, &'t DeTable<'t>, &mut Findings) -> T,
-) -> Vec<T> {
-    let found = keys.read(kind, |value| table(value, example));
-    let Some(At { value: tables, .. }) = found.given() else { return Vec::new() };
-    let mut in_order: Vec<_> = tables.iter().collect();
-    in_order.sort_by_key(|(name, _)| name.span().start);
-    let read = in_order.into_iter().filter_map(|(name, value)| {
-        let name = At { value: name.get_ref().to_string(), span: name.span() };
-        if !text::is_name(&name.value) {
-            let problem = Problem::new(format!("bad name of a `{kind}`"), name.span.clone(), "here");
-            keys.findings.push(problem.help(format!("a name has 1 to {MAX_NAME} printable bytes")));
-        }
-        match table(value, example) {
-            Ok(table) => Some(read(name, table, keys.findings)),
-            Err(wrong) => {
-                keys.findings.push(wrong.at(&name.value, value.span()));
-                None
+    fn read_sections(&mut self, sections: &[Section], findings: &mut Findings) {
+        let mut first = HashMap::new();
+        for section in sections {
+            if let Some(earlier) = first.insert((section.kind, &section.name), section.place) {
+                let problem = Problem::new(format!("`{}` twice", section.name), section.place, "again here");
+                findings.push(problem.also(earlier, "first here").help("remove one of them"));
+            }
+            let Some((name, table)) = head(section, findings) else { continue };
+            match section.kind {
+                Kind::Delays => self.delays.push(Delays::read(name, table, findings)),
+                Kind::Script | Kind::Http | Kind::Tcp | Kind::Process | Kind::File => {
+                    self.checks.push(NamedCheck::read(section.kind, name, table, findings));
+                }
+                Kind::Instance => self.instances.push(Instance::read(name, table, findings)),
+                Kind::Group => self.groups.push(Group::read(name, table, findings)),
             }
         }
-    });
-    read.collect()
+    }
+}
+
+/// The name of a section, and its table if it is one.
+fn head<'t>(section: &'t Section, findings: &mut Findings) -> Option<(At<String>, &'t Table)> {
+    let Section { kind, name, place, node } = section;
+    if !text::is_name(name) {
+        let problem = Problem::new(format!("bad name of a `{}`", kind.word()), *place, "here");
+        findings.push(problem.help(format!("a name has 1 to {MAX_NAME} printable bytes")));
+    }
+    let table = table(node, &kind.example()).map_err(|wrong| findings.push(wrong.at(name, node.place)));
+    Some((At { value: name.clone(), place: *place }, table.ok()?))
 }

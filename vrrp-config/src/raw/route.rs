@@ -1,11 +1,12 @@
 //! `virtual_routes`.
 
+use crate::tree::Node;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     super::{
         Prefix, RouteKind, VirtualRoute,
-        keys::{At, Value, Wrong},
+        keys::{At, Wrong},
         problem::Findings,
     },
     instance::interface_name,
@@ -56,7 +57,7 @@ struct Draft {
 }
 
 /// One entry, `None` if something was reported.
-pub(super) fn entry(value: &Value<'_>, findings: &mut Findings) -> Option<At<VirtualRoute>> {
+pub(super) fn entry(value: &Node, findings: &mut Findings) -> Option<At<VirtualRoute>> {
     words::line("virtual_routes", value, findings, |words| {
         let mut draft = Draft::default();
         while let Some(word) = words.next() {

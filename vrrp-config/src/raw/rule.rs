@@ -3,12 +3,13 @@
 use super::{
     super::{
         Prefix, RuleAction, VirtualRule,
-        keys::{At, Value, Wrong},
+        keys::{At, Wrong},
         problem::Findings,
     },
     instance::interface_name,
     words::{self, Fault, Word, Words},
 };
+use crate::tree::Node;
 
 const WORDS: [&str; 13] = [
     "not",
@@ -42,7 +43,7 @@ struct Draft {
 }
 
 /// One entry, `None` if something was reported.
-pub(super) fn entry(value: &Value<'_>, findings: &mut Findings) -> Option<At<VirtualRule>> {
+pub(super) fn entry(value: &Node, findings: &mut Findings) -> Option<At<VirtualRule>> {
     words::line("virtual_rules", value, findings, |words| {
         let mut draft = Draft::default();
         while let Some(word) = words.next() {

@@ -1,9 +1,10 @@
 //! Texts that more than one key has: names, paths, host names.
 
+use crate::tree::Node;
 use std::path::{Path, PathBuf};
 
 use super::{
-    super::keys::{Value, Wrong, string},
+    super::keys::{Wrong, string},
     MAX_NAME,
 };
 
@@ -13,7 +14,7 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// A name of the user's.
-pub(super) fn name(value: &Value<'_>) -> Result<String, Wrong> {
+pub(super) fn name(value: &Node) -> Result<String, Wrong> {
     let name = string(value)?;
     if is_name(&name) {
         return Ok(name);
@@ -22,7 +23,7 @@ pub(super) fn name(value: &Value<'_>) -> Result<String, Wrong> {
 }
 
 /// An absolute path of a file.
-pub(super) fn path(value: &Value<'_>) -> Result<PathBuf, Wrong> {
+pub(super) fn path(value: &Node) -> Result<PathBuf, Wrong> {
     let text = string(value)?;
     let label = match text.as_str() {
         "" => "empty".to_owned(),

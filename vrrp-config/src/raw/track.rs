@@ -2,12 +2,13 @@
 
 use super::{
     super::{
-        keys::{At, Field, Keys, Value, Wrong, boolean, entry, number},
+        keys::{At, Field, Keys, Wrong, boolean, entry, number},
         problem::{Findings, Problem},
     },
     instance::interface,
     text,
 };
+use crate::tree::Node;
 
 /// A `track_` key: what it is called, where its names come from, and how an entry calls them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +87,9 @@ impl Tracks {
 }
 
 impl Track {
-    fn read<'t>(key: TrackKey, value: &'t Value<'t>, findings: &mut Findings) -> Option<Self> {
-        let read_name = move |value: &Value<'_>| name(key, value);
-        let Some(table) = value.get_ref().as_table() else {
+    fn read(key: TrackKey, value: &Node, findings: &mut Findings) -> Option<Self> {
+        let read_name = move |value: &Node| name(key, value);
+        let Some(table) = value.value.as_table() else {
             let name = entry(key.key, value, findings, read_name)?;
             return Some(Self { key, name, weight: None, reverse: None });
         };
@@ -98,7 +99,7 @@ impl Track {
         let reverse = keys.read("reverse", boolean);
         if matches!(name, Field::Absent) {
             let title = format!("`{}` has an entry without `{}`", key.key, key.name);
-            let problem = Problem::new(title, value.span(), format!("no `{}` in here", key.name));
+            let problem = Problem::new(title, value.place, format!("no `{}` in here", key.name));
             keys.findings.push(problem.help(format!("write {}", key.example)).absence());
         }
         keys.finish();
@@ -111,6 +112,6 @@ impl Track {
     }
 }
 
-fn name(key: TrackKey, value: &Value<'_>) -> Result<String, Wrong> {
+fn name(key: TrackKey, value: &Node) -> Result<String, Wrong> {
     if key.table.is_none() { interface(value) } else { text::name(value) }
 }

@@ -1,10 +1,11 @@
 //! Peers by their addresses.
 
+use crate::tree::Node;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::{
     UnicastPeer, address,
-    keys::{At, Field, Keys, Value, entry, number},
+    keys::{At, Field, Keys, entry, number},
     problem::{Findings, Problem},
 };
 
@@ -27,29 +28,29 @@ impl Unicast {
     }
 }
 
-fn peer<'t>(value: &'t Value<'t>, findings: &mut Findings) -> Option<At<UnicastPeer>> {
-    let Some(table) = value.get_ref().as_table() else {
-        let At { value: address, span } = entry("unicast_peer", value, findings, address::peer)?;
+fn peer(value: &Node, findings: &mut Findings) -> Option<At<UnicastPeer>> {
+    let Some(table) = value.value.as_table() else {
+        let At { value: address, place } = entry("unicast_peer", value, findings, address::peer)?;
         let value = UnicastPeer { address: IpAddr::V4(address), min_ttl: 0, max_ttl: 255 };
-        return Some(At { value, span });
+        return Some(At { value, place });
     };
     let mut keys = Keys::new("unicast_peer", table, findings);
     let address = keys.read("address", address::peer);
     let min_ttl = keys.read("min_ttl", number(0..=255));
     let max_ttl = keys.read("max_ttl", number(0..=255));
     if matches!(address, Field::Absent) {
-        let problem = Problem::new("`unicast_peer` has no address", value.span(), "no `address` in here");
+        let problem = Problem::new("`unicast_peer` has no address", value.place, "no `address` in here");
         keys.findings.push(problem.help(format!("write {EXAMPLE}")).absence());
     }
     if let (Some(min), Some(max)) = (min_ttl.or(0), max_ttl.or(255))
         && min > max
     {
         let title = format!("`min_ttl` {min} is more than `max_ttl` {max}");
-        let problem = Problem::new(title, value.span(), "no advert could ever pass");
+        let problem = Problem::new(title, value.place, "no advert could ever pass");
         keys.findings.push(problem.help("turn them round, or leave one out"));
     }
     keys.finish();
-    let At { value: ip, span } = address.given()?.clone();
+    let At { value: ip, place } = address.given()?.clone();
     let value = UnicastPeer { address: IpAddr::V4(ip), min_ttl: min_ttl.or(0)?, max_ttl: max_ttl.or(255)? };
-    Some(At { value, span })
+    Some(At { value, place })
 }

@@ -1,11 +1,12 @@
 //! Routes and rules are lines of words, as `ip route` takes them. Which word is wrong is shown.
 
+use crate::tree::Node;
 use std::{net::IpAddr, ops::Range};
 
 use super::super::{
     Prefix,
     address::SCOPES,
-    keys::{At, Value, Wrong, string},
+    keys::{At, Wrong, string},
     problem::Findings,
     vocabulary,
 };
@@ -74,25 +75,22 @@ impl<'l> Words<'l> {
 /// One entry of the list `key`.
 pub(super) fn line<T>(
     key: &'static str,
-    value: &Value<'_>,
+    value: &Node,
     findings: &mut Findings,
     parse: impl FnOnce(&mut Words<'_>) -> Result<T, Fault>,
 ) -> Option<At<T>> {
-    let span = value.span();
+    let place = value.place;
     let text = match string(value) {
         Ok(text) => text,
         Err(wrong) => {
-            findings.push(wrong.at(key, span));
+            findings.push(wrong.at(key, place));
             return None;
         }
     };
     match parse(&mut Words::of(&text)) {
-        Ok(value) => Some(At { value, span }),
+        Ok(value) => Some(At { value, place }),
         Err(Fault { at, wrong }) => {
-            // Between two quotes and nothing escaped: the word stands where it is counted to be.
-            let is_plain = span.len() == text.len() + 2 && !at.is_empty();
-            let place = if is_plain { span.start + 1 + at.start..span.start + 1 + at.end } else { span };
-            findings.push(wrong.at(key, place));
+            findings.push(wrong.at(key, place).within(&text, at));
             None
         }
     }

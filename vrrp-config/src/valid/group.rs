@@ -1,12 +1,13 @@
 //! Sync groups: which routers, and none in two of them.
 
+use crate::place::Place;
 use std::collections::HashMap;
 
 use super::{
     super::{
         SyncGroup,
         keys::At,
-        problem::{Findings, Problem, Span},
+        problem::{Findings, Problem},
         raw::{File, Group},
         vocabulary,
     },
@@ -44,10 +45,10 @@ pub(super) fn groups(
 fn members<'f>(
     file: &File,
     group: &'f Group,
-    taken: &mut HashMap<usize, (&'f str, Span)>,
+    taken: &mut HashMap<usize, (&'f str, Place)>,
     findings: &mut Findings,
 ) -> Option<Vec<usize>> {
-    let At { value: list, span } = group.group.given()?;
+    let At { value: list, place } = group.group.given()?;
     let mut members = Vec::new();
     for member in list {
         let index = file.instances.iter().position(|instance| instance.name.value == member.value);
@@ -56,7 +57,7 @@ fn members<'f>(
             continue;
         };
         members.push(index);
-        let here = (group.name.value.as_str(), member.span.clone());
+        let here = (group.name.value.as_str(), member.place);
         let Some((earlier, place)) = taken.insert(index, here) else { continue };
         let title = format!("`{}` in two sync groups", member.value);
         let title = if earlier == group.name.value {
@@ -64,11 +65,11 @@ fn members<'f>(
         } else {
             title
         };
-        let problem = Problem::new(title, member.span.clone(), format!("in `{}`", group.name.value));
+        let problem = Problem::new(title, member.place, format!("in `{}`", group.name.value));
         findings.push(problem.also(place, format!("in `{earlier}`")).help("leave it to one of them"));
     }
     if list.is_empty() {
-        let problem = Problem::new("`group` of nobody", span.clone(), "empty");
+        let problem = Problem::new("`group` of nobody", *place, "empty");
         findings.push(problem.help("name a router or more, or remove the group"));
     }
     (members.len() == list.len()).then_some(members)
@@ -77,7 +78,7 @@ fn members<'f>(
 fn no_such_router(file: &File, member: &At<String>) -> Problem {
     let title = format!("`group` names `{}`, and there is no such router", member.value);
     let label = format!("no [vrrp_instance.{}]", member.value);
-    let problem = Problem::new(title, member.span.clone(), label).absence();
+    let problem = Problem::new(title, member.place, label).absence();
     let known = file.instances.iter().map(|instance| instance.name.value.as_str());
     problem.help(match vocabulary::nearest(&member.value, known) {
         Some(near) => format!("did you mean \"{near}\"?"),

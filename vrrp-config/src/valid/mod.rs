@@ -25,7 +25,7 @@ pub(super) fn config(file: &File, findings: &mut Findings) -> Option<Config> {
         file.instances.iter().map(|one| router::router(one, &names, alert, findings)).collect();
     let groups = group::groups(file, &names, alert, findings);
     across::check(&file.instances, findings);
-    let router_id = file.router_id.or(host_name());
+    let router_id = file.router_id.or(file.host.clone());
     let mail = mail(file, findings);
     let notify_fifo = fifo("notify_fifo", &file.fifo, findings);
     let vrrp_notify_fifo = fifo("vrrp_notify_fifo", &file.vrrp_fifo, findings);
@@ -69,15 +69,15 @@ fn two_fifos(file: &File, findings: &mut Findings) {
     let paths = file.fifo.path.given().zip(file.vrrp_fifo.path.given());
     if let Some((one, other)) = paths.filter(|(one, other)| one.value == other.value) {
         let title = "`vrrp_notify_fifo` is `notify_fifo`";
-        let problem = Problem::new(title, other.span.clone(), "each line would be in it twice");
-        findings.push(problem.also(one.span.clone(), "the same").help("remove one of them"));
+        let problem = Problem::new(title, other.place, "each line would be in it twice");
+        findings.push(problem.also(one.place, "the same").help("remove one of them"));
     }
 }
 
 fn fifo(key: &str, fifo: &raw::Fifo, findings: &mut Findings) -> Option<Option<NotifyFifo>> {
     if let (Some(script), Field::Absent) = (fifo.script.given(), &fifo.path) {
         let title = format!("`{key}_script` without `{key}`");
-        let problem = Problem::new(title, script.span.clone(), "has nothing to read");
+        let problem = Problem::new(title, script.place, "has nothing to read");
         findings.push(problem.help(format!("add {key} = \"/run/vrrpd.fifo\"")).absence());
     }
     let script = fifo.script.optional()?;
@@ -93,7 +93,7 @@ fn mail(file: &File, findings: &mut Findings) -> Option<Option<Mail>> {
     }
     let (server, port) = mail.server.or(("127.0.0.1".to_owned(), 25))?;
     let is_part = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    let from = format!("vrrpd@{}", host_name().chars().filter(is_part).collect::<String>());
+    let from = format!("vrrpd@{}", file.host.chars().filter(is_part).collect::<String>());
     Some(Some(Mail {
         to: mail.to.given()?.value.iter().map(|at| at.value.clone()).collect(),
         from: mail.from.or(from)?,
@@ -111,24 +111,18 @@ fn nobody_to_write_to(file: &File, findings: &mut Findings) {
         .chain(file.instances.iter().map(|instance| &instance.hooks.smtp_alert))
         .chain(file.groups.iter().map(|group| &group.hooks.smtp_alert));
     let alerts = alerts.filter_map(Field::given).filter(|at| at.value);
-    let alerts = alerts.map(|at| ("smtp_alert", at.span.clone()));
+    let alerts = alerts.map(|at| ("smtp_alert", at.place));
     let settings = [
-        mail.from.given().map(|at| ("notification_email_from", at.span.clone())),
-        mail.server.given().map(|at| ("smtp_server", at.span.clone())),
-        mail.helo_name.given().map(|at| ("smtp_helo_name", at.span.clone())),
-        mail.connect_timeout.given().map(|at| ("smtp_connect_timeout", at.span.clone())),
-        mail.tls.given().map(|at| ("smtp_tls", at.span.clone())),
+        mail.from.given().map(|at| ("notification_email_from", at.place)),
+        mail.server.given().map(|at| ("smtp_server", at.place)),
+        mail.helo_name.given().map(|at| ("smtp_helo_name", at.place)),
+        mail.connect_timeout.given().map(|at| ("smtp_connect_timeout", at.place)),
+        mail.tls.given().map(|at| ("smtp_tls", at.place)),
     ];
-    for (key, span) in alerts.chain(settings.into_iter().flatten()) {
+    for (key, place) in alerts.chain(settings.into_iter().flatten()) {
         let title = format!("`{key}` without `notification_email`");
-        let problem = Problem::new(title, span, "nobody to write to");
+        let problem = Problem::new(title, place, "nobody to write to");
         let help = "add notification_email = [\"root@example.net\"] at the top of the file, or remove this";
         findings.push(problem.help(help).absence());
     }
-}
-
-/// The default of `router_id`.
-fn host_name() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
 }

@@ -93,12 +93,12 @@ pub(super) fn router(
 
 /// Whether there is time to ask before a takeover.
 fn probe(instance: &Instance, skew: Duration, findings: &mut Findings) {
-    let Field::Given(At { value: true, span }) = &instance.probe_before_takeover else { return };
+    let Field::Given(At { value: true, place }) = &instance.probe_before_takeover else { return };
     if skew < SHORTEST_SKEW {
         let title = "`probe_before_takeover` leaves no time for an answer";
         let skew = format!("asked within the skew, which is {skew:?} here and must be 2ms or more");
         let help = "give it a longer advert_int or a lower priority: the skew is (256 - priority) / 256 of the interval";
-        findings.push(Problem::new(title, span.clone(), skew).help(help));
+        findings.push(Problem::new(title, *place, skew).help(help));
     }
 }
 
@@ -111,7 +111,7 @@ fn required<T: Clone>(
 ) -> Option<T> {
     if matches!(field, Field::Absent) {
         let title = format!("`{}` has no `{key}`", instance.name.value);
-        let problem = Problem::new(title, instance.name.span.clone(), format!("`{key}` is missing"));
+        let problem = Problem::new(title, instance.name.place, format!("`{key}` is missing"));
         findings.push(problem.help(format!("add {key} = {example}")).absence());
     }
     field.given().map(|at| at.value.clone())
@@ -123,7 +123,7 @@ fn advert_int(
     field: &Field<Duration>,
     findings: &mut Findings,
 ) -> Option<AdvertInterval> {
-    let Field::Given(At { value: span_of_time, span }) = field else {
+    let Field::Given(At { value: span_of_time, place }) = field else {
         return field.or(Duration::from_secs(1)).map(|_| AdvertInterval::DEFAULT);
     };
     let (interval, must, help) = match version? {
@@ -146,7 +146,7 @@ fn advert_int(
     if interval.is_none() {
         let title = "`advert_int` is nothing that this version can send";
         let version = version?.as_u8();
-        findings.push(Problem::new(title, span.clone(), format!("version {version}: {must}")).help(help));
+        findings.push(Problem::new(title, *place, format!("version {version}: {must}")).help(help));
     }
     interval
 }
@@ -166,16 +166,16 @@ fn auth_pass(
     instance: &Instance,
     findings: &mut Findings,
 ) -> Option<Option<[u8; 8]>> {
-    let Field::Given(At { value: authentication, span }) = &instance.authentication else {
+    let Field::Given(At { value: authentication, place }) = &instance.authentication else {
         return matches!(instance.authentication, Field::Absent).then_some(None);
     };
     if version == Some(Version::V3) {
         let title = "`authentication` with version 3";
-        let problem = Problem::new(title, span.clone(), "version 3 has no authentication");
+        let problem = Problem::new(title, *place, "version 3 has no authentication");
         let problem = problem.help("remove it, or use version = 2 on all routers of this group");
         findings.push(match instance.version.given() {
-            Some(at) => problem.also(at.span.clone(), "the version"),
-            None => problem.also(instance.name.span.clone(), "version 3 by default"),
+            Some(at) => problem.also(at.place, "the version"),
+            None => problem.also(instance.name.place, "version 3 by default"),
         });
     }
     let Authentication { auth_type, auth_pass } = authentication;
@@ -185,11 +185,8 @@ fn auth_pass(
         (_, _) => None,
     };
     if let Some((key, example)) = missing {
-        let problem = Problem::new(
-            format!("`authentication` has no `{key}`"),
-            span.clone(),
-            format!("no `{key}` in here"),
-        );
+        let problem =
+            Problem::new(format!("`authentication` has no `{key}`"), *place, format!("no `{key}` in here"));
         findings.push(problem.help(format!("add {example}")).absence());
     }
     auth_type.given()?;

@@ -1,5 +1,6 @@
 //! What the values of one router must not be together.
 
+use crate::place::Place;
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv4Addr},
@@ -8,7 +9,7 @@ use std::{
 use super::super::{
     Start, UnicastPeer, VirtualAddress,
     keys::{At, Field},
-    problem::{Findings, Problem, Span},
+    problem::{Findings, Problem},
     raw::{Instance, Unicast},
 };
 
@@ -20,26 +21,24 @@ pub(super) fn preemption(instance: &Instance, findings: &mut Findings) {
     let owner = instance.priority.given().filter(|at| at.value == 255);
     if let (Some(never), Some(master)) = (never, master) {
         let title = "`preempt = false` with `state = \"MASTER\"`";
-        let problem = Problem::new(title, never.span.clone(), "waits for the present master to go")
-            .also(master.span.clone(), "takes the role at start, whoever has it");
+        let problem = Problem::new(title, never.place, "waits for the present master to go")
+            .also(master.place, "takes the role at start, whoever has it");
         findings.push(problem.help("use state = \"BACKUP\" on both boxes (keepalived drops nopreempt here)"));
     }
     if let (Some(never), Some(owner)) = (never, owner) {
-        let problem =
-            Problem::new("`preempt = false` with priority 255", never.span.clone(), "has no effect")
-                .also(owner.span.clone(), "the owner of the addresses always preempts");
+        let problem = Problem::new("`preempt = false` with priority 255", never.place, "has no effect")
+            .also(owner.place, "the owner of the addresses always preempts");
         findings.push(problem.help("use a priority up to 254, or remove preempt"));
     }
     let Some(delay) = delay else { return };
     let contradiction = [
-        never.map(|at| (&at.span, "preempt = false", "there is no preemption to delay")),
-        master.map(|at| (&at.span, "state = \"MASTER\"", "takes the role at start, without delay")),
-        owner.map(|at| (&at.span, "priority 255", "the owner of the addresses preempts at once")),
+        never.map(|at| (at.place, "preempt = false", "there is no preemption to delay")),
+        master.map(|at| (at.place, "state = \"MASTER\"", "takes the role at start, without delay")),
+        owner.map(|at| (at.place, "priority 255", "the owner of the addresses preempts at once")),
     ];
-    for (span, with, why) in contradiction.into_iter().flatten() {
-        let problem =
-            Problem::new(format!("`preempt_delay` with {with}"), delay.span.clone(), "has no effect");
-        findings.push(problem.also(span.clone(), why).help("remove one of the two"));
+    for (place, with, why) in contradiction.into_iter().flatten() {
+        let problem = Problem::new(format!("`preempt_delay` with {with}"), delay.place, "has no effect");
+        findings.push(problem.also(place, why).help("remove one of the two"));
     }
 }
 
@@ -52,8 +51,8 @@ pub(super) fn each_address_once(instance: &Instance, findings: &mut Findings) {
         let address = at.value.address;
         if let Some(earlier) = first.get(&address) {
             let title = format!("{address} twice in `{}`", instance.name.value);
-            let problem = Problem::new(title, at.span.clone(), "again here");
-            findings.push(problem.also(earlier.span.clone(), "first here").help("remove one of them"));
+            let problem = Problem::new(title, at.place, "again here");
+            findings.push(problem.also(earlier.place, "first here").help("remove one of them"));
         } else {
             first.insert(address, at);
         }
@@ -63,12 +62,12 @@ pub(super) fn each_address_once(instance: &Instance, findings: &mut Findings) {
 /// The kernel tells routes apart by where they lead, their metric and their table.
 pub(super) fn each_route_once(instance: &Instance, findings: &mut Findings) {
     let Some(list) = instance.virtual_routes.given() else { return };
-    let mut first: HashMap<_, &Span> = HashMap::new();
-    for At { value: route, span } in &list.value {
+    let mut first: HashMap<_, Place> = HashMap::new();
+    for At { value: route, place } in &list.value {
         let key = (route.to.address, route.to.length, route.metric, route.table.unwrap_or(254));
-        if let Some(earlier) = first.insert(key, span) {
-            let problem = Problem::new("two routes to one destination", span.clone(), "again here");
-            let problem = problem.also(earlier.clone(), "first here");
+        if let Some(earlier) = first.insert(key, *place) {
+            let problem = Problem::new("two routes to one destination", *place, "again here");
+            let problem = problem.also(earlier, "first here");
             findings.push(problem.help("remove one of them, or give them different metrics"));
         }
     }
@@ -79,38 +78,36 @@ pub(super) fn unicast(instance: &Instance, findings: &mut Findings) {
     let Unicast { unicast_src_ip, unicast_ttl, unicast_peer } = &instance.unicast;
     if matches!(unicast_peer, Field::Absent) {
         let idle = [
-            unicast_src_ip.given().map(|at| ("unicast_src_ip", &at.span)),
-            unicast_ttl.given().map(|at| ("unicast_ttl", &at.span)),
+            unicast_src_ip.given().map(|at| ("unicast_src_ip", at.place)),
+            unicast_ttl.given().map(|at| ("unicast_ttl", at.place)),
         ];
-        for (key, span) in idle.into_iter().flatten() {
-            let problem =
-                Problem::new(format!("`{key}` without `unicast_peer`"), span.clone(), "has no effect");
+        for (key, place) in idle.into_iter().flatten() {
+            let problem = Problem::new(format!("`{key}` without `unicast_peer`"), place, "has no effect");
             let help = "add unicast_peer = [\"192.0.2.2\"]; with multicast the source is mcast_src_ip";
             findings.push(problem.help(help).absence());
         }
     }
     let Some(peers) = unicast_peer.given() else { return };
     if let Some(at) = instance.mcast_src_ip.given() {
-        let problem =
-            Problem::new("`mcast_src_ip` with `unicast_peer`", at.span.clone(), "nothing is multicast")
-                .also(peers.span.clone(), "adverts go to these alone");
+        let problem = Problem::new("`mcast_src_ip` with `unicast_peer`", at.place, "nothing is multicast")
+            .also(peers.place, "adverts go to these alone");
         findings.push(problem.help("write unicast_src_ip instead"));
     }
     peers_once(&peers.value, unicast_src_ip, findings);
 }
 
 fn peers_once(peers: &[At<UnicastPeer>], source: &Field<Ipv4Addr>, findings: &mut Findings) {
-    let mut first: HashMap<IpAddr, &Span> = HashMap::new();
-    for At { value: UnicastPeer { address, .. }, span } in peers {
+    let mut first: HashMap<IpAddr, Place> = HashMap::new();
+    for At { value: UnicastPeer { address, .. }, place } in peers {
         if let Some(own) = source.given().filter(|at| at.value == *address) {
             let title = format!("the peer {address} is this router");
-            let problem = Problem::new(title, span.clone(), "adverts to oneself");
-            let problem = problem.also(own.span.clone(), "its own source");
+            let problem = Problem::new(title, *place, "adverts to oneself");
+            let problem = problem.also(own.place, "its own source");
             findings.push(problem.help("name the other boxes only: the file differs on each"));
         }
-        if let Some(earlier) = first.insert(*address, span) {
-            let problem = Problem::new(format!("the peer {address} twice"), span.clone(), "again here");
-            findings.push(problem.also(earlier.clone(), "first here").help("remove one of them"));
+        if let Some(earlier) = first.insert(*address, *place) {
+            let problem = Problem::new(format!("the peer {address} twice"), *place, "again here");
+            findings.push(problem.also(earlier, "first here").help("remove one of them"));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! From the names of checks to the checks.
 
+use crate::place::Place;
 use std::collections::HashMap;
 
 use super::super::{
     Subject, Tracked, Weight,
-    problem::{Findings, Problem, Span},
+    problem::{Findings, Problem},
     raw::{NamedCheck, Track, TrackKey, Tracks},
     vocabulary,
 };
@@ -56,11 +57,11 @@ impl<'f> Names<'f> {
     fn unknown(&self, track: &Track, table: &str) -> Problem {
         let name = &track.name.value;
         let title = format!("`{}` names `{name}`, and there is no such check", track.key.key);
-        let problem = Problem::new(title, track.name.span.clone(), format!("no [{table}.{name}]"));
+        let problem = Problem::new(title, track.name.place, format!("no [{table}.{name}]"));
         let elsewhere = self.checks.iter().find(|check| check.name.value == *name);
         let key_of = |table| TrackKey::ALL.iter().find(|key| key.table == Some(table));
         if let Some((check, key)) = elsewhere.and_then(|check| key_of(check.table).map(|key| (check, key))) {
-            let problem = problem.also(check.name.span.clone(), format!("a {}", check.table));
+            let problem = problem.also(check.name.place, format!("a {}", check.table));
             return problem.help(format!("write {} = [\"{name}\"]", key.key)).absence();
         }
         let known = self.checks.iter().filter(|check| check.table == table);
@@ -75,12 +76,11 @@ impl<'f> Names<'f> {
 }
 
 fn once_each(list: &[Track], owner: &str, findings: &mut Findings) {
-    let mut first: HashMap<(&str, &str), &Span> = HashMap::new();
+    let mut first: HashMap<(&str, &str), Place> = HashMap::new();
     for Track { key, name, .. } in list {
-        if let Some(earlier) = first.insert((key.key, &name.value), &name.span) {
+        if let Some(earlier) = first.insert((key.key, &name.value), name.place) {
             let title = format!("`{}` tracks {} twice", owner, name.value);
-            let problem =
-                Problem::new(title, name.span.clone(), "again here").also(earlier.clone(), "first here");
+            let problem = Problem::new(title, name.place, "again here").also(earlier, "first here");
             findings.push(problem.help("remove one of them"));
         }
     }

@@ -3,6 +3,7 @@
 mod check;
 mod router;
 mod spell;
+mod toml;
 
 pub(super) use self::spell::scope_word;
 pub use self::spell::{quote, quote_key};

@@ -1,4 +1,4 @@
-//! From a file to a [`Config`].
+//! The file in TOML that a configuration is read from.
 
 use std::{
     fs::File,
@@ -6,11 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Config, Problems,
-    problem::{Findings, Problem, render_bare},
-    raw, syntax, valid,
-};
+use vrrp_config::{Config, Problems, read, render_bare};
 
 /// The largest file that is read, in bytes: enough for 255 routers on each of several interfaces, with 65,535 excluded
 /// addresses, and no mistake for a device or a disk image.
@@ -57,61 +53,53 @@ impl ConfigError {
     }
 }
 
-/// Reads the file at `path`.
+/// Reads the file at `path`, for the host called `host`.
 ///
 /// # Errors
 ///
 /// The file is not to be read, larger than 4 MiB, or has problems: all of them are reported.
-pub fn load(path: &Path) -> Result<Config, ConfigError> {
+pub fn load(path: &Path, host: &str) -> Result<Config, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
         return Err(ConfigError::TooLarge { path: path.to_owned() });
     }
-    Ok(read(&path.display().to_string(), &bytes)?)
+    Ok(read(&path.display().to_string(), &bytes, host)?)
 }
 
-/// Reads the bytes of a file, whatever they are. `origin` names them in messages.
-///
-/// # Errors
-///
-/// Every problem, that it is no UTF-8 among them.
-pub fn read(origin: &str, bytes: &[u8]) -> Result<Config, Problems> {
-    match str::from_utf8(bytes) {
-        Ok(text) => parse(origin, text),
-        Err(error) => {
-            let known = vec![not_utf8(bytes, error.valid_up_to())];
-            parse_after(origin, &String::from_utf8_lossy(bytes), known)
-        }
+#[cfg(test)]
+mod tests {
+    use std::{env, fs};
+
+    use super::*;
+
+    fn told(path: &Path) -> String {
+        load(path, "gw1").unwrap_err().render(false)
     }
-}
 
-/// Reads `text`; `origin` is where it comes from, for the messages.
-///
-/// # Errors
-///
-/// Every problem that the text has.
-pub fn parse(origin: &str, text: &str) -> Result<Config, Problems> {
-    parse_after(origin, text, Vec::new())
-}
-
-/// As [`parse`], with problems that are known already.
-fn parse_after(origin: &str, text: &str, known: Vec<Problem>) -> Result<Config, Problems> {
-    let (root, syntax) = syntax::read(text);
-    let mut findings = Findings::default();
-    let file = raw::File::read(&root, &mut findings);
-    let config = valid::config(&file, &mut findings);
-    syntax.merge_into(&mut findings);
-    findings.problems.extend(known);
-    match config {
-        Some(config) if findings.problems.is_empty() => Ok(config),
-        Some(_) | None => Err(Problems::new(origin, text, findings)),
+    #[test]
+    fn a_missing_file_is_told_apart_from_a_bad_one() {
+        let error = load(Path::new("/nonexistent/vrrpd.toml"), "gw1").unwrap_err();
+        assert!(matches!(error, ConfigError::Unreadable { .. }));
+        let rendered = error.render(false);
+        assert!(
+            rendered.contains("/nonexistent/vrrpd.toml") && rendered.contains("--config FILE"),
+            "{rendered}"
+        );
+        let rendered = told(Path::new("/"));
+        assert!(rendered.contains("regular file"), "{rendered}");
+        let rendered = told(Path::new("/dev/zero"));
+        assert!(rendered.contains("4 MiB"), "{rendered}");
     }
-}
 
-fn not_utf8(bytes: &[u8], valid_up_to: usize) -> Problem {
-    let byte = bytes.get(valid_up_to).copied().unwrap_or_default();
-    let span = valid_up_to..valid_up_to + char::REPLACEMENT_CHARACTER.len_utf8();
-    Problem::new(format!("byte 0x{byte:02x} is not UTF-8"), span, "here").help("save the file as UTF-8")
+    #[test]
+    fn bytes_that_are_not_utf8_are_underlined_beside_the_other_faults() {
+        let file = env::temp_dir().join(format!("vrrpd-not-utf8-{}.toml", std::process::id()));
+        fs::write(&file, b"router_id = \"caf\xe9\"\n").unwrap();
+        let rendered = told(&file);
+        fs::remove_file(&file).unwrap();
+        assert!(rendered.contains("0xe9") && rendered.contains("no `vrrp_instance`"), "{rendered}");
+        assert!(rendered.contains(":1:17"), "{rendered}");
+    }
 }
