@@ -22,7 +22,8 @@ pub(super) fn check(instances: &[Instance], findings: &mut Findings) {
 fn virtual_router_ids(instances: &[Instance], findings: &mut Findings) {
     let mut first: HashMap<(&str, u8), (usize, Place)> = HashMap::new();
     for (index, instance) in instances.iter().enumerate() {
-        let (Some(interface), Some(vrid)) = (instance.interface.given(), instance.virtual_router_id.given())
+        let (Some(interface), Some(vrid)) =
+            (instance.own.interface.given(), instance.own.virtual_router_id.given())
         else {
             continue;
         };
@@ -35,7 +36,7 @@ fn virtual_router_ids(instances: &[Instance], findings: &mut Findings) {
         findings.push(problem.help("give each router of an interface its own, 1 to 255"));
     }
     for (index, at) in all_addresses(instances) {
-        let (Some(vrid), Some(dev)) = (instances[index].virtual_router_id.given(), device(at)) else {
+        let (Some(vrid), Some(dev)) = (instances[index].own.virtual_router_id.given(), device(at)) else {
             continue;
         };
         let (owner, earlier) = first.entry((dev, vrid.value)).or_insert((index, at.place));
@@ -77,7 +78,7 @@ fn addresses(instances: &[Instance], findings: &mut Findings) {
 /// Those in adverts and those that are not, each with the index of its router.
 fn all_addresses(instances: &[Instance]) -> impl Iterator<Item = (usize, &At<VirtualAddress>)> {
     instances.iter().enumerate().flat_map(|(index, instance)| {
-        let lists = [&instance.virtual_ipaddress, &instance.virtual_ipaddress_excluded];
+        let lists = [&instance.own.virtual_ipaddress, &instance.role.virtual_ipaddress_excluded];
         let all = lists.into_iter().filter_map(|list| list.given()).flat_map(|at| &at.value);
         all.map(move |at| (index, at))
     })
@@ -95,13 +96,13 @@ fn sources(instances: &[Instance], findings: &mut Findings) {
     };
     let help = "name an address that the interface has of its own, or leave the key out";
     for instance in instances {
-        if let Some(at) = instance.mcast_src_ip.given() {
+        if let Some(at) = instance.own.mcast_src_ip.given() {
             report("`mcast_src_ip` is", at.value.into(), at.place, "must stay on this host", help);
         }
-        if let Some(at) = instance.unicast.unicast_src_ip.given() {
+        if let Some(at) = instance.role.unicast_src_ip.given() {
             report("`unicast_src_ip` is", at.value.into(), at.place, "must stay on this host", help);
         }
-        for at in instance.unicast.unicast_peer.given().into_iter().flat_map(|list| &list.value) {
+        for at in instance.role.unicast_peer.given().into_iter().flat_map(|list| &list.value) {
             let help = "name an address that the other box has of its own";
             report("`unicast_peer` has", at.value.address, at.place, "must stay on its host", help);
         }
@@ -111,12 +112,13 @@ fn sources(instances: &[Instance], findings: &mut Findings) {
 /// One program serves all routers of an interface, and all that keep addresses there.
 fn xdp_modes(instances: &[Instance], findings: &mut Findings) {
     let mut first: HashMap<&str, (XdpMode, Place)> = HashMap::new();
-    let homes =
-        instances.iter().filter_map(|instance| Some((instance, instance.interface.given()?.value.as_str())));
+    let homes = instances
+        .iter()
+        .filter_map(|instance| Some((instance, instance.own.interface.given()?.value.as_str())));
     let away = all_addresses(instances).filter_map(|(index, at)| Some((&instances[index], device(at)?)));
     for (instance, interface) in homes.chain(away) {
-        let Some(mode) = instance.xdp_mode.or(XdpMode::Auto) else { continue };
-        let place = instance.xdp_mode.given().map_or(instance.name.place, |at| at.place);
+        let Some(mode) = instance.own.xdp_mode.or(XdpMode::Auto) else { continue };
+        let place = instance.own.xdp_mode.given().map_or(instance.name.place, |at| at.place);
         let (earlier_mode, earlier) = first.entry(interface).or_insert((mode, place));
         if *earlier_mode != mode && *earlier != place {
             let title = format!("different `xdp_mode` on {interface}");

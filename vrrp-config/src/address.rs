@@ -1,14 +1,20 @@
 //! The addresses in a configuration: virtual ones, and the source of adverts.
 
-use crate::place::Place;
-use crate::tree::{Node, Table};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use serde_json::{Value as Json, json};
 
 use super::{
     VirtualAddress,
-    keys::{At, Field, Keys, Wrong, boolean, string, wrong_type},
+    key::Group as _,
+    keys::{At, Wrong, string, wrong_type},
+    place::Place,
     problem::{Findings, Problem},
-    raw,
+    schema::either,
+    table::AddressKeys,
+    tree::{Node, Table, Value},
+    types::{Inline, List, Own, Type, keys_within, place_of, report, shown, within},
+    write::scope_word,
 };
 
 /// `scope`, as iproute2 calls the numbers.
@@ -19,57 +25,184 @@ pub(super) const SCOPES: [(&str, u8); 5] =
 const MAX_LABEL: usize = 15;
 
 /// An address and its prefix.
-type Net = (Ipv4Addr, u8);
+pub(crate) type Net = (Ipv4Addr, u8);
 
-/// One entry of `virtual_ipaddress` or `virtual_ipaddress_excluded`, `None` if something was reported.
-pub(super) fn virtual_address(
-    key: &'static str,
-    entry: &Node,
-    findings: &mut Findings,
-) -> Option<At<VirtualAddress>> {
-    if let Some(table) = entry.value.as_table() {
-        return from_table(key, table, entry, findings);
+/// An address with its prefix.
+pub(crate) struct Address;
+
+impl Type for Address {
+    type Out = Net;
+
+    fn read(&self, _: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<Net> {
+        report(string(node).and_then(|text| virtual_net(&text)), path, node, findings)
     }
-    match string_or_table(entry).and_then(|text| virtual_net(&text)) {
-        Ok((address, prefix_len)) => Some(At { value: plain(address, prefix_len), place: entry.place }),
-        Err(wrong) => {
-            findings.push(wrong.at(key, entry.place));
-            None
-        }
+
+    fn write(&self, (address, length): &Net) -> Value {
+        format!("{address}/{length}").into()
+    }
+
+    fn text(&self) -> String {
+        "IPv4 address and prefix, /0 to /32".to_owned()
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "string", "pattern": "^[0-9]+([.][0-9]+){3}(/[0-9]+)?$" })
     }
 }
 
-fn from_table(
-    key: &'static str,
-    table: &Table,
-    entry: &Node,
-    findings: &mut Findings,
-) -> Option<At<VirtualAddress>> {
-    let mut keys = Keys::new(key, table, findings);
-    let address = keys.read("address", |value| virtual_net(&string(value)?));
-    let dev = keys.read("dev", raw::interface);
-    let brd = keys.read("brd", broadcast);
-    let label = keys.read("label", label);
-    let scope = keys.read("scope", scope);
-    let no_track = keys.read("no_track", boolean);
-    if matches!(address, Field::Absent) {
-        let problem = Problem::new(format!("`{key}` has no address"), entry.place, "no `address` in here");
-        keys.findings.push(problem.help("write { address = \"192.0.2.51/24\", ... }").absence());
+/// An address with its prefix, or a table with one.
+pub(crate) struct Entry;
+
+impl Type for Entry {
+    type Out = VirtualAddress;
+
+    fn read(
+        &self,
+        key: &'static str,
+        path: &str,
+        node: &Node,
+        findings: &mut Findings,
+    ) -> Option<VirtualAddress> {
+        let Some(table) = node.value.as_table() else {
+            let (address, prefix_len) =
+                report(string_or_table(node).and_then(|text| virtual_net(&text)), path, node, findings)?;
+            return Some(plain(address, prefix_len));
+        };
+        let AddressKeys { address, dev, brd, label, scope, no_track } = within(key, table, findings);
+        if address.is_absent() {
+            let title = format!("`{key}` has no address");
+            let problem = Problem::new(title, node.place, "no `address` in here");
+            findings.push(problem.help("write { address = \"192.0.2.51/24\", ... }").absence());
+        }
+        if let Some(At { place, .. }) = no_track.given().filter(|at| at.value && dev.is_absent()) {
+            findings.push(without_dev(key, *place));
+        }
+        let (ip, prefix_len) = address.value()?;
+        Some(VirtualAddress {
+            dev: dev.optional()?,
+            broadcast: brd.optional()?,
+            label: label.optional()?,
+            scope: scope.value()?,
+            no_track: no_track.value()?,
+            ..plain(ip, prefix_len)
+        })
     }
-    if let (Field::Absent, Some(&At { value: true, place })) = (&dev, no_track.given()) {
-        keys.findings.push(without_dev(key, place));
+
+    /// Writes an address that has nothing else as a string.
+    fn write(&self, entry: &VirtualAddress) -> Value {
+        let VirtualAddress { address, prefix_len, dev, broadcast, label, no_track, scope } = entry.clone();
+        let net = v4(address).map(|address| (address, prefix_len));
+        let keys = AddressKeys {
+            address: net.into(),
+            dev: dev.into(),
+            brd: broadcast.into(),
+            label: label.into(),
+            scope: Some(scope).filter(|scope| *scope != 0).into(),
+            no_track: Some(no_track).filter(|set| *set).into(),
+        };
+        let mut table = Table::default();
+        keys.write(&mut table);
+        match (net, &table.entries[..]) {
+            (Some(net), [_]) => Address.write(&net),
+            (_, _) => table.into(),
+        }
     }
-    keys.finish();
-    let At { value: (ip, prefix_len), place } = address.given()?.clone();
-    let value = VirtualAddress {
-        dev: dev.optional()?,
-        broadcast: brd.optional()?,
-        label: label.optional()?,
-        scope: scope.or(0)?,
-        no_track: no_track.or(false)?,
-        ..plain(ip, prefix_len)
-    };
-    Some(At { value, place })
+
+    fn place(&self, node: &Node) -> Place {
+        place_of("address", node)
+    }
+
+    fn text(&self) -> String {
+        "address or table".to_owned()
+    }
+
+    fn schema(&self) -> Json {
+        either(&Address, &Inline::<AddressKeys>::new(""))
+    }
+
+    fn words(&self) -> Vec<String> {
+        keys_within::<AddressKeys>()
+    }
+}
+
+/// The addresses of an advert.
+pub(crate) struct Advertised;
+
+/// How many an advert has room for.
+const ADVERTISED: List<Entry> = List {
+    of: Entry,
+    lengths: 1..=255,
+    text: "list of 1 to 255 addresses",
+    example: "virtual_ipaddress = [\"192.0.2.51/24\"]",
+};
+
+impl Type for Advertised {
+    type Out = Vec<At<VirtualAddress>>;
+
+    fn read(&self, key: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<Self::Out> {
+        let wrong = match node.value.as_list().map(<[Node]>::len) {
+            Some(0) => Wrong::new("is empty", "must have at least one address")
+                .help(format!("write {}", ADVERTISED.example)),
+            Some(many @ 256..) => {
+                let label = format!("{many} addresses; an advert has room for 255");
+                let help =
+                    "move some to virtual_ipaddress_excluded, or to a router with another virtual_router_id";
+                Wrong::new("is too long", label).help(help)
+            }
+            Some(_) | None => return ADVERTISED.read(key, path, node, findings),
+        };
+        report(Err(wrong), path, node, findings)
+    }
+
+    fn write(&self, addresses: &Self::Out) -> Value {
+        ADVERTISED.write(addresses)
+    }
+
+    fn text(&self) -> String {
+        ADVERTISED.text()
+    }
+
+    fn schema(&self) -> Json {
+        ADVERTISED.schema()
+    }
+
+    fn words(&self) -> Vec<String> {
+        ADVERTISED.words()
+    }
+}
+
+/// The addresses that are in no advert.
+pub(crate) const EXCLUDED: List<Entry> = List {
+    of: Entry,
+    lengths: 0..=65_535,
+    text: "list of up to 65535 addresses",
+    example: "virtual_ipaddress_excluded = [\"192.0.2.52/24\"]",
+};
+
+/// A JSON Schema of an IPv4 address.
+const IPV4: &str = r#"{ "type": "string", "format": "ipv4" }"#;
+
+/// The source of adverts.
+pub(crate) const SOURCE: Own<Ipv4Addr> = Own { text: "address", schema: IPV4, read: source, write: shown };
+/// Another box.
+pub(crate) const PEER: Own<Ipv4Addr> = Own { text: "IPv4 address", schema: IPV4, read: peer, write: shown };
+/// A broadcast address.
+pub(crate) const BROADCAST: Own<Ipv4Addr> =
+    Own { text: "IPv4 address", schema: IPV4, read: broadcast, write: shown };
+/// A label.
+pub(crate) const LABEL: Own<String> = Own {
+    text: "1 to 15 bytes",
+    schema: r#"{ "type": "string", "minLength": 1, "maxLength": 15 }"#,
+    read: label,
+    write: shown,
+};
+
+/// The address if it is one of IPv4, the only ones that are read so far.
+pub(crate) fn v4(address: IpAddr) -> Option<Ipv4Addr> {
+    match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
 }
 
 fn plain(address: Ipv4Addr, prefix_len: u8) -> VirtualAddress {
@@ -91,7 +224,7 @@ fn without_dev(key: &str, place: Place) -> Problem {
 }
 
 /// `mcast_src_ip` or `unicast_src_ip`: an address that a host can send from.
-pub(super) fn source(value: &Node) -> Result<Ipv4Addr, Wrong> {
+fn source(value: &Node) -> Result<Ipv4Addr, Wrong> {
     let text = string(value)?;
     let address = ipv4(&text)?;
     match unusable(address) {
@@ -102,7 +235,7 @@ pub(super) fn source(value: &Node) -> Result<Ipv4Addr, Wrong> {
 }
 
 /// `unicast_peer`: an address that a host can send to.
-pub(super) fn peer(value: &Node) -> Result<Ipv4Addr, Wrong> {
+fn peer(value: &Node) -> Result<Ipv4Addr, Wrong> {
     let address = ipv4(&string(value)?)?;
     match unusable(address) {
         None => Ok(address),
@@ -188,6 +321,35 @@ fn label(value: &Node) -> Result<String, Wrong> {
     };
     Err(Wrong::new("is no label that the kernel takes", label)
         .help("use 1 to 15 bytes, as a rule the interface, `:` and a word: \"eth0:vip\""))
+}
+
+/// A scope, as a word or a number.
+pub(crate) struct Scope;
+
+impl Type for Scope {
+    type Out = u8;
+
+    fn read(&self, _: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<u8> {
+        report(scope(node), path, node, findings)
+    }
+
+    fn write(&self, scope: &u8) -> Value {
+        let is_word = SCOPES.iter().any(|(_, number)| number == scope);
+        if is_word { scope_word(*scope).into() } else { (*scope).into() }
+    }
+
+    fn text(&self) -> String {
+        let words: String = SCOPES.iter().map(|(word, _)| format!("`\"{word}\"`, ")).collect();
+        words + "or 0 to 255"
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "anyOf": [{ "enum": self.words() }, { "type": "integer", "minimum": 0, "maximum": 255 }] })
+    }
+
+    fn words(&self) -> Vec<String> {
+        SCOPES.iter().map(|(word, _)| (*word).to_owned()).collect()
+    }
 }
 
 fn scope(value: &Node) -> Result<u8, Wrong> {

@@ -2,7 +2,10 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::hook::{Program, User};
+use super::{
+    hook::{Program, User},
+    tree::Kind,
+};
 
 /// One check: `[vrrp_script.NAME]`, `[vrrp_http.NAME]`, `[vrrp_tcp.NAME]`, `[vrrp_process.NAME]` or `[vrrp_file.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +41,21 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    /// The table that it is configured in: `vrrp_script`.
+    /// The word in the head of its table: `vrrp_script`.
     #[must_use]
     pub const fn table(&self) -> &'static str {
+        self.kind().word()
+    }
+
+    /// The kind of table that it is configured in.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
         match self {
-            Self::Script(_) => "vrrp_script",
-            Self::Http(_) => "vrrp_http",
-            Self::Tcp(_) => "vrrp_tcp",
-            Self::Process(_) => "vrrp_process",
-            Self::File(_) => "vrrp_file",
+            Self::Script(_) => Kind::Script,
+            Self::Http(_) => Kind::Http,
+            Self::Tcp(_) => Kind::Tcp,
+            Self::Process(_) => Kind::Process,
+            Self::File(_) => Kind::File,
         }
     }
 }

@@ -4,28 +4,22 @@ use std::{collections::HashMap, fmt, ops::RangeInclusive};
 
 pub(super) use super::place::At;
 use super::{
+    key::Absent,
     place::Place,
     problem::{Findings, Problem},
-    tree::{Node, Table, Value},
+    tree::{Kind, Node, Table, Value},
+    types::{Type, report},
     vocabulary,
 };
 
 /// How messages call the outermost table.
 pub(super) const FILE: &str = "the top level";
-/// How messages call the table of a router.
-pub(super) const INSTANCE: &str = "vrrp_instance";
-/// How messages call the table of a sync group.
-pub(super) const GROUP: &str = "vrrp_sync_group";
 
-/// Tables with a name of the user's, whose keys go without the table's name in messages.
-const NAMED: [&str; 8] =
-    [FILE, INSTANCE, GROUP, "vrrp_script", "vrrp_http", "vrrp_tcp", "vrrp_process", "vrrp_file"];
-
-/// What the text says for one key.
+/// What somebody wrote for one key.
 #[derive(Clone, Debug)]
 pub(super) enum Field<T> {
-    /// Nothing.
-    Absent,
+    /// Nothing. With the default, where the table of keys has one.
+    Absent(Option<T>),
     /// Something that has been found wrong. Nothing is to be concluded from it.
     Wrong,
     /// A value of its type and range.
@@ -33,45 +27,54 @@ pub(super) enum Field<T> {
 }
 
 impl<T> Field<T> {
-    /// The value and its place, if the text has a good one.
+    /// The value and its place, if there is a good one.
     pub(super) fn given(&self) -> Option<&At<T>> {
         match self {
             Self::Given(at) => Some(at),
-            Self::Absent | Self::Wrong => None,
+            Self::Absent(_) | Self::Wrong => None,
         }
     }
 
-    /// The next step for a good value.
-    pub(super) fn and_then<U>(self, next: impl FnOnce(At<T>) -> Field<U>) -> Field<U> {
-        match self {
-            Self::Given(at) => next(at),
-            Self::Absent => Field::Absent,
-            Self::Wrong => Field::Wrong,
-        }
+    /// Whether nothing was written.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent(_))
     }
+}
 
-    /// The value if there is one: `Some(None)` if the text has none, `None` if what it has is wrong.
-    pub(super) fn optional(&self) -> Option<Option<T>>
-    where
-        T: Clone,
-    {
-        match self {
-            Self::Given(at) => Some(Some(at.value.clone())),
-            Self::Absent => Some(None),
-            Self::Wrong => None,
-        }
-    }
-
-    /// The value, or `default` if the text has none; `None` if what it has is wrong.
-    pub(super) fn or(&self, default: T) -> Option<T>
-    where
-        T: Clone,
-    {
+impl<T: Clone> Field<T> {
+    /// The value, or the default of the table of keys; `None` if there is none, or what was written is wrong.
+    pub(super) fn value(&self) -> Option<T> {
         match self {
             Self::Given(at) => Some(at.value.clone()),
-            Self::Absent => Some(default),
+            Self::Absent(default) => default.clone(),
             Self::Wrong => None,
         }
+    }
+
+    /// The value if there is one: `Some(None)` if nothing was written, `None` if what was is wrong.
+    pub(super) fn optional(&self) -> Option<Option<T>> {
+        match self {
+            Self::Given(at) => Some(Some(at.value.clone())),
+            Self::Absent(_) => Some(None),
+            Self::Wrong => None,
+        }
+    }
+
+    /// The value, or a `default` that depends on others; `None` if what was written is wrong.
+    pub(super) fn or(&self, default: T) -> Option<T> {
+        self.optional().map(|value| value.unwrap_or(default))
+    }
+}
+
+/// A value to be written.
+pub(super) fn set<T>(value: T) -> Field<T> {
+    Field::Given(At { value, place: Place::default() })
+}
+
+impl<T> From<Option<T>> for Field<T> {
+    /// Writes a value if there is one.
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Absent(None), set)
     }
 }
 
@@ -109,86 +112,51 @@ pub(super) struct Keys<'t, 'f> {
     name: &'static str,
     table: &'t Table,
     known: Vec<&'static str>,
+    /// Whose table it is, where keys must be there.
+    owner: Option<At<String>>,
     pub(super) findings: &'f mut Findings,
 }
 
 impl<'t, 'f> Keys<'t, 'f> {
     pub(super) fn new(name: &'static str, table: &'t Table, findings: &'f mut Findings) -> Self {
-        Self { name, table, known: Vec::new(), findings }
+        Self { name, table, known: Vec::new(), owner: None, findings }
     }
 
-    /// The value of `key` as `reader` sees it.
-    pub(super) fn read<T>(
+    /// The same as the table of `owner`, at whose place keys that must be there are missed.
+    pub(super) fn of(self, owner: &At<String>) -> Self {
+        Self { owner: Some(owner.clone()), ..self }
+    }
+
+    /// Reads a key, and reports what is wrong with its value.
+    pub(super) fn field<T: Type>(
         &mut self,
         key: &'static str,
-        reader: impl FnOnce(&'t Node) -> Result<T, Wrong>,
-    ) -> Field<T> {
+        of: &T,
+        absent: Absent<T::Out>,
+    ) -> Field<T::Out> {
         self.known.push(key);
-        let Some(value) = self.table.get(key) else {
-            return Field::Absent;
-        };
-        match reader(value) {
-            Ok(read) => Field::Given(At { value: read, place: value.place }),
-            Err(wrong) => {
-                self.findings.push(wrong.at(&self.path(key), value.place));
-                Field::Wrong
+        if let Some(node) = self.table.get(key) {
+            let value = of.read(key, &self.path(key), node, self.findings);
+            return value.map_or(Field::Wrong, |value| Field::Given(At { value, place: node.place }));
+        }
+        match absent {
+            Absent::Default(value) => Field::Absent(Some(value)),
+            Absent::Required(example) => {
+                if let Some(owner) = self.owner.clone() {
+                    self.missing(key, example, &owner);
+                }
+                Field::Absent(None)
             }
+            Absent::Says(_) => Field::Absent(None),
         }
     }
 
-    /// As [`read`](Self::read), and never shown in a message.
-    pub(super) fn read_secret<T>(
-        &mut self,
-        key: &'static str,
-        reader: impl FnOnce(&'t Node) -> Result<T, Wrong>,
-    ) -> Field<T> {
-        self.findings.secrets.extend(self.table.get(key).map(|node| node.place));
-        self.read(key, reader)
-    }
-
-    /// Hides the value of `key` in messages, as [`read_secret`](Self::read_secret) does, if it is `suspicious`.
-    pub(super) fn hide_if(&mut self, key: &str, suspicious: impl Fn(&str) -> bool) {
-        let value = self.table.get(key).filter(|value| value.value.as_str().is_some_and(suspicious));
-        self.findings.secrets.extend(value.map(|node| node.place));
-    }
-
-    /// The table under `key`, read by `walk`; `example` shows what one looks like.
-    pub(super) fn table<T>(
-        &mut self,
-        key: &'static str,
-        example: &str,
-        walk: impl FnOnce(&mut Keys<'t, '_>) -> T,
-    ) -> Field<T> {
-        self.read(key, |value| table(value, example)).and_then(|At { value, place }| {
-            let mut keys = Keys::new(key, value, self.findings);
-            let read = walk(&mut keys);
-            keys.finish();
-            Field::Given(At { value: read, place })
-        })
-    }
-
-    /// The list under `key`, each entry read by `entry`, which reports what is wrong with it; `example` shows a list.
-    pub(super) fn list<T>(
-        &mut self,
-        key: &'static str,
-        lengths: RangeInclusive<usize>,
-        example: &str,
-        entry: impl Fn(&Node, &mut Findings) -> Option<T>,
-    ) -> Field<Vec<T>> {
-        self.entries(key, |value| array(value, &lengths, example), entry)
-    }
-
-    /// The list under `key` as `shape` sees it, each entry read by `entry`, which reports what is wrong with it.
-    pub(super) fn entries<T>(
-        &mut self,
-        key: &'static str,
-        shape: impl FnOnce(&'t Node) -> Result<&'t [Node], Wrong>,
-        entry: impl Fn(&Node, &mut Findings) -> Option<T>,
-    ) -> Field<Vec<T>> {
-        self.read(key, shape).and_then(|At { value: list, place }| {
-            let good: Vec<_> = list.iter().filter_map(|value| entry(value, self.findings)).collect();
-            if good.len() == list.len() { Field::Given(At { value: good, place }) } else { Field::Wrong }
-        })
+    /// Whether there is such a key, which should be the head of a table: whatever it is, is reported.
+    pub(super) fn is_table(&mut self, key: &'static str, example: &str) -> bool {
+        self.known.push(key);
+        let Some(node) = self.table.get(key) else { return false };
+        report(table(node, example), key, node, self.findings);
+        true
     }
 
     /// Reports that the table has no `key`; `place` is where it would go.
@@ -200,7 +168,8 @@ impl<'t, 'f> Keys<'t, 'f> {
 
     /// How messages call `key`: keys of a table within another go with its name.
     fn path(&self, key: &str) -> String {
-        if NAMED.contains(&self.name) { key.to_owned() } else { format!("{}.{key}", self.name) }
+        let is_named = self.name == FILE || Kind::of(self.name).is_some_and(|kind| kind != Kind::Delays);
+        if is_named { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
     /// Reports every key that nothing has asked for, and those that are there twice.
@@ -225,29 +194,17 @@ pub(super) fn table<'n>(value: &'n Node, example: &str) -> Result<&'n Table, Wro
     value.value.as_table().ok_or_else(|| wrong_type("a table", value).help(format!("write {example}")))
 }
 
-fn array<'n>(value: &'n Node, lengths: &RangeInclusive<usize>, example: &str) -> Result<&'n [Node], Wrong> {
+pub(super) fn array<'n>(
+    value: &'n Node,
+    lengths: &RangeInclusive<usize>,
+    example: &str,
+) -> Result<&'n [Node], Wrong> {
     let example = format!("write {example}");
     let list = value.value.as_list().ok_or_else(|| wrong_type("a list", value).help(example.clone()))?;
     match list.len() {
         length if lengths.contains(&length) => Ok(list),
         0 => Err(Wrong::new("is empty", "must have at least one entry").help(example)),
         many => Err(Wrong::new("is too long", format!("{many} entries; at most {}", lengths.end()))),
-    }
-}
-
-/// The entry of a list of words and tables, reported under the list's `key` if it is wrong.
-pub(super) fn entry<T>(
-    key: &str,
-    value: &Node,
-    findings: &mut Findings,
-    reader: impl FnOnce(&Node) -> Result<T, Wrong>,
-) -> Option<At<T>> {
-    match reader(value) {
-        Ok(read) => Some(At { value: read, place: value.place }),
-        Err(wrong) => {
-            findings.push(wrong.at(key, value.place));
-            None
-        }
     }
 }
 
@@ -282,7 +239,7 @@ pub(super) fn number<T: TryFrom<i64> + PartialOrd + fmt::Display>(
 /// One of `words`.
 pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Node) -> Result<T, Wrong> {
     move |value| {
-        let alternatives = alternatives(words.iter().map(|(word, _)| *word));
+        let alternatives = alternatives(words.iter().map(|(word, _)| format!("\"{word}\"")));
         let Some(text) = value.value.as_str() else {
             return Err(wrong_type("a string", value).help(format!("write {alternatives}")));
         };
@@ -298,9 +255,9 @@ pub(super) fn one_of<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&N
     }
 }
 
-/// `"a", "b" or "c"`.
-fn alternatives(words: impl Iterator<Item = &'static str>) -> String {
-    let words: Vec<String> = words.map(|word| format!("\"{word}\"")).collect();
+/// `a, b or c`.
+pub(super) fn alternatives(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
     match words.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         Some((only, _)) => only.clone(),

@@ -138,6 +138,13 @@ impl Table {
         self.entries.push(Entry { key: key.to_owned(), place: node.place, node });
     }
 
+    /// Adds a key if there is something to write.
+    pub(crate) fn put(&mut self, key: &str, value: Option<Value>) {
+        if let Some(value) = value {
+            self.set(key, value, Place::default());
+        }
+    }
+
     /// The value of `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Node> {
@@ -223,6 +230,13 @@ impl Value {
     /// The table, if it is one.
     pub(crate) fn as_table(&self) -> Option<&Table> {
         if let Self::Table(table) = self { Some(table) } else { None }
+    }
+}
+
+impl Value {
+    /// A list of values without places.
+    pub(crate) fn list(values: impl IntoIterator<Item = Self>) -> Self {
+        Self::List(values.into_iter().map(|value| Node::new(value, Place::default())).collect())
     }
 }
 

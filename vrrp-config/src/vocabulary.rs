@@ -1,6 +1,9 @@
 //! What somebody may have meant by a word that is none of ours.
 
-use super::keys::{FILE, GROUP, INSTANCE};
+use super::keys::FILE;
+
+const INSTANCE: &str = "vrrp_instance";
+const GROUP: &str = "vrrp_sync_group";
 
 /// The nearest of `words`, if it is near enough to be a slip.
 pub fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {

@@ -1,109 +1,84 @@
 //! Programs, who they run as, and the `notify` keys.
 
-use crate::tree::{Node, Table};
-use std::{path::PathBuf, time::Duration};
+use serde_json::Value as Json;
 
-use super::{
-    super::{
-        Hook, Program, User,
-        duration::duration,
-        keys::{At, Field, Keys, Wrong, boolean, string, wrong_type},
-        problem::Problem,
-    },
-    text,
+use super::super::{
+    Hook, Program, User,
+    keys::{Wrong, set, string, wrong_type},
+    problem::{Findings, Problem},
+    schema::either,
+    table::HookKeys,
+    tree::{Node, Table, Value},
+    types::{Inline, Own, Type, keys_within, shown, within},
 };
-
-/// The `notify` keys of a router or a group.
-pub(crate) struct Hooks {
-    pub(crate) notify_master: Field<Hook>,
-    pub(crate) notify_backup: Field<Hook>,
-    pub(crate) notify_fault: Field<Hook>,
-    pub(crate) notify_stop: Field<Hook>,
-    pub(crate) notify: Field<Hook>,
-    pub(crate) smtp_alert: Field<bool>,
-}
-
-/// `notify_fifo` and `notify_fifo_script`.
-pub(crate) struct Fifo {
-    pub(crate) path: Field<PathBuf>,
-    pub(crate) script: Field<Hook>,
-}
-
-/// The default of a hook's `timeout`.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 const EXAMPLE: &str =
     "write \"/etc/vrrpd/master.sh\" or { script = \"/etc/vrrpd/master.sh\", user = \"nobody\" }";
 
-impl Hooks {
-    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
-        Self {
-            notify_master: hook(keys, "notify_master"),
-            notify_backup: hook(keys, "notify_backup"),
-            notify_fault: hook(keys, "notify_fault"),
-            notify_stop: hook(keys, "notify_stop"),
-            notify: hook(keys, "notify"),
-            smtp_alert: keys.read("smtp_alert", boolean),
-        }
-    }
-}
+/// A command line.
+pub(crate) const COMMAND: Own<Program> = Own {
+    text: "command line",
+    schema: r#"{ "type": "string", "minLength": 1 }"#,
+    read: program,
+    write: shown,
+};
 
-impl Fifo {
-    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
-        Self { path: keys.read("notify_fifo", text::path), script: hook(keys, "notify_fifo_script") }
-    }
+/// A user, and a group.
+pub(crate) const USER: Own<User> = Own {
+    text: "user",
+    schema: r#"{ "type": "string", "pattern": "^[A-Za-z0-9_.$@][A-Za-z0-9_.$@-]*(:[A-Za-z0-9_.$@][A-Za-z0-9_.$@-]*)?$" }"#,
+    read: user,
+    write: shown,
+};
 
-    pub(super) fn read_vrrp(keys: &mut Keys<'_, '_>) -> Self {
-        let path = keys.read("vrrp_notify_fifo", text::path);
-        Self { path, script: hook(keys, "vrrp_notify_fifo_script") }
-    }
-}
+/// A command line, or a table with one.
+pub(crate) struct HookType;
 
-/// The two ways to write a hook.
-enum Form<'t> {
-    Line(Program),
-    Table(&'t Table),
-}
+/// A program that is run on a change.
+pub(crate) const HOOK: HookType = HookType;
 
-fn hook(keys: &mut Keys<'_, '_>, key: &'static str) -> Field<Hook> {
-    keys.read(key, form).and_then(|At { value: form, place }| {
-        let table = match form {
-            Form::Line(program) => {
-                let value = Hook { program, user: None, timeout: TIMEOUT };
-                return Field::Given(At { value, place });
+impl Type for HookType {
+    type Out = Hook;
+
+    fn read(&self, key: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<Hook> {
+        let Some(table) = node.value.as_table() else {
+            if node.value.as_str().is_none() {
+                findings
+                    .push(wrong_type("a command line or a table", node).help(EXAMPLE).at(path, node.place));
+                return None;
             }
-            Form::Table(table) => table,
+            let keys = within::<HookKeys>(key, &Table::default(), findings);
+            let program = COMMAND.read(key, path, node, findings)?;
+            return Some(Hook { program, user: None, timeout: keys.timeout.value()? });
         };
-        let mut keys = Keys::new(key, table, keys.findings);
-        let script = keys.read("script", program);
-        let user = keys.read("user", user);
-        let timeout = keys.read("timeout", duration(Duration::from_secs(1)..=Duration::from_secs(3600)));
-        if matches!(script, Field::Absent) {
-            let problem = Problem::new(format!("`{key}` has no script"), place, "no `script` in here");
-            keys.findings.push(problem.help(EXAMPLE).absence());
+        let HookKeys { script, user, timeout } = within(key, table, findings);
+        if script.is_absent() {
+            let problem = Problem::new(format!("`{key}` has no script"), node.place, "no `script` in here");
+            findings.push(problem.help(EXAMPLE).absence());
         }
-        keys.finish();
-        match (script, user.optional(), timeout.or(TIMEOUT)) {
-            (Field::Given(At { value: program, .. }), Some(user), Some(timeout)) => {
-                Field::Given(At { value: Hook { program, user, timeout }, place })
-            }
-            _ => Field::Wrong,
-        }
-    })
+        Some(Hook { program: script.value()?, user: user.optional()?, timeout: timeout.value()? })
+    }
+
+    fn write(&self, hook: &Hook) -> Value {
+        let Hook { program, user, timeout } = hook.clone();
+        let keys = HookKeys { script: set(program), user: user.into(), timeout: set(timeout) };
+        Inline::<HookKeys>::new(EXAMPLE).write(&keys)
+    }
+
+    fn text(&self) -> String {
+        "command line or table".to_owned()
+    }
+
+    fn schema(&self) -> Json {
+        either(&COMMAND, &Inline::<HookKeys>::new(EXAMPLE))
+    }
+
+    fn words(&self) -> Vec<String> {
+        keys_within::<HookKeys>()
+    }
 }
 
-fn form(value: &Node) -> Result<Form<'_>, Wrong> {
-    if let Some(table) = value.value.as_table() {
-        return Ok(Form::Table(table));
-    }
-    if value.value.as_str().is_none() {
-        return Err(wrong_type("a command line or a table", value).help(EXAMPLE));
-    }
-    program(value).map(Form::Line)
-}
-
-/// `user` or `script_user`.
-pub(super) fn user(value: &Node) -> Result<User, Wrong> {
+fn user(value: &Node) -> Result<User, Wrong> {
     let text = string(value)?;
     let (user, group) =
         text.split_once(':').map_or((text.as_str(), None), |(user, group)| (user, Some(group)));
@@ -126,7 +101,7 @@ pub fn is_account(name: &str) -> bool {
 }
 
 /// A command line: run as it is if that can be done, else by a shell.
-pub(super) fn program(value: &Node) -> Result<Program, Wrong> {
+fn program(value: &Node) -> Result<Program, Wrong> {
     let text = string(value)?;
     let line = text.trim();
     if line.is_empty() || line.contains('\0') {

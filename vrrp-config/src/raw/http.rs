@@ -1,22 +1,22 @@
-//! `[vrrp_http.NAME]`.
+//! `[vrrp_http.NAME]`: its values, and what goes together.
 
+use serde_json::{Value as Json, json};
 use url::{ParseError, Url};
 
 use super::{
     super::{
         CheckKind, HttpCheck,
-        keys::{At, Field, Keys, Wrong, boolean, one_of, string, wrong_type},
-        problem::Problem,
+        keys::{Wrong, string, wrong_type},
+        problem::{Findings, Problem},
+        table::{Http, Pace},
         tree::{Node, Value},
+        types::{Own, Type, report, shown},
     },
-    check::{pace, required},
     text,
 };
 
-/// What is expected unless `status` says so.
-const SUCCESS: (u16, u16) = (200, 299);
-
-const METHODS: &[(&str, &str)] = &[
+/// What can be asked.
+pub(crate) const METHODS: &[(&str, &str)] = &[
     ("GET", "GET"),
     ("HEAD", "HEAD"),
     ("OPTIONS", "OPTIONS"),
@@ -26,53 +26,83 @@ const METHODS: &[(&str, &str)] = &[
     ("DELETE", "DELETE"),
 ];
 
-/// What no other check has.
-pub(super) fn read(keys: &mut Keys<'_, '_>, name: &At<String>) -> Option<CheckKind> {
-    let url = keys.read("url", url);
-    if matches!(url, Field::Wrong) {
+/// What the answer may be.
+pub(crate) const STATUS: Own<Vec<(u16, u16)>> = Own {
+    text: "a code from 100 to 599, a range `\"200-299\"`, or a list of these",
+    schema: r#"{ "anyOf": [
+        { "type": "integer", "minimum": 100, "maximum": 599 },
+        { "type": "string", "pattern": "^ *[1-5][0-9][0-9] *(- *[1-5][0-9][0-9] *)?$" },
+        { "type": "array", "minItems": 1, "items": { "anyOf": [
+            { "type": "integer", "minimum": 100, "maximum": 599 },
+            { "type": "string", "pattern": "^ *[1-5][0-9][0-9] *(- *[1-5][0-9][0-9] *)?$" }
+        ] } }
+    ] }"#,
+    read: statuses,
+    write: |statuses| write_statuses(statuses),
+};
+
+/// What the answer's body has in it.
+pub(crate) const BODY: Own<String> =
+    Own { text: "text", schema: r#"{ "type": "string", "minLength": 1 }"#, read: body, write: shown };
+
+/// A name that is asked for.
+pub(crate) const HOST: Own<String> =
+    Own { text: "host name", schema: r#"{ "type": "string", "minLength": 1 }"#, read: host, write: shown };
+
+/// A URL. One that is wrong and may have a password in it is not shown.
+pub(crate) struct Address;
+
+impl Type for Address {
+    type Out = Url;
+
+    fn read(&self, _: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<Url> {
+        let read = report(url(node), path, node, findings);
         // Whoever writes a password into it may have written the rest wrong as well.
-        keys.hide_if("url", |text| text.contains('@'));
+        if read.is_none() && node.value.as_str().is_some_and(|text| text.contains('@')) {
+            findings.secrets.push(node.place);
+        }
+        read
     }
-    let method = keys.read("method", one_of(METHODS));
-    let status = keys.read("status", statuses);
-    let body = keys.read("body", body);
-    let host = keys.read("host", host);
-    let verify = keys.read("verify", boolean);
-    let pace = pace(keys);
-    let parsed = required(keys, &url, ("url", "\"http://127.0.0.1/\""), name);
-    contradictions(keys, &url, &method, &body, &verify);
-    let (interval, timeout) = pace?;
+
+    fn write(&self, url: &Url) -> Value {
+        shown(url)
+    }
+
+    fn text(&self) -> String {
+        "`http://` or `https://`".to_owned()
+    }
+
+    fn schema(&self) -> Json {
+        json!({ "type": "string", "pattern": "^[hH][tT][tT][pP][sS]?:" })
+    }
+}
+
+/// Keys that would have no effect beside others are reported.
+pub(super) fn check(http: &Http, pace: &Pace, findings: &mut Findings) -> Option<CheckKind> {
+    if let (Some(method), Some(body)) =
+        (http.method.given().filter(|at| at.value == "HEAD"), http.body.given())
+    {
+        let problem = Problem::new("`body` with method HEAD", body.place, "would never be found")
+            .also(method.place, "is answered without a body");
+        findings.push(problem.help("use GET, or remove body"));
+    }
+    let plain = http.url.given().filter(|at| at.value.scheme() == "http");
+    if let (Some(url), Some(verify)) = (plain, http.verify.given()) {
+        let problem = Problem::new("`verify` without TLS", verify.place, "has no effect")
+            .also(url.place, "no certificate to look at");
+        findings.push(problem.help("use https://, or remove verify"));
+    }
+    let (interval, timeout) = super::check::pace(pace)?;
     Some(CheckKind::Http(HttpCheck {
-        url: parsed?.to_string(),
-        method: method.or("GET")?.to_owned(),
-        status: status.or(vec![SUCCESS])?,
-        body: body.optional()?,
-        host: host.optional()?,
-        verify: verify.or(true)?,
+        url: http.url.value()?.to_string(),
+        method: http.method.value()?.to_owned(),
+        status: http.status.value()?,
+        body: http.body.optional()?,
+        host: http.host.optional()?,
+        verify: http.verify.value()?,
         interval,
         timeout,
     }))
-}
-
-/// Keys that would have no effect beside others.
-fn contradictions(
-    keys: &mut Keys<'_, '_>,
-    url: &Field<Url>,
-    method: &Field<&'static str>,
-    body: &Field<String>,
-    verify: &Field<bool>,
-) {
-    if let (Some(method), Some(body)) = (method.given().filter(|at| at.value == "HEAD"), body.given()) {
-        let problem = Problem::new("`body` with method HEAD", body.place, "would never be found")
-            .also(method.place, "is answered without a body");
-        keys.findings.push(problem.help("use GET, or remove body"));
-    }
-    if let (Some(url), Some(verify)) = (url.given().filter(|at| at.value.scheme() == "http"), verify.given())
-    {
-        let problem = Problem::new("`verify` without TLS", verify.place, "has no effect")
-            .also(url.place, "no certificate to look at");
-        keys.findings.push(problem.help("use https://, or remove verify"));
-    }
 }
 
 fn url(value: &Node) -> Result<Url, Wrong> {
@@ -128,6 +158,17 @@ fn status(value: &Node) -> Result<(u16, u16), Wrong> {
     good.ok_or_else(|| {
         Wrong::new("has a bad status code", "codes are 100 to 599, the lower one first").help(help)
     })
+}
+
+/// A range alone needs no list.
+fn write_statuses(statuses: &[(u16, u16)]) -> Value {
+    let status = |(low, high): &(u16, u16)| -> Value {
+        if low == high { (*low).into() } else { format!("{low}-{high}").into() }
+    };
+    match statuses {
+        [only] => status(only),
+        _ => Value::list(statuses.iter().map(status)),
+    }
 }
 
 fn body(value: &Node) -> Result<String, Wrong> {

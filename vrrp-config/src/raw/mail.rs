@@ -1,49 +1,51 @@
 //! Where mails go.
 
-use crate::tree::Node;
-use std::time::Duration;
-
 use super::{
     super::{
-        MailTls,
-        duration::duration,
-        keys::{At, Field, Keys, Wrong, entry, one_of, string},
+        keys::{Wrong, string},
+        tree::Node,
+        types::{List, Own, shown},
     },
     text,
 };
 
-/// `notification_email` and its like.
-pub(crate) struct Mail {
-    pub(crate) to: Field<Vec<At<String>>>,
-    pub(crate) from: Field<String>,
-    pub(crate) server: Field<(String, u16)>,
-    pub(crate) helo_name: Field<String>,
-    pub(crate) connect_timeout: Field<Duration>,
-    pub(crate) tls: Field<MailTls>,
-}
-
-const TLS: &[(&str, MailTls)] =
-    &[("none", MailTls::None), ("opportunistic", MailTls::Opportunistic), ("starttls", MailTls::Required)];
-
 /// SMTP (RFC 5321 §4.5.4.2).
 const PORT: u16 = 25;
 
-impl Mail {
-    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
-        let example = "notification_email = [\"root@example.net\"]";
-        let timeouts = Duration::from_secs(1)..=Duration::from_secs(600);
-        Self {
-            to: keys.list("notification_email", 1..=100, example, |value, findings| {
-                entry("notification_email", value, findings, mailbox)
-            }),
-            from: keys.read("notification_email_from", mailbox),
-            server: keys.read("smtp_server", server),
-            helo_name: keys.read("smtp_helo_name", helo_name),
-            connect_timeout: keys.read("smtp_connect_timeout", duration(timeouts)),
-            tls: keys.read("smtp_tls", one_of(TLS)),
-        }
-    }
-}
+/// Those who get mails.
+pub(crate) const MAILBOXES: List<Own<String>> = List {
+    of: MAILBOX,
+    lengths: 1..=100,
+    text: "list of 1 to 100 mail addresses",
+    example: "notification_email = [\"root@example.net\"]",
+};
+
+/// Who gets mails, or sends them.
+pub(crate) const MAILBOX: Own<String> = Own {
+    text: "mail address",
+    schema: r#"{ "type": "string", "pattern": "^[^@ ]+@[^@ ]+$" }"#,
+    read: mailbox,
+    write: shown,
+};
+
+/// Who takes mails, and on which port.
+pub(crate) const SERVER: Own<(String, u16)> = Own {
+    text: "`\"host\"` or `\"host:port\"`",
+    schema: r#"{ "type": "string", "minLength": 1 }"#,
+    read: server,
+    write: |(host, port)| {
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        format!("{host}:{port}").into()
+    },
+};
+
+/// A name for SMTP's first line.
+pub(crate) const HELO: Own<String> = Own {
+    text: "host name",
+    schema: r#"{ "type": "string", "pattern": "^[A-Za-z0-9._:-]+$", "maxLength": 253 }"#,
+    read: helo_name,
+    write: shown,
+};
 
 /// As much of RFC 5321 §4.1.2 as keeps a command in one piece.
 fn mailbox(value: &Node) -> Result<String, Wrong> {

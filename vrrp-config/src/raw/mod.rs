@@ -1,65 +1,63 @@
-//! What the file says, each value of its own type and range. How values go together is for [`valid`](super::valid).
+//! What somebody wrote, each value of its own type and range. How values go together is for [`valid`](super::valid).
 //!
 //! What stands alone (a check, a hook, a route, a peer) is read into what the daemon runs on at once.
 
-mod check;
-mod delays;
-mod group;
-mod hook;
-mod http;
-mod instance;
-mod mail;
+pub(crate) mod check;
+pub(crate) mod hook;
+pub(crate) mod http;
+pub(crate) mod instance;
+pub(crate) mod line;
+pub(crate) mod mail;
 mod route;
 mod rule;
-mod text;
-mod track;
-mod unicast;
+pub(crate) mod text;
+pub(crate) mod track;
+pub(crate) mod unicast;
 mod words;
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-pub(super) use self::{
-    check::NamedCheck,
-    delays::Delays,
-    group::Group,
-    hook::{Fifo, Hooks},
-    instance::{Authentication, Garp, Instance, interface},
-    mail::Mail,
-    track::{Track, TrackKey, Tracks},
-    unicast::Unicast,
-};
+use self::check::NamedCheck;
 pub use self::{hook::is_account, mail::is_mailbox, text::is_host};
 use super::{
-    MAX_STARTUP_DELAY, User,
-    duration::duration,
-    keys::{At, FILE, Field, Keys, boolean, table},
+    key::Group as _,
+    keys::{At, FILE, Keys, table},
     place::Place,
     problem::{Findings, Problem},
+    table::{self, Hooks, Tracks},
     tree::{Kind, Section, Table, Tree},
 };
 
 /// The longest name of anything, in bytes. It stands in logs, scripts' arguments and metrics.
 const MAX_NAME: usize = 255;
 
-/// The file.
+/// All of a configuration.
 pub(super) struct File {
     /// The host's name.
     pub(super) host: String,
-    pub(super) router_id: Field<String>,
-    pub(super) script_user: Field<User>,
-    pub(super) fifo: Fifo,
-    pub(super) vrrp_fifo: Fifo,
-    pub(super) mail: Mail,
-    /// The default of the key of that name in routers and groups.
-    pub(super) smtp_alert: Field<bool>,
-    pub(super) ip_nonlocal_bind: Field<bool>,
-    pub(super) startup_delay: Field<Duration>,
-    /// In the order of the file.
-    pub(super) delays: Vec<Delays>,
+    pub(super) top: table::Top,
     /// In the order of the file, like the others.
+    pub(super) delays: Vec<(At<String>, table::Delays)>,
     pub(super) checks: Vec<NamedCheck>,
     pub(super) instances: Vec<Instance>,
     pub(super) groups: Vec<Group>,
+}
+
+/// One `[vrrp_instance.NAME]`.
+pub(super) struct Instance {
+    pub(super) name: At<String>,
+    pub(super) own: table::Instance,
+    pub(super) role: table::Role,
+    pub(super) track: Tracks,
+    pub(super) hooks: Hooks,
+}
+
+/// One `[vrrp_sync_group.NAME]`.
+pub(super) struct Group {
+    pub(super) name: At<String>,
+    pub(super) own: table::SyncGroup,
+    pub(super) track: Tracks,
+    pub(super) hooks: Hooks,
 }
 
 impl File {
@@ -68,28 +66,18 @@ impl File {
         let mut keys = Keys::new(FILE, &tree.top, findings);
         let mut file = Self {
             host: if tree.host.is_empty() { "localhost".to_owned() } else { tree.host.clone() },
-            router_id: keys.read("router_id", text::name),
-            script_user: keys.read("script_user", hook::user),
-            fifo: Fifo::read(&mut keys),
-            vrrp_fifo: Fifo::read_vrrp(&mut keys),
-            mail: Mail::read(&mut keys),
-            smtp_alert: keys.read("smtp_alert", boolean),
-            ip_nonlocal_bind: keys.read("ip_nonlocal_bind", boolean),
-            startup_delay: keys.read("vrrp_startup_delay", duration(Duration::ZERO..=MAX_STARTUP_DELAY)),
+            top: table::Top::read(&mut keys),
             delays: Vec::new(),
             checks: Vec::new(),
             instances: Vec::new(),
             groups: Vec::new(),
         };
         // What is no table of tables has stayed at the top.
-        let misplaced =
-            Kind::ALL.map(|kind| (kind, keys.read(kind.word(), |node| table(node, &kind.example()))));
+        let misplaced = Kind::ALL.map(|kind| keys.is_table(kind.word(), &kind.example()).then_some(kind));
         keys.finish();
         file.read_sections(&tree.sections, findings);
         let is_there = tree.sections.iter().any(|section| section.kind == Kind::Instance);
-        if !is_there
-            && misplaced.iter().all(|(kind, it)| *kind != Kind::Instance || matches!(it, Field::Absent))
-        {
+        if !is_there && !misplaced.contains(&Some(Kind::Instance)) {
             let problem = Problem::new("no `vrrp_instance`", Place::default(), "nothing to run");
             let help = "add [vrrp_instance.NAME] with interface, virtual_router_id and virtual_ipaddress";
             findings.push(problem.help(help).absence());
@@ -106,7 +94,7 @@ impl File {
             }
             let Some((name, table)) = head(section, findings) else { continue };
             match section.kind {
-                Kind::Delays => self.delays.push(Delays::read(name, table, findings)),
+                Kind::Delays => self.delays.push(delays(name, table, findings)),
                 Kind::Script | Kind::Http | Kind::Tcp | Kind::Process | Kind::File => {
                     self.checks.push(NamedCheck::read(section.kind, name, table, findings));
                 }
@@ -126,4 +114,35 @@ fn head<'t>(section: &'t Section, findings: &mut Findings) -> Option<(At<String>
     }
     let table = table(node, &kind.example()).map_err(|wrong| findings.push(wrong.at(name, node.place)));
     Some((At { value: name.clone(), place: *place }, table.ok()?))
+}
+
+fn delays(name: At<String>, table: &Table, findings: &mut Findings) -> (At<String>, table::Delays) {
+    if let Err(wrong) = instance::interface_name(name.value.clone()) {
+        findings.push(wrong.at(&name.value, name.place));
+    }
+    let mut keys = Keys::new(Kind::Delays.word(), table, findings);
+    let delays = table::Delays::read(&mut keys);
+    keys.finish();
+    (name, delays)
+}
+
+impl Instance {
+    fn read(name: At<String>, table: &Table, findings: &mut Findings) -> Self {
+        let mut keys = Keys::new(Kind::Instance.word(), table, findings).of(&name);
+        let own = table::Instance::read(&mut keys);
+        let role = table::Role::read(&mut keys);
+        let (track, hooks) = (Tracks::read(&mut keys), Hooks::read(&mut keys));
+        keys.finish();
+        Self { name, own, role, track, hooks }
+    }
+}
+
+impl Group {
+    fn read(name: At<String>, table: &Table, findings: &mut Findings) -> Self {
+        let mut keys = Keys::new(Kind::Group.word(), table, findings).of(&name);
+        let own = table::SyncGroup::read(&mut keys);
+        let (track, hooks) = (Tracks::read(&mut keys), Hooks::read(&mut keys));
+        keys.finish();
+        Self { name, own, track, hooks }
+    }
 }

@@ -4,7 +4,10 @@ use crate::tree::Node;
 use std::path::{Path, PathBuf};
 
 use super::{
-    super::keys::{Wrong, string},
+    super::{
+        keys::{Wrong, string},
+        types::{Own, shown},
+    },
     MAX_NAME,
 };
 
@@ -14,7 +17,14 @@ pub(super) fn is_name(text: &str) -> bool {
 }
 
 /// A name of the user's.
-pub(super) fn name(value: &Node) -> Result<String, Wrong> {
+pub(crate) const NAME: Own<String> = Own {
+    text: "text, 1 to 255 bytes",
+    schema: r#"{ "type": "string", "minLength": 1, "maxLength": 255 }"#,
+    read: name,
+    write: shown,
+};
+
+fn name(value: &Node) -> Result<String, Wrong> {
     let name = string(value)?;
     if is_name(&name) {
         return Ok(name);
@@ -23,7 +33,14 @@ pub(super) fn name(value: &Node) -> Result<String, Wrong> {
 }
 
 /// An absolute path of a file.
-pub(super) fn path(value: &Node) -> Result<PathBuf, Wrong> {
+pub(crate) const PATH: Own<PathBuf> = Own {
+    text: "absolute path",
+    schema: r#"{ "type": "string", "pattern": "^/", "maxLength": 4095 }"#,
+    read: path,
+    write: |path| path.to_string_lossy().as_ref().into(),
+};
+
+fn path(value: &Node) -> Result<PathBuf, Wrong> {
     let text = string(value)?;
     let label = match text.as_str() {
         "" => "empty".to_owned(),

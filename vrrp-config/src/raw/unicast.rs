@@ -1,56 +1,78 @@
 //! Peers by their addresses.
 
-use crate::tree::Node;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
+
+use serde_json::Value as Json;
 
 use super::super::{
     UnicastPeer, address,
-    keys::{At, Field, Keys, entry, number},
+    keys::set,
+    place::Place,
     problem::{Findings, Problem},
+    schema::either,
+    table::Peer,
+    tree::{Node, Table, Value},
+    types::{Inline, List, Type, keys_within, place_of, within},
 };
-
-/// The `unicast` keys of a router.
-pub(crate) struct Unicast {
-    pub(crate) unicast_src_ip: Field<Ipv4Addr>,
-    pub(crate) unicast_ttl: Field<u8>,
-    pub(crate) unicast_peer: Field<Vec<At<UnicastPeer>>>,
-}
 
 const EXAMPLE: &str = "unicast_peer = [\"192.0.2.2\", { address = \"192.0.2.3\", min_ttl = 254 }]";
 
-impl Unicast {
-    pub(super) fn read(keys: &mut Keys<'_, '_>) -> Self {
-        Self {
-            unicast_src_ip: keys.read("unicast_src_ip", address::source),
-            unicast_ttl: keys.read("unicast_ttl", number(1..=255)),
-            unicast_peer: keys.list("unicast_peer", 1..=254, EXAMPLE, peer),
-        }
-    }
-}
+/// An address, or a table with one.
+pub(crate) struct PeerType;
 
-fn peer(value: &Node, findings: &mut Findings) -> Option<At<UnicastPeer>> {
-    let Some(table) = value.value.as_table() else {
-        let At { value: address, place } = entry("unicast_peer", value, findings, address::peer)?;
-        let value = UnicastPeer { address: IpAddr::V4(address), min_ttl: 0, max_ttl: 255 };
-        return Some(At { value, place });
-    };
-    let mut keys = Keys::new("unicast_peer", table, findings);
-    let address = keys.read("address", address::peer);
-    let min_ttl = keys.read("min_ttl", number(0..=255));
-    let max_ttl = keys.read("max_ttl", number(0..=255));
-    if matches!(address, Field::Absent) {
-        let problem = Problem::new("`unicast_peer` has no address", value.place, "no `address` in here");
-        keys.findings.push(problem.help(format!("write {EXAMPLE}")).absence());
+/// The other boxes.
+pub(crate) const PEER: List<PeerType> =
+    List { of: PeerType, lengths: 1..=254, text: "list of 1 to 254 addresses or tables", example: EXAMPLE };
+
+impl Type for PeerType {
+    type Out = UnicastPeer;
+
+    fn read(
+        &self,
+        key: &'static str,
+        path: &str,
+        node: &Node,
+        findings: &mut Findings,
+    ) -> Option<UnicastPeer> {
+        let table = node.value.as_table();
+        let keys = within::<Peer>(key, table.unwrap_or(&Table::default()), findings);
+        let address = if table.is_some() {
+            keys.address.value()
+        } else {
+            address::PEER.read(key, path, node, findings)
+        };
+        if keys.address.is_absent() && table.is_some() {
+            let problem = Problem::new("`unicast_peer` has no address", node.place, "no `address` in here");
+            findings.push(problem.help(format!("write {EXAMPLE}")).absence());
+        }
+        let (min_ttl, max_ttl) = (keys.min_ttl.value()?, keys.max_ttl.value()?);
+        if min_ttl > max_ttl {
+            let title = format!("`min_ttl` {min_ttl} is more than `max_ttl` {max_ttl}");
+            let problem = Problem::new(title, node.place, "no advert could ever pass");
+            findings.push(problem.help("turn them round, or leave one out"));
+        }
+        Some(UnicastPeer { address: IpAddr::V4(address?), min_ttl, max_ttl })
     }
-    if let (Some(min), Some(max)) = (min_ttl.or(0), max_ttl.or(255))
-        && min > max
-    {
-        let title = format!("`min_ttl` {min} is more than `max_ttl` {max}");
-        let problem = Problem::new(title, value.place, "no advert could ever pass");
-        keys.findings.push(problem.help("turn them round, or leave one out"));
+
+    fn write(&self, peer: &UnicastPeer) -> Value {
+        let address = address::v4(peer.address);
+        let keys = Peer { address: address.into(), min_ttl: set(peer.min_ttl), max_ttl: set(peer.max_ttl) };
+        Inline::<Peer>::new(EXAMPLE).write(&keys)
     }
-    keys.finish();
-    let At { value: ip, place } = address.given()?.clone();
-    let value = UnicastPeer { address: IpAddr::V4(ip), min_ttl: min_ttl.or(0)?, max_ttl: max_ttl.or(255)? };
-    Some(At { value, place })
+
+    fn place(&self, node: &Node) -> Place {
+        place_of("address", node)
+    }
+
+    fn text(&self) -> String {
+        "address or table".to_owned()
+    }
+
+    fn schema(&self) -> Json {
+        either(&address::PEER, &Inline::<Peer>::new(EXAMPLE))
+    }
+
+    fn words(&self) -> Vec<String> {
+        keys_within::<Peer>()
+    }
 }

@@ -33,7 +33,7 @@ pub(super) fn groups(
                 name: group.name.value.clone(),
                 members: members?,
                 track: track?,
-                tracking_weight: group.sync_group_tracking_weight.or(false)?,
+                tracking_weight: group.own.sync_group_tracking_weight.value()?,
                 hooks: hooks(&group.hooks, alert)?,
             })
         })
@@ -48,7 +48,7 @@ fn members<'f>(
     taken: &mut HashMap<usize, (&'f str, Place)>,
     findings: &mut Findings,
 ) -> Option<Vec<usize>> {
-    let At { value: list, place } = group.group.given()?;
+    let At { value: list, place } = group.own.group.given()?;
     let mut members = Vec::new();
     for member in list {
         let index = file.instances.iter().position(|instance| instance.name.value == member.value);

@@ -9,12 +9,13 @@ use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 
 use super::{
     super::{
-        Checksum, Garp, Router, Start, Unicast, XdpMode,
+        Garp, Router, Start, Unicast,
         keys::{At, Field},
         problem::{Findings, Problem},
-        raw::{self, Authentication, Instance},
+        raw::Instance,
+        table::{self, Authentication, Role},
     },
-    hooks, rules,
+    rules,
     track::Names,
 };
 
@@ -29,8 +30,6 @@ impl Garp {
     };
 }
 
-/// `probe_limit` where it is not given.
-const PROBE_LIMIT: u8 = 10;
 /// An answer to ARP takes up to that; the skew is what there is for it.
 const SHORTEST_SKEW: Duration = Duration::from_millis(2);
 
@@ -41,80 +40,61 @@ pub(super) fn router(
     alert: Option<bool>,
     findings: &mut Findings,
 ) -> Option<Router> {
-    let version = instance.version.or(Version::V3);
-    let interface = required(instance, &instance.interface, "interface", "\"eth0\"", findings);
-    let vrid = required(instance, &instance.virtual_router_id, "virtual_router_id", "51", findings);
-    let example = "[\"192.0.2.51/24\"]";
-    let addresses = required(instance, &instance.virtual_ipaddress, "virtual_ipaddress", example, findings);
-    let advert_int = advert_int(version, &instance.advert_int, findings);
+    let Instance { name, own, role, track, hooks } = instance;
+    let version = own.version.value();
+    let advert_int = advert_int(version, &own.advert_int, findings);
     let auth_pass = auth_pass(version, instance, findings);
-    let garp = garp(&instance.garp);
-    let track = names.tracked(&instance.track, &instance.name.value, findings);
+    let track = names.tracked(track, &name.value, findings);
     rules::preemption(instance, findings);
     rules::each_address_once(instance, findings);
     rules::each_route_once(instance, findings);
     rules::unicast(instance, findings);
-    let priority = Priority::new(instance.priority.or(Priority::DEFAULT.as_u8())?);
+    let priority = Priority::new(own.priority.value()?);
     if let (Some(version), Some(interval)) = (version, advert_int) {
         probe(instance, interval.skew(version, priority), findings);
     }
     Some(Router {
-        name: instance.name.value.clone(),
-        interface: interface?,
-        vrid: Vrid::new(vrid?)?,
+        name: name.value.clone(),
+        interface: own.interface.value()?,
+        vrid: Vrid::new(own.virtual_router_id.value()?)?,
         family: Family::V4,
         version: version?,
-        start: instance.state.or(if priority == Priority::OWNER { Start::Master } else { Start::Backup })?,
+        start: own.state.or(if priority == Priority::OWNER { Start::Master } else { Start::Backup })?,
         priority,
         advert_int: advert_int?,
-        preempt: instance.preempt.or(true)?,
-        preempt_delay: instance.preempt_delay.or(Duration::ZERO)?,
-        link_settle: instance.link_settle.optional()?,
-        accept: instance.accept.or(true)?,
-        mcast_src_ip: source(&instance.mcast_src_ip)?,
-        use_vmac: instance.use_vmac.or(true)?,
-        v3_checksum: instance.v3_checksum.or(Checksum::Rfc5798)?,
-        garp: garp?,
-        xdp_mode: instance.xdp_mode.or(XdpMode::Auto)?,
+        preempt: own.preempt.value()?,
+        preempt_delay: own.preempt_delay.value()?,
+        link_settle: own.link_settle.optional()?,
+        accept: own.accept.value()?,
+        mcast_src_ip: source(&own.mcast_src_ip)?,
+        use_vmac: own.use_vmac.value()?,
+        v3_checksum: own.v3_checksum.value()?,
+        garp: garp(&own.garp)?,
+        xdp_mode: own.xdp_mode.value()?,
         auth_pass: auth_pass?,
-        addresses: addresses?.into_iter().map(|at| at.value).collect(),
-        excluded: values(&instance.virtual_ipaddress_excluded)?,
-        routes: values(&instance.virtual_routes)?,
-        rules: values(&instance.virtual_rules)?,
-        unicast: unicast(&instance.unicast)?,
+        addresses: own.virtual_ipaddress.value()?.into_iter().map(|at| at.value).collect(),
+        excluded: values(&role.virtual_ipaddress_excluded)?,
+        routes: values(&role.virtual_routes)?,
+        rules: values(&role.virtual_rules)?,
+        unicast: unicast(role)?,
         track: track?,
-        dont_track_primary: instance.dont_track_primary.or(false)?,
-        rfc_discards: instance.rfc_discards.or(false)?,
-        probe_before_takeover: instance.probe_before_takeover.or(false)?,
-        probe_limit: instance.probe_limit.or(PROBE_LIMIT)?,
-        hooks: hooks(&instance.hooks, alert)?,
+        dont_track_primary: role.dont_track_primary.value()?,
+        rfc_discards: role.rfc_discards.value()?,
+        probe_before_takeover: role.probe_before_takeover.value()?,
+        probe_limit: role.probe_limit.value()?,
+        hooks: super::hooks(hooks, alert)?,
     })
 }
 
 /// Whether there is time to ask before a takeover.
 fn probe(instance: &Instance, skew: Duration, findings: &mut Findings) {
-    let Field::Given(At { value: true, place }) = &instance.probe_before_takeover else { return };
+    let Field::Given(At { value: true, place }) = &instance.role.probe_before_takeover else { return };
     if skew < SHORTEST_SKEW {
         let title = "`probe_before_takeover` leaves no time for an answer";
         let skew = format!("asked within the skew, which is {skew:?} here and must be 2ms or more");
         let help = "give it a longer advert_int or a lower priority: the skew is (256 - priority) / 256 of the interval";
         findings.push(Problem::new(title, *place, skew).help(help));
     }
-}
-
-fn required<T: Clone>(
-    instance: &Instance,
-    field: &Field<T>,
-    key: &str,
-    example: &str,
-    findings: &mut Findings,
-) -> Option<T> {
-    if matches!(field, Field::Absent) {
-        let title = format!("`{}` has no `{key}`", instance.name.value);
-        let problem = Problem::new(title, instance.name.place, format!("`{key}` is missing"));
-        findings.push(problem.help(format!("add {key} = {example}")).absence());
-    }
-    field.given().map(|at| at.value.clone())
 }
 
 /// What the version can say in an advert.
@@ -124,7 +104,7 @@ fn advert_int(
     findings: &mut Findings,
 ) -> Option<AdvertInterval> {
     let Field::Given(At { value: span_of_time, place }) = field else {
-        return field.or(Duration::from_secs(1)).map(|_| AdvertInterval::DEFAULT);
+        return field.value().map(|_| AdvertInterval::DEFAULT);
     };
     let (interval, must, help) = match version? {
         Version::V2 => {
@@ -166,22 +146,22 @@ fn auth_pass(
     instance: &Instance,
     findings: &mut Findings,
 ) -> Option<Option<[u8; 8]>> {
-    let Field::Given(At { value: authentication, place }) = &instance.authentication else {
-        return matches!(instance.authentication, Field::Absent).then_some(None);
+    let Field::Given(At { value: authentication, place }) = &instance.own.authentication else {
+        return matches!(instance.own.authentication, Field::Absent(_)).then_some(None);
     };
     if version == Some(Version::V3) {
         let title = "`authentication` with version 3";
         let problem = Problem::new(title, *place, "version 3 has no authentication");
         let problem = problem.help("remove it, or use version = 2 on all routers of this group");
-        findings.push(match instance.version.given() {
+        findings.push(match instance.own.version.given() {
             Some(at) => problem.also(at.place, "the version"),
             None => problem.also(instance.name.place, "version 3 by default"),
         });
     }
     let Authentication { auth_type, auth_pass } = authentication;
     let missing = match (auth_type, auth_pass) {
-        (Field::Absent, _) => Some(("auth_type", "auth_type = \"PASS\"")),
-        (_, Field::Absent) => Some(("auth_pass", "auth_pass = \"...\"")),
+        (Field::Absent(_), _) => Some(("auth_type", "auth_type = \"PASS\"")),
+        (_, Field::Absent(_)) => Some(("auth_pass", "auth_pass = \"...\"")),
         (_, _) => None,
     };
     if let Some((key, example)) = missing {
@@ -194,22 +174,16 @@ fn auth_pass(
 }
 
 /// What is said when another master is heard is what is said at first, unless given.
-fn garp(field: &Field<raw::Garp>) -> Option<Garp> {
-    match field {
-        Field::Given(At { value, .. }) => {
-            let repeat = value.repeat.or(Garp::DEFAULT.repeat);
-            let delay = value.delay.or(Garp::DEFAULT.delay);
-            Some(Garp {
-                repeat: repeat?,
-                delay: delay?,
-                refresh: value.refresh.or(Garp::DEFAULT.refresh)?,
-                lower_prio_repeat: value.lower_prio_repeat.or(repeat?)?,
-                lower_prio_delay: value.lower_prio_delay.or(delay?)?,
-            })
-        }
-        Field::Absent => Some(Garp::DEFAULT),
-        Field::Wrong => None,
-    }
+fn garp(field: &Field<table::Garp>) -> Option<Garp> {
+    let Some(given) = field.optional()? else { return Some(Garp::DEFAULT) };
+    let (repeat, delay) = (given.repeat.value()?, given.delay.value()?);
+    Some(Garp {
+        repeat,
+        delay,
+        refresh: given.refresh.value()?,
+        lower_prio_repeat: given.lower_prio_repeat.or(repeat)?,
+        lower_prio_delay: given.lower_prio_delay.or(delay)?,
+    })
 }
 
 /// `Some(None)` if the text has none.
@@ -217,19 +191,15 @@ fn source(field: &Field<Ipv4Addr>) -> Option<Option<IpAddr>> {
     field.optional().map(|address| address.map(IpAddr::V4))
 }
 
-/// Nothing unless the text has a list.
+/// Nothing unless there is a list.
 fn values<T: Clone>(field: &Field<Vec<At<T>>>) -> Option<Vec<T>> {
-    match field {
-        Field::Given(list) => Some(list.value.iter().map(|at| at.value.clone()).collect()),
-        Field::Absent => Some(Vec::new()),
-        Field::Wrong => None,
-    }
+    Some(field.optional()?.unwrap_or_default().into_iter().map(|at| at.value).collect())
 }
 
 /// `Some(None)`: multicast.
-fn unicast(fields: &raw::Unicast) -> Option<Option<Unicast>> {
-    let source = source(&fields.unicast_src_ip)?;
-    let ttl = fields.unicast_ttl.or(255)?;
-    let peers = values(&fields.unicast_peer)?;
+fn unicast(role: &Role) -> Option<Option<Unicast>> {
+    let source = source(&role.unicast_src_ip)?;
+    let ttl = role.unicast_ttl.value()?;
+    let peers = values(&role.unicast_peer)?;
     Some((!peers.is_empty()).then_some(Unicast { source, ttl, peers }))
 }

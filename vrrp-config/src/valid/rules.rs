@@ -10,15 +10,16 @@ use super::super::{
     Start, UnicastPeer, VirtualAddress,
     keys::{At, Field},
     problem::{Findings, Problem},
-    raw::{Instance, Unicast},
+    raw::Instance,
+    table::Role,
 };
 
 /// What contradicts `preempt = false` and `preempt_delay`: starting as master, owning the addresses, each other.
 pub(super) fn preemption(instance: &Instance, findings: &mut Findings) {
-    let never = instance.preempt.given().filter(|at| !at.value);
-    let delay = instance.preempt_delay.given().filter(|at| !at.value.is_zero());
-    let master = instance.state.given().filter(|at| at.value == Start::Master);
-    let owner = instance.priority.given().filter(|at| at.value == 255);
+    let never = instance.own.preempt.given().filter(|at| !at.value);
+    let delay = instance.own.preempt_delay.given().filter(|at| !at.value.is_zero());
+    let master = instance.own.state.given().filter(|at| at.value == Start::Master);
+    let owner = instance.own.priority.given().filter(|at| at.value == 255);
     if let (Some(never), Some(master)) = (never, master) {
         let title = "`preempt = false` with `state = \"MASTER\"`";
         let problem = Problem::new(title, never.place, "waits for the present master to go")
@@ -44,7 +45,7 @@ pub(super) fn preemption(instance: &Instance, findings: &mut Findings) {
 
 /// An address is in one of the two lists, and there once.
 pub(super) fn each_address_once(instance: &Instance, findings: &mut Findings) {
-    let lists = [&instance.virtual_ipaddress, &instance.virtual_ipaddress_excluded];
+    let lists = [&instance.own.virtual_ipaddress, &instance.role.virtual_ipaddress_excluded];
     let all = lists.into_iter().filter_map(Field::given).flat_map(|at| &at.value);
     let mut first: HashMap<IpAddr, &At<VirtualAddress>> = HashMap::new();
     for at in all {
@@ -61,7 +62,7 @@ pub(super) fn each_address_once(instance: &Instance, findings: &mut Findings) {
 
 /// The kernel tells routes apart by where they lead, their metric and their table.
 pub(super) fn each_route_once(instance: &Instance, findings: &mut Findings) {
-    let Some(list) = instance.virtual_routes.given() else { return };
+    let Some(list) = instance.role.virtual_routes.given() else { return };
     let mut first: HashMap<_, Place> = HashMap::new();
     for At { value: route, place } in &list.value {
         let key = (route.to.address, route.to.length, route.metric, route.table.unwrap_or(254));
@@ -75,8 +76,8 @@ pub(super) fn each_route_once(instance: &Instance, findings: &mut Findings) {
 
 /// Peers are others, each once, and who has peers sends to nobody else.
 pub(super) fn unicast(instance: &Instance, findings: &mut Findings) {
-    let Unicast { unicast_src_ip, unicast_ttl, unicast_peer } = &instance.unicast;
-    if matches!(unicast_peer, Field::Absent) {
+    let Role { unicast_src_ip, unicast_ttl, unicast_peer, .. } = &instance.role;
+    if unicast_peer.is_absent() {
         let idle = [
             unicast_src_ip.given().map(|at| ("unicast_src_ip", at.place)),
             unicast_ttl.given().map(|at| ("unicast_ttl", at.place)),
@@ -88,7 +89,7 @@ pub(super) fn unicast(instance: &Instance, findings: &mut Findings) {
         }
     }
     let Some(peers) = unicast_peer.given() else { return };
-    if let Some(at) = instance.mcast_src_ip.given() {
+    if let Some(at) = instance.own.mcast_src_ip.given() {
         let problem = Problem::new("`mcast_src_ip` with `unicast_peer`", at.place, "nothing is multicast")
             .also(peers.place, "adverts go to these alone");
         findings.push(problem.help("write unicast_src_ip instead"));

@@ -6,21 +6,26 @@ use std::collections::HashMap;
 use super::super::{
     Subject, Tracked, Weight,
     problem::{Findings, Problem},
-    raw::{NamedCheck, Track, TrackKey, Tracks},
+    raw::{
+        check::NamedCheck,
+        track::{Track, key_of},
+    },
+    table::Tracks,
+    tree::Kind,
     vocabulary,
 };
 
 /// Where each check is.
 pub(super) struct Names<'f> {
-    /// By table and name: the index in the list of all checks.
-    indexes: HashMap<(&'static str, &'f str), usize>,
+    /// By kind and name: the index in the list of all checks.
+    indexes: HashMap<(Kind, &'f str), usize>,
     checks: &'f [NamedCheck],
 }
 
 impl<'f> Names<'f> {
     pub(super) fn of(checks: &'f [NamedCheck]) -> Self {
         let indexes = checks.iter().enumerate();
-        let indexes = indexes.map(|(index, check)| ((check.table, check.name.value.as_str()), index));
+        let indexes = indexes.map(|(index, check)| ((check.kind, check.name.value.as_str()), index));
         Self { indexes: indexes.collect(), checks }
     }
 
@@ -31,9 +36,11 @@ impl<'f> Names<'f> {
         owner: &str,
         findings: &mut Findings,
     ) -> Option<Vec<Tracked>> {
-        once_each(&tracks.list, owner, findings);
-        let tracked: Vec<_> = tracks.list.iter().map(|track| self.one(track, findings)).collect();
-        tracked.into_iter().collect::<Option<Vec<_>>>().filter(|_| tracks.is_whole)
+        let (list, is_whole) = tracks.all();
+        let list: Vec<_> = list.collect();
+        once_each(&list, owner, findings);
+        let tracked: Vec<_> = list.into_iter().map(|track| self.one(track, findings)).collect();
+        tracked.into_iter().collect::<Option<Vec<_>>>().filter(|_| is_whole)
     }
 
     fn one(&self, track: &Track, findings: &mut Findings) -> Option<Tracked> {
@@ -42,43 +49,41 @@ impl<'f> Names<'f> {
             value: track.weight.unwrap_or(of.value),
             reverse: track.reverse.unwrap_or(of.reverse),
         };
-        let Some(table) = track.key.table else {
+        let Some(kind) = track.kind else {
             let subject = Subject::Interface(name.clone());
             return Some(Tracked { subject, weight: own(Weight::default()) });
         };
-        let Some(index) = self.indexes.get(&(table, name.as_str())) else {
-            findings.push(self.unknown(track, table));
+        let Some(index) = self.indexes.get(&(kind, name.as_str())) else {
+            findings.push(self.unknown(track, kind));
             return None;
         };
         let check = self.checks.get(*index)?.check.as_ref()?;
         Some(Tracked { subject: Subject::Check(*index), weight: own(check.weight) })
     }
 
-    fn unknown(&self, track: &Track, table: &str) -> Problem {
-        let name = &track.name.value;
-        let title = format!("`{}` names `{name}`, and there is no such check", track.key.key);
-        let problem = Problem::new(title, track.name.place, format!("no [{table}.{name}]"));
-        let elsewhere = self.checks.iter().find(|check| check.name.value == *name);
-        let key_of = |table| TrackKey::ALL.iter().find(|key| key.table == Some(table));
-        if let Some((check, key)) = elsewhere.and_then(|check| key_of(check.table).map(|key| (check, key))) {
-            let problem = problem.also(check.name.place, format!("a {}", check.table));
-            return problem.help(format!("write {} = [\"{name}\"]", key.key)).absence();
+    fn unknown(&self, track: &Track, kind: Kind) -> Problem {
+        let (name, word) = (&track.name.value, kind.word());
+        let title = format!("`{}` names `{name}`, and there is no such check", key_of(track.kind));
+        let problem = Problem::new(title, track.name.place, format!("no [{word}.{name}]"));
+        if let Some(check) = self.checks.iter().find(|check| check.name.value == *name) {
+            let problem = problem.also(check.name.place, format!("a {}", check.kind.word()));
+            return problem.help(format!("write {} = [\"{name}\"]", key_of(Some(check.kind)))).absence();
         }
-        let known = self.checks.iter().filter(|check| check.table == table);
+        let known = self.checks.iter().filter(|check| check.kind == kind);
         let near = vocabulary::nearest(name, known.map(|check| check.name.value.as_str()));
         problem
             .help(match near {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => format!("add [{table}.NAME] with this name, or remove it here"),
+                None => format!("add [{word}.NAME] with this name, or remove it here"),
             })
             .absence()
     }
 }
 
-fn once_each(list: &[Track], owner: &str, findings: &mut Findings) {
-    let mut first: HashMap<(&str, &str), Place> = HashMap::new();
-    for Track { key, name, .. } in list {
-        if let Some(earlier) = first.insert((key.key, &name.value), name.place) {
+fn once_each(list: &[&Track], owner: &str, findings: &mut Findings) {
+    let mut first: HashMap<(Option<Kind>, &str), Place> = HashMap::new();
+    for Track { kind, name, .. } in list {
+        if let Some(earlier) = first.insert((*kind, &name.value), name.place) {
             let title = format!("`{}` tracks {} twice", owner, name.value);
             let problem = Problem::new(title, name.place, "again here").also(earlier, "first here");
             findings.push(problem.help("remove one of them"));

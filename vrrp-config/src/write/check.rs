@@ -1,81 +1,69 @@
-//! A check as TOML.
+//! The keys of a check.
+
+use url::Url;
 
 use super::{
-    super::{Check, CheckKind, HttpCheck, ProcessCheck, ProcessName, duration::spell},
-    Setting, quote,
-    spell::command_line,
+    super::{
+        Check, CheckKind, HttpCheck, ProcessCheck, ProcessName,
+        keys::{Field, set},
+        raw::http::METHODS,
+        table::{CheckKeys, Counts, File, Http, InitFile, Pace, Process, Script, Tcp},
+        tree::Table,
+    },
+    Written, written,
 };
 
-/// In the order of the documentation.
-pub(super) fn settings(check: &Check) -> Vec<Setting> {
-    let mut settings = kind(&check.kind);
-    settings
-        .extend([("weight", check.weight.value.to_string()), ("reverse", check.weight.reverse.to_string())]);
-    if !matches!(check.kind, CheckKind::File(_)) {
-        settings.extend([
-            ("rise", check.rise.to_string()),
-            ("fall", check.fall.to_string()),
-            ("init_fail", check.init_fail.to_string()),
-        ]);
-    }
-    settings
-}
-
-fn kind(kind: &CheckKind) -> Vec<Setting> {
-    match kind {
-        CheckKind::Script(check) => {
-            let mut settings = vec![
-                ("script", quote(&check.program.to_string())),
-                ("interval", quote(&spell(check.interval))),
-                ("timeout", quote(&spell(check.timeout))),
-            ];
-            settings.extend(check.user.as_ref().map(|user| ("user", quote(&user.to_string()))));
-            settings
+/// The table with which it is read as it is.
+pub(super) fn table(check: &Check) -> Table {
+    let any = CheckKeys { weight: set(check.weight.value), reverse: set(check.weight.reverse) };
+    let counts = Counts { rise: set(check.rise), fall: set(check.fall), init_fail: set(check.init_fail) };
+    let pace = |interval, timeout| Pace { interval: set(interval), timeout: set(timeout) };
+    let counted = |own: &dyn Written, pace: &dyn Written| written(&[own, pace, &any, &counts]);
+    match &check.kind {
+        CheckKind::Script(script) => {
+            let own = Script { script: set(script.program.clone()), user: script.user.clone().into() };
+            counted(&own, &pace(script.interval, script.timeout))
         }
-        CheckKind::Http(check) => http(check),
-        CheckKind::Tcp(check) => vec![
-            ("address", quote(&check.address.to_string())),
-            ("interval", quote(&spell(check.interval))),
-            ("timeout", quote(&spell(check.timeout))),
-        ],
-        CheckKind::Process(check) => process(check),
-        CheckKind::File(check) => {
-            let mut settings = vec![("file", quote(&check.file.to_string_lossy()))];
-            settings.extend(check.init.map(|init| {
-                ("init_file", format!("{{ value = {}, overwrite = {} }}", init.value, init.overwrite))
-            }));
-            settings
+        CheckKind::Http(check) => counted(&http(check), &pace(check.interval, check.timeout)),
+        CheckKind::Tcp(tcp) => counted(&Tcp { address: set(tcp.address) }, &pace(tcp.interval, tcp.timeout)),
+        CheckKind::Process(check) => written(&[&process(check), &any, &counts]),
+        CheckKind::File(file) => {
+            let init = file.init.map(|init| InitFile {
+                value: i32::try_from(init.value).ok().into(),
+                overwrite: set(init.overwrite),
+            });
+            written(&[&File { file: set(file.file.clone()), init_file: init.into() }, &any])
         }
     }
 }
 
-fn http(check: &HttpCheck) -> Vec<Setting> {
-    let status = super::list(&check.status, |(low, high)| {
-        if low == high { low.to_string() } else { quote(&format!("{low}-{high}")) }
-    });
-    let mut settings = vec![("url", quote(&check.url)), ("method", quote(&check.method)), ("status", status)];
-    settings.extend(check.body.as_ref().map(|body| ("body", quote(body))));
-    settings.extend(check.host.as_ref().map(|host| ("host", quote(host))));
-    settings.extend(check.url.starts_with("https:").then(|| ("verify", check.verify.to_string())));
-    settings.extend([("interval", quote(&spell(check.interval))), ("timeout", quote(&spell(check.timeout)))]);
-    settings
+fn http(check: &HttpCheck) -> Http {
+    let method = METHODS.iter().find(|(word, _)| *word == check.method);
+    Http {
+        url: Url::parse(&check.url).ok().into(),
+        method: method.map(|(_, method)| *method).into(),
+        status: set(check.status.clone()),
+        body: check.body.clone().into(),
+        host: check.host.clone().into(),
+        verify: check.url.starts_with("https:").then_some(check.verify).into(),
+    }
 }
 
-fn process(check: &ProcessCheck) -> Vec<Setting> {
-    let mut settings = match &check.process {
+fn process(check: &ProcessCheck) -> Process {
+    let (process, pid_file, param_match) = match &check.process {
         ProcessName::Command { name, arguments, param_match } => {
-            let line = command_line(std::iter::once(name).chain(arguments));
-            let matching = param_match.map(|matching| ("param_match", quote(&matching.to_string())));
-            std::iter::once(("process", quote(&line))).chain(matching).collect()
+            (set((name.clone(), arguments.clone())), Field::Absent(None), (*param_match).into())
         }
-        ProcessName::PidFile(path) => vec![("pid_file", quote(&path.to_string_lossy()))],
+        ProcessName::PidFile(path) => (Field::Absent(None), set(path.clone()), Field::Absent(None)),
     };
-    settings.push(("quorum", check.quorum.to_string()));
-    settings.extend(check.quorum_max.map(|most| ("quorum_max", most.to_string())));
-    settings.extend([
-        ("delay", quote(&spell(check.delay))),
-        ("fork_delay", quote(&spell(check.fork_delay))),
-        ("terminate_delay", quote(&spell(check.terminate_delay))),
-    ]);
-    settings
+    Process {
+        process,
+        pid_file,
+        param_match,
+        quorum: set(check.quorum),
+        quorum_max: check.quorum_max.into(),
+        delay: set(check.delay),
+        fork_delay: set(check.fork_delay),
+        terminate_delay: set(check.terminate_delay),
+    }
 }

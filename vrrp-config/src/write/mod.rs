@@ -1,152 +1,151 @@
-//! The effective settings as TOML.
+//! Writing: the effective settings as a [`Tree`], and any tree as TOML.
 
 mod check;
 mod router;
 mod spell;
 mod toml;
 
-pub(super) use self::spell::scope_word;
 pub use self::spell::{quote, quote_key};
-use super::{Check, Config, Hook, Hooks, Mail, NotifyFifo, Subject, SyncGroup, Tracked, duration::spell};
-
-/// A key and its value as TOML.
-type Setting = (&'static str, String);
+pub(super) use self::{
+    spell::{command_line, scope_word},
+    toml::inline,
+};
+use super::{
+    Config, Hooks, Mail, NotifyFifo, Subject, SyncGroup, Tracked,
+    key::Group,
+    keys::{At, Field, set},
+    place::Place,
+    raw::track::Track,
+    table,
+    tree::{Kind, Table, Tree},
+};
 
 /// Every setting with its effective value, as a text that [`parse`](super::parse) reads back as an equal `Config`.
 /// Passwords are in it in clear.
 #[must_use]
 pub fn to_toml(config: &Config) -> String {
-    let mut out = format!("router_id = {}\n", quote(&config.router_id));
-    let user = config.script_user.as_ref().map(|user| ("script_user", quote(&user.to_string())));
-    add(
-        &mut out,
-        user.into_iter()
-            .chain(fifo("notify_fifo", "notify_fifo_script", config.notify_fifo.as_ref()))
-            .chain(fifo("vrrp_notify_fifo", "vrrp_notify_fifo_script", config.vrrp_notify_fifo.as_ref()))
-            .chain(mail(config.mail.as_ref())),
-    );
-    add(
-        &mut out,
-        [
-            ("ip_nonlocal_bind", config.ip_nonlocal_bind.to_string()),
-            ("vrrp_startup_delay", quote(&spell(config.startup_delay))),
-        ],
-    );
+    tree(config).to_toml()
+}
+
+fn tree(config: &Config) -> Tree {
+    let mut tree = Tree { top: written(&[&top(config)]), ..Tree::default() };
+    let mut add = |kind, name: &str, table| tree.section(kind, name, Place::default(), table);
     for delays in &config.interface_delays {
-        out += &format!("\n[interface_up_down_delays.{}]\n", quote_key(&delays.interface));
-        add(&mut out, [("down", quote(&spell(delays.down))), ("up", quote(&spell(delays.up)))]);
+        let keys = table::Delays { down: set(delays.down), up: set(delays.up) };
+        add(Kind::Delays, &delays.interface, written(&[&keys]));
     }
     for check in &config.checks {
-        out += &format!("\n[{}.{}]\n", check.kind.table(), quote_key(&check.name));
-        add(&mut out, check::settings(check));
+        add(check.kind.kind(), &check.name, check::table(check));
     }
     for router in &config.routers {
-        out += &format!("\n[vrrp_instance.{}]\n", quote_key(&router.name));
-        add(&mut out, router::settings(router));
-        add(&mut out, tracked(&router.track, &config.checks));
-        add(&mut out, hooks(&router.hooks));
+        let (own, role) = router::keys(router);
+        let keys: [&dyn Written; 4] = [&own, &role, &tracks(&router.track, config), &hooks(&router.hooks)];
+        add(Kind::Instance, &router.name, written(&keys));
     }
     for group in &config.sync_groups {
-        out += &format!("\n[vrrp_sync_group.{}]\n", quote_key(&group.name));
-        add(&mut out, [("group", members(group, config))]);
-        add(&mut out, tracked(&group.track, &config.checks));
-        add(&mut out, [("sync_group_tracking_weight", group.tracking_weight.to_string())]);
-        add(&mut out, hooks(&group.hooks));
+        let keys: [&dyn Written; 3] =
+            [&members(group, config), &tracks(&group.track, config), &hooks(&group.hooks)];
+        add(Kind::Group, &group.name, written(&keys));
     }
-    out
+    tree
 }
 
-fn add(out: &mut String, settings: impl IntoIterator<Item = Setting>) {
-    for (key, value) in settings {
-        *out += &format!("{key} = {value}\n");
-    }
+/// A group of keys, whichever.
+trait Written {
+    fn add_to(&self, table: &mut Table);
 }
 
-/// `["a", "b"]`, or one line for each.
-fn list<T>(entries: &[T], spell: impl Fn(&T) -> String) -> String {
-    match entries {
-        [] => "[]".to_owned(),
-        [only] => format!("[{}]", spell(only)),
-        many => {
-            let lines: String = many.iter().map(|one| format!("    {},\n", spell(one))).collect();
-            format!("[\n{lines}]")
-        }
+impl<G: Group> Written for G {
+    fn add_to(&self, table: &mut Table) {
+        self.write(table);
     }
 }
 
-fn fifo(key: &'static str, script: &'static str, fifo: Option<&NotifyFifo>) -> impl Iterator<Item = Setting> {
-    let settings = fifo.map(|fifo| {
-        let script = fifo.script.as_ref().map(|one| (script, hook(one)));
-        std::iter::once((key, quote(&fifo.path.to_string_lossy()))).chain(script)
-    });
-    settings.into_iter().flatten()
+fn written(groups: &[&dyn Written]) -> Table {
+    let mut table = Table::default();
+    groups.iter().for_each(|group| group.add_to(&mut table));
+    table
 }
 
-fn mail(mail: Option<&Mail>) -> impl Iterator<Item = Setting> {
-    let settings = mail.map(|mail| {
-        let server = if mail.server.contains(':') {
-            format!("[{}]:{}", mail.server, mail.port)
-        } else {
-            format!("{}:{}", mail.server, mail.port)
-        };
-        let always = [
-            ("notification_email", list(&mail.to, |address| quote(address))),
-            ("notification_email_from", quote(&mail.from)),
-            ("smtp_server", quote(&server)),
-            ("smtp_connect_timeout", quote(&spell(mail.connect_timeout))),
-            ("smtp_tls", quote(&mail.tls.to_string())),
-        ];
-        always.into_iter().chain(mail.helo_name.as_ref().map(|name| ("smtp_helo_name", quote(name))))
-    });
-    settings.into_iter().flatten()
+/// A list whose entries have no places.
+fn list<T: Clone>(entries: &[T]) -> Field<Vec<At<T>>> {
+    set(entries.iter().map(|value| At { value: value.clone(), place: Place::default() }).collect())
 }
 
-fn members(group: &SyncGroup, config: &Config) -> String {
-    let names: Vec<_> = group.members.iter().filter_map(|index| config.routers.get(*index)).collect();
-    list(&names, |router| quote(&router.name))
+/// A list, if there is anything in it.
+fn list_if_any<T: Clone>(entries: &[T]) -> Field<Vec<At<T>>> {
+    if entries.is_empty() { Field::Absent(None) } else { list(entries) }
+}
+
+fn top(config: &Config) -> table::Top {
+    let fifo = |fifo: &Option<NotifyFifo>| {
+        let script = fifo.as_ref().and_then(|fifo| fifo.script.clone());
+        (fifo.as_ref().map(|fifo| fifo.path.clone()).into(), script.into())
+    };
+    let ((notify_fifo, notify_fifo_script), (vrrp_notify_fifo, vrrp_notify_fifo_script)) =
+        (fifo(&config.notify_fifo), fifo(&config.vrrp_notify_fifo));
+    let mail = config.mail.as_ref();
+    let of_mail = |part: fn(&Mail) -> String| mail.map(part).into();
+    table::Top {
+        router_id: set(config.router_id.clone()),
+        script_user: config.script_user.clone().into(),
+        notify_fifo,
+        notify_fifo_script,
+        vrrp_notify_fifo,
+        vrrp_notify_fifo_script,
+        notification_email: mail.map_or(Field::Absent(None), |mail| list(&mail.to)),
+        notification_email_from: of_mail(|mail| mail.from.clone()),
+        smtp_server: mail.map(|mail| (mail.server.clone(), mail.port)).into(),
+        smtp_helo_name: mail.and_then(|mail| mail.helo_name.clone()).into(),
+        smtp_connect_timeout: mail.map(|mail| mail.connect_timeout).into(),
+        smtp_tls: mail.map(|mail| mail.tls).into(),
+        ip_nonlocal_bind: set(config.ip_nonlocal_bind),
+        vrrp_startup_delay: set(config.startup_delay),
+        smtp_alert: Field::Absent(None),
+    }
+}
+
+fn members(group: &SyncGroup, config: &Config) -> table::SyncGroup {
+    let names = group.members.iter().filter_map(|index| config.routers.get(*index));
+    let names: Vec<_> = names.map(|router| router.name.clone()).collect();
+    table::SyncGroup { group: list(&names), sync_group_tracking_weight: set(group.tracking_weight) }
 }
 
 /// The `track_` keys.
-fn tracked(track: &[Tracked], checks: &[Check]) -> Vec<Setting> {
-    let of_kind = |table: Option<&'static str>| {
-        let entries = track.iter().filter_map(|tracked| {
-            let (name_key, name, found) = match &tracked.subject {
-                Subject::Check(index) => {
-                    checks.get(*index).map(|check| ("name", check.name.as_str(), Some(check.kind.table())))?
-                }
-                Subject::Interface(name) => ("interface", name.as_str(), None),
-            };
-            let weight = tracked.weight;
-            let text = format!(
-                "{{ {name_key} = {}, weight = {}, reverse = {} }}",
-                quote(name),
-                weight.value,
-                weight.reverse
-            );
-            (found == table).then_some(text)
-        });
-        entries.collect::<Vec<_>>()
+fn tracks(tracked: &[Tracked], config: &Config) -> table::Tracks {
+    let all = tracked.iter().filter_map(|Tracked { subject, weight }| {
+        let (kind, name) = match subject {
+            Subject::Check(index) => {
+                config.checks.get(*index).map(|check| (Some(check.kind.kind()), &check.name))?
+            }
+            Subject::Interface(name) => (None, name),
+        };
+        let name = At { value: name.clone(), place: Place::default() };
+        Some(Track { kind, name, weight: Some(weight.value), reverse: Some(weight.reverse) })
+    });
+    let all: Vec<Track> = all.collect();
+    let of_kind = |kind| {
+        let entries: Vec<_> = all.iter().filter(|track| track.kind == kind).cloned().map(Some).collect();
+        Some(entries).filter(|entries| !entries.is_empty()).into()
     };
-    let keys = super::raw::TrackKey::ALL.map(|key| (key.key, of_kind(key.table)));
-    let given = keys.into_iter().filter(|(_, entries)| !entries.is_empty());
-    given.map(|(key, entries)| (key, list(&entries, Clone::clone))).collect()
+    table::Tracks {
+        track_script: of_kind(Some(Kind::Script)),
+        track_http: of_kind(Some(Kind::Http)),
+        track_tcp: of_kind(Some(Kind::Tcp)),
+        track_process: of_kind(Some(Kind::Process)),
+        track_file: of_kind(Some(Kind::File)),
+        track_interface: of_kind(None),
+    }
 }
 
-fn hooks(hooks: &Hooks) -> impl Iterator<Item = Setting> {
-    let programs = [
-        ("notify_master", &hooks.notify_master),
-        ("notify_backup", &hooks.notify_backup),
-        ("notify_fault", &hooks.notify_fault),
-        ("notify_stop", &hooks.notify_stop),
-        ("notify", &hooks.notify),
-    ];
-    let programs = programs.into_iter().filter_map(|(key, one)| one.as_ref().map(|one| (key, hook(one))));
-    programs.chain([("smtp_alert", hooks.smtp_alert.to_string())])
-}
-
-fn hook(hook: &Hook) -> String {
-    let script = quote(&hook.program.to_string());
-    let user = hook.user.as_ref().map(|user| format!(", user = {}", quote(&user.to_string())));
-    let timeout = quote(&spell(hook.timeout));
-    format!("{{ script = {script}{}, timeout = {timeout} }}", user.unwrap_or_default())
+fn hooks(hooks: &Hooks) -> table::Hooks {
+    let Hooks { notify_master, notify_backup, notify_fault, notify_stop, notify, smtp_alert } = hooks.clone();
+    table::Hooks {
+        notify_master: notify_master.into(),
+        notify_backup: notify_backup.into(),
+        notify_fault: notify_fault.into(),
+        notify_stop: notify_stop.into(),
+        notify: notify.into(),
+        smtp_alert: set(smtp_alert),
+    }
 }

@@ -7,52 +7,32 @@ use super::super::{
     VirtualRule, XdpMode, address::SCOPES,
 };
 
-impl fmt::Display for Start {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Master => "MASTER",
-            Self::Backup => "BACKUP",
-        })
-    }
+/// Declares the words of enums: as they are read, and as they are shown.
+macro_rules! words {
+    ($($of:ident { $($variant:ident = $word:literal),+ })+) => {
+        $(
+            impl $of {
+                /// The words of a configuration for it.
+                pub(crate) const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
+            }
+
+            impl fmt::Display for $of {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str(match self {
+                        $(Self::$variant => $word,)+
+                    })
+                }
+            }
+        )+
+    };
 }
 
-impl fmt::Display for Checksum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Rfc5798 => "rfc5798",
-            Self::Rfc9568 => "rfc9568",
-        })
-    }
-}
-
-impl fmt::Display for XdpMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Native => "native",
-            Self::Generic => "generic",
-        })
-    }
-}
-
-impl fmt::Display for MailTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Opportunistic => "opportunistic",
-            Self::Required => "starttls",
-        })
-    }
-}
-
-impl fmt::Display for ParamMatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Exact => "exact",
-            Self::Initial => "initial",
-            Self::Partial => "partial",
-        })
-    }
+words! {
+    Start { Master = "MASTER", Backup = "BACKUP" }
+    Checksum { Rfc5798 = "rfc5798", Rfc9568 = "rfc9568" }
+    XdpMode { Auto = "auto", Native = "native", Generic = "generic" }
+    MailTls { None = "none", Opportunistic = "opportunistic", Required = "starttls" }
+    ParamMatch { Exact = "exact", Initial = "initial", Partial = "partial" }
 }
 
 /// `nginx:www-data`.
@@ -147,7 +127,7 @@ fn option<T: fmt::Display>(f: &mut fmt::Formatter<'_>, word: &str, value: Option
 }
 
 /// Words as a command line that splits into them, and that no shell is needed for.
-pub(super) fn command_line<'w>(words: impl Iterator<Item = &'w String>) -> String {
+pub(crate) fn command_line<'w>(words: impl Iterator<Item = &'w String>) -> String {
     let quoted: Vec<String> = words.map(|word| quote_word(word)).collect();
     quoted.join(" ")
 }

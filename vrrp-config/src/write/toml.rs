@@ -57,7 +57,7 @@ fn add_line(out: &mut String, text: &str, comment: Option<&str>) {
 }
 
 /// A value on one line.
-fn inline(value: &Value) -> String {
+pub(crate) fn inline(value: &Value) -> String {
     match value {
         Value::String(text) => quote(text),
         Value::Integer(number) => number.to_string(),

@@ -1,0 +1,117 @@
+//! What the table of keys is made of: a [`Key`], the groups that keys come in, and the macro that makes them.
+
+use serde_json::Value as Json;
+
+use super::{
+    keys::Keys,
+    tree::{Table, Value},
+    types::Type,
+    write::inline,
+};
+
+/// What holds when a key is not there.
+pub(crate) enum Absent<T> {
+    /// This value.
+    Default(T),
+    /// Nothing: it must be there. What could be written after the `=`.
+    Required(&'static str),
+    /// What the documentation says; by hand.
+    Says(&'static str),
+}
+
+/// One key, as the documentation, the schema and the fuzzer see it.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// Lines of the documentation, each with a space before it.
+    pub(crate) effect: &'static [&'static str],
+    /// keepalived's word, with `=` for the key itself, and its unit if it is another one.
+    pub(crate) keepalived: &'static str,
+    pub(crate) about: fn() -> About,
+}
+
+impl Key {
+    /// The documentation of its effect, in one line.
+    pub(crate) fn effect(&self) -> String {
+        self.effect.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What follows from the type of a key, and from its absence.
+pub(crate) struct About {
+    /// Type and range, in the documentation.
+    pub(crate) text: String,
+    /// The default, in the documentation.
+    pub(crate) default: String,
+    pub(crate) default_value: Option<Value>,
+    pub(crate) is_required: bool,
+    pub(crate) schema: Json,
+    /// Values that are words of ours.
+    pub(crate) words: Vec<String>,
+}
+
+impl About {
+    pub(crate) fn of<T: Type>(of: &T, absent: &Absent<T::Out>) -> Self {
+        let default_value = if let Absent::Default(value) = absent { Some(of.write(value)) } else { None };
+        let default = match absent {
+            Absent::Default(value) => format!("`{}`", inline(&of.write(value))),
+            Absent::Required(_) => "must be given".to_owned(),
+            Absent::Says(text) => (*text).to_owned(),
+        };
+        let is_required = matches!(absent, Absent::Required(_));
+        let (text, schema, words) = (of.text(), of.schema(), of.words());
+        Self { text, default, default_value, is_required, schema, words }
+    }
+}
+
+/// Keys that are read and written together.
+pub(crate) trait Group: Sized {
+    /// Its keys, in the order of the documentation.
+    const KEYS: &'static [Key];
+
+    /// Reads them, and reports each value that is wrong by itself.
+    fn read(keys: &mut Keys<'_, '_>) -> Self;
+
+    /// Writes those that are there.
+    fn write(&self, table: &mut Table);
+}
+
+/// Declares groups of keys, a key in a line, below what the documentation says of its effect:
+/// name, type in Rust, type in the file with its range, what holds when it is absent, keepalived's word.
+///
+/// From each line come a field of the group's struct with its place, its reading and writing, and its [`Key`], from
+/// which the documentation's table, the JSON Schema, suggestions and the fuzzer's dictionary are made.
+macro_rules! keys {
+    ($(
+        $(#[$about:meta])*
+        $group:ident {
+            $($(#[doc = $effect:literal])+ $key:ident: $out:ty = $of:expr, $absent:expr, $keepalived:literal;)+
+        }
+    )+) => {
+        $(
+            $(#[$about])*
+            #[derive(Clone, Debug)]
+            pub(crate) struct $group {
+                $($(#[doc = $effect])+ pub(crate) $key: Field<$out>,)+
+            }
+
+            impl Group for $group {
+                const KEYS: &'static [Key] = &[$(Key {
+                    name: stringify!($key),
+                    effect: &[$($effect),+],
+                    keepalived: $keepalived,
+                    about: || About::of(&$of, &$absent),
+                }),+];
+
+                fn read(keys: &mut Keys<'_, '_>) -> Self {
+                    Self { $($key: keys.field(stringify!($key), &$of, $absent),)+ }
+                }
+
+                fn write(&self, table: &mut Table) {
+                    $(table.put(stringify!($key), self.$key.given().map(|at| $of.write(&at.value)));)+
+                }
+            }
+        )+
+    };
+}
+
+pub(crate) use keys;
