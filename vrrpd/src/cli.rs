@@ -82,6 +82,8 @@ pub enum Command {
         #[arg(long, value_name = "ID")]
         config_id: Option<String>,
     },
+    /// Print a JSON Schema of the configuration, with which an editor completes keys and underlines what is wrong.
+    Schema,
 }
 
 /// How to run the daemon.

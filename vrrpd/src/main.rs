@@ -43,6 +43,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     match command {
         Command::Check { run, quiet } => check(run, *quiet),
         Command::Import { file, output, config_id } => import(file, config_id.as_deref(), output.as_deref()),
+        Command::Schema => print(&vrrp_config::schema()),
         Command::Status { json, socket } => status(*json, socket.as_deref()),
     }
 }
