@@ -90,6 +90,16 @@ fn check_says_0_and_the_derived_timers_or_2_and_what_is_wrong() -> Result<()> {
 }
 
 #[test]
+fn schema_prints_one_with_the_tables_of_a_configuration() -> Result<()> {
+    let output = Desk::new()?.vrrpd(&["schema"])?;
+    ends_with(&output, 0, &[])?;
+    let schema: Value = serde_json::from_slice(&output.stdout)?;
+    let instance = &schema["properties"]["vrrp_instance"]["additionalProperties"];
+    ensure!(instance["properties"]["priority"]["maximum"] == 255, "{schema:#}");
+    Ok(())
+}
+
+#[test]
 fn status_without_a_daemon_is_1_and_says_so() -> Result<()> {
     let desk = Desk::new()?;
     ends_with(&desk.vrrpd(&["status"])?, 1, &["no vrrpd listens there", "does it run"])
