@@ -43,8 +43,8 @@ pub(crate) fn run(data: &[u8]) {
         Err(error) => assert!(!error.render(false).is_empty() && !error.render(true).is_empty()),
         Ok(imported) => {
             let _shown = imported.report.to_string();
-            let table = toml::from_str::<toml::Table>(&imported.toml);
-            assert!(table.is_ok(), "no TOML:\n{}\n{table:?}", imported.toml);
+            let table = toml::from_str::<toml::Table>(&imported.toml());
+            assert!(table.is_ok(), "no TOML:\n{}\n{table:?}", imported.toml());
             if let Err(error) = imported.config() {
                 assert!(!error.render(false).is_empty());
             }

@@ -4,6 +4,7 @@ mod across;
 mod address;
 mod check;
 mod delays;
+mod form;
 mod garp;
 mod global;
 mod group;
@@ -12,7 +13,6 @@ mod instance;
 mod names;
 mod only;
 mod peer;
-mod range;
 mod route;
 mod track;
 mod value;
@@ -22,47 +22,46 @@ mod write;
 
 use std::collections::HashSet;
 
-pub(crate) use self::write::Origins;
+use vrrp_config::{Place, Source, Table, Tree};
+
 use self::{
     across::Claims,
-    check::Check,
+    check::{Check, CheckKind, FILES, PROCESSES, SCRIPTS},
     global::Global,
-    write::{Remark, Writer},
 };
-pub(crate) use self::{
+pub(super) use self::{
     check::{FILE, PROCESS, SCRIPT},
+    form::Form,
     global::GLOBAL,
     group::{GROUP, Group},
-    hook::Notifying,
     instance::{AUTHENTICATION, INSTANCE, Instance},
-    track::Tracking,
-    value::{Context, Given, NextPreferences},
+    track::Moving,
+    value::{Context, NextPreferences},
 };
 use super::{
-    fault::{Faults, Source},
+    fault::Faults,
     files::Surroundings,
     report::{Report, Severity},
-    text::Place,
     tree::Statement,
     vocabulary::{Keyword, Target, carry, harmless, unsupported, walk},
 };
 
 /// Everything that is converted.
 #[derive(Debug, Default)]
-pub(crate) struct Model {
+pub(super) struct Model {
     global: Global,
     checks: Vec<Check>,
-    delays: Vec<delays::Delays>,
     instances: Vec<Instance>,
     groups: Vec<Group>,
     /// Keywords and names of blocks that could not be read: they are there all the same.
     unread: HashSet<(&'static str, String)>,
-    remarks: Vec<Remark>,
+    /// What is said in our words already.
+    tree: Tree,
 }
 
 impl Target for Model {
-    fn remark(&mut self, place: Place, text: String) {
-        self.remarks.push(Remark { place, text });
+    fn table(&mut self) -> &mut Table {
+        &mut self.global.table
     }
 }
 
@@ -75,19 +74,19 @@ pub(crate) const TOP: &[Keyword<Model>] = &[
     carry("vrrp_instance", "[vrrp_instance.NAME]", "", vrrp_instance),
     carry("vrrp_sync_group", "[vrrp_sync_group.NAME]", "", vrrp_sync_group),
     carry("vrrp_script", "[vrrp_script.NAME]", "", |model, statement, context| {
-        check(model, "vrrp_script", SCRIPT, statement, context);
+        check(model, &SCRIPTS, SCRIPT, statement, context);
     }),
     carry("vrrp_track_process", "[vrrp_process.NAME]", "", |model, statement, context| {
-        check(model, "vrrp_track_process", PROCESS, statement, context);
+        check(model, &PROCESSES, PROCESS, statement, context);
     }),
     carry("track_process", "[vrrp_process.NAME]", "as `vrrp_track_process`", |model, statement, context| {
-        check(model, "vrrp_track_process", PROCESS, statement, context);
+        check(model, &PROCESSES, PROCESS, statement, context);
     }),
     carry("track_file", "[vrrp_file.NAME]", "", |model, statement, context| {
-        check(model, "track_file", FILE, statement, context);
+        check(model, &FILES, FILE, statement, context);
     }),
     carry("vrrp_track_file", "[vrrp_file.NAME]", "as `track_file`", |model, statement, context| {
-        check(model, "track_file", FILE, statement, context);
+        check(model, &FILES, FILE, statement, context);
     }),
     unsupported("static_ipaddress", STATIC),
     unsupported("static_routes", STATIC),
@@ -126,28 +125,28 @@ fn vrrp_instance(model: &mut Model, statement: &Statement, context: &mut Context
         return model.unread("vrrp_instance", statement);
     };
     let mut instance = Instance::new(name.text.clone(), statement.place);
-    walk(&[INSTANCE, Instance::KEYWORDS_TRACK, Instance::KEYWORDS_NOTIFY], &mut instance, block, context);
+    walk(&[INSTANCE, Instance::TRACKING, Instance::NOTIFYING], &mut instance, block, context);
     model.instances.push(instance);
 }
 
 fn vrrp_sync_group(model: &mut Model, statement: &Statement, context: &mut Context<'_>) {
     let Some((name, block)) = context.named(statement) else { return };
     let mut group = Group::new(name.text.clone(), statement.place);
-    walk(&[GROUP, Group::KEYWORDS_TRACK, Group::KEYWORDS_NOTIFY], &mut group, block, context);
+    walk(&[GROUP, Group::TRACKING, Group::NOTIFYING], &mut group, block, context);
     model.groups.push(group);
 }
 
 fn check(
     model: &mut Model,
-    keyword: &'static str,
+    kind: &'static CheckKind,
     keywords: &'static [Keyword<Check>],
     statement: &Statement,
     context: &mut Context<'_>,
 ) {
-    let Some((name, block)) = context.named(statement) else { return model.unread(keyword, statement) };
-    let mut check = Check::new(name.text.clone(), statement.place, keyword);
+    let Some((name, block)) = context.named(statement) else { return model.unread(kind.keyword, statement) };
+    let mut check = Check::new(name.text.clone(), statement.place, kind);
     walk(&[keywords], &mut check, block, context);
-    context.defined.insert((keyword, name.text.clone()));
+    context.defined.insert((kind.keyword, name.text.clone()));
     model.checks.push(check);
 }
 
@@ -158,17 +157,8 @@ pub(crate) struct Input<'a> {
     pub(crate) statements: &'a [Statement],
 }
 
-/// What comes of it.
-#[derive(Debug, Default)]
-pub(crate) struct Converted {
-    pub(crate) toml: String,
-    /// How many are in it.
-    pub(crate) routers: usize,
-    pub(crate) origins: Origins,
-}
-
-/// The TOML for the statements; worth something only if `faults` is empty afterwards.
-pub(crate) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Report) -> Converted {
+/// The configuration in our words; worth something only if `faults` is empty afterwards.
+pub(super) fn to_tree(input: &Input<'_>, faults: &mut Faults, report: &mut Report) -> Tree {
     let mut context = Context {
         surroundings: input.surroundings,
         files: input.files,
@@ -180,6 +170,7 @@ pub(crate) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
     };
     let mut model = Model::default();
     walk(&[TOP], &mut model, input.statements, &mut context);
+    // Names first: what is dropped for its name has no say in anything else. Weights last: they depend on who is left.
     model.names_once(&mut context);
     model.without_macvlans(&mut context);
     model.references(&mut context);
@@ -187,9 +178,7 @@ pub(crate) fn to_toml(input: &Input<'_>, faults: &mut Faults, report: &mut Repor
     model.weigh(&mut context);
     model.global.check_fifos(&mut context);
     model.mail(&mut context);
-    let routers = model.instances.len();
-    let (toml, origins) = model.write(&mut context);
-    Converted { toml, routers, origins }
+    model.plant(&context)
 }
 
 impl Model {
@@ -201,7 +190,7 @@ impl Model {
     /// What is tracked is defined, and who is in a group is there.
     fn references(&mut self, context: &mut Context<'_>) {
         let unread = self.unread.iter().map(|(keyword, name)| (*keyword, name.as_str()));
-        let checks = self.checks.iter().map(|check| (check.keyword, check.name.as_str()));
+        let checks = self.checks.iter().map(|check| (check.kind.keyword, check.name.as_str()));
         let checks: HashSet<_> = checks.chain(unread.clone()).collect();
         let tracks = self.instances.iter_mut().map(|one| &mut one.tracks);
         for tracks in tracks.chain(self.groups.iter_mut().map(|one| &mut one.tracks)) {
@@ -220,7 +209,7 @@ impl Model {
 
     /// Leaves out instances that cannot be carried over, and groups that lose their members by that.
     fn leave_out(&mut self, context: &mut Context<'_>) {
-        let (global, remarks) = (&self.global, &mut self.remarks);
+        let (global, remarks) = (&self.global, &mut self.tree.top.remarks);
         let mut leave = |keyword: &str, name: &str, place, why: &str, context: &mut Context<'_>| {
             context.report.push(
                 Severity::Unsupported,
@@ -228,7 +217,7 @@ impl Model {
                 keyword,
                 format!("`{name}` is left out: {why}"),
             );
-            remarks.push(Remark { place, text: format!("{keyword} {name} is left out: {why}") });
+            remarks.push(context.remark(place, &format!("{keyword} {name} is left out: {why}")));
         };
         let (mut gone, mut claims) = (HashSet::new(), Claims::default());
         self.instances.retain_mut(|instance| {
@@ -253,41 +242,37 @@ impl Model {
     }
 
     fn mail(&mut self, context: &mut Context<'_>) {
-        let Some(nobody) = self.global.check_mail(context) else { return };
-        let of_instances = self.instances.iter_mut().map(|one| &mut one.hooks);
-        for hooks in of_instances.chain(self.groups.iter_mut().map(|one| &mut one.hooks)) {
-            hooks.without_mail(nobody, context);
+        let Some((severity, why)) = self.global.check_mail(context) else { return };
+        let instances = self.instances.iter_mut().map(Target::table);
+        for table in instances.chain(self.groups.iter_mut().map(Target::table)) {
+            if let Some(alert) = table.take("smtp_alert") {
+                context.report.push(severity, alert.place, "smtp_alert", why);
+            }
         }
     }
 
-    fn write(&mut self, context: &mut Context<'_>) -> (String, Origins) {
-        let hooks =
-            self.instances.iter().map(|one| &one.hooks).chain(self.groups.iter().map(|one| &one.hooks));
-        let scripts = hooks.into_iter().any(hook::Hooks::has_scripts)
-            || self.checks.iter().any(|check| check.keyword == "vrrp_script" && check.user.is_none());
-        let user = self.global.default_user(scripts, context);
-        let name = context.files.first().map_or("", |source| source.name.as_str());
-        let name = write::in_a_comment(name);
-        let mut out = format!("# Made from {name} by `vrrpd import`.\n\n");
-        let mut origins = Origins::default();
-        let mut writer = Writer { out: &mut out, origins: &mut origins, context };
-        self.global.write(user, &mut writer);
-        for delays in &self.delays {
-            delays.write(&mut writer);
+    /// The place of a script that does not say who runs it.
+    fn script_of_nobody(&mut self) -> Option<Place> {
+        let instances = self.instances.iter_mut().map(Target::table);
+        let tables = instances.chain(self.groups.iter_mut().map(Target::table));
+        let hooks = tables.flat_map(|table| hook::HOOKS.map(|key| table.get(key).map(|node| node.place)));
+        let scripts = self.checks.iter().filter(|check| check.table.get("user").is_none());
+        let scripts = scripts.map(|check| check.table.get("script").map(|node| node.place));
+        hooks.chain(scripts).flatten().next()
+    }
+
+    fn plant(mut self, context: &Context<'_>) -> Tree {
+        let script = self.script_of_nobody();
+        let Self { global, checks, instances, groups, mut tree, .. } = self;
+        let left_out = std::mem::take(&mut tree.top.remarks);
+        global.plant(script, &mut tree, context);
+        if !left_out.is_empty() {
+            tree.top.remarks.push("Not carried over:".to_owned());
+            tree.top.remarks.extend(left_out);
         }
-        for check in &self.checks {
-            check.write(&mut writer);
-        }
-        for instance in &self.instances {
-            instance.write(&self.global, &mut writer);
-        }
-        for group in &self.groups {
-            group.write(&mut writer);
-        }
-        if !self.remarks.is_empty() {
-            *writer.out += "\n# Not carried over:\n";
-            writer.remarks(&self.remarks);
-        }
-        (out, origins)
+        checks.into_iter().for_each(|check| check.plant(&mut tree, context));
+        instances.into_iter().for_each(|instance| instance.plant(&mut tree, context));
+        groups.into_iter().for_each(|group| group.plant(&mut tree, context));
+        tree
     }
 }

@@ -1,8 +1,7 @@
 //! What is wrong with a text: broken so that it cannot be read on.
 
-pub(crate) use vrrp_config::Source;
 use vrrp_config::{
-    Place,
+    Place, Source,
     problem::{Findings, Problem, Problems},
 };
 
@@ -41,11 +40,6 @@ impl Faults {
         self.add(Problem::new(title, place, label).help(help).also(also.0, also.1));
     }
 
-    /// One of the TOML that the text was converted into. `origin`: the place that a byte of the TOML comes from.
-    pub(crate) fn push_converted(&mut self, problem: Problem, origin: impl Fn(usize) -> Place) {
-        self.add(problem.moved(|place| origin(place.start as usize)));
-    }
-
     fn add(&mut self, problem: Problem) {
         if self.list.len() < MAX_FAULTS {
             self.list.push(problem);
@@ -60,8 +54,8 @@ impl Faults {
         self.list.len() >= MAX_FAULTS
     }
 
-    /// Each in the text of its file.
-    pub(crate) fn in_files(self, files: &[Source]) -> Problems {
-        Problems::new(files, Findings { problems: self.list, secrets: self.secrets })
+    /// Each in the text of its file, of which `sources` are all.
+    pub(crate) fn in_files(self, sources: &[Source]) -> Problems {
+        Problems::new(sources, Findings { problems: self.list, secrets: self.secrets })
     }
 }

@@ -1,15 +1,17 @@
 //! keepalived's configuration as ours.
 //!
 //! ```text
-//! files ─► lines ─► words ─► statements and blocks ─► model ─► TOML
+//! files ─► lines ─► words ─► statements and blocks ─► model ─► Tree ─► vrrp_config: judged, or written as TOML
 //!          comments, @id, $NAME,      │                  │
 //!          ~SEQ, include              └──── faults ◄─────┤ what cannot be read on
 //!                                            report ◄────┘ what is not carried over as it stands
 //! ```
 //!
-//! Everything that a configuration says is either in the TOML or in the report, with its line: nothing is dropped
-//! silently. Nothing here looks at the machine but through [`Surroundings`], and nothing decides whether the TOML is
-//! a good configuration: that is for [`vrrp_config`].
+//! Everything that a configuration says is either in the tree or in the report, with its line: nothing is dropped
+//! silently. The model is keepalived's: a block is a table of its words, out of which our keys are made once all of the
+//! file is read, since what one word means may hang on another. Nothing here looks at the machine but through
+//! [`Surroundings`], and nothing decides whether the tree is a good configuration: that is for [`vrrp_config`], which
+//! shows what is wrong at the places that the tree has.
 
 mod convert;
 mod define;
@@ -24,55 +26,46 @@ mod vocabulary;
 mod words;
 
 use std::{
-    fmt, io,
+    io,
     path::{Path, PathBuf},
 };
 
-use self::{
-    convert::{Converted, Input, Origins},
-    fault::{Faults, Source},
-    lines::Lines,
-    text::Place,
-};
+use vrrp_config::{Config, Kind, Problems, Tree};
+
+use self::{convert::Input, lines::Lines};
 pub use self::{
     files::{MAX_MATCHES, Surroundings},
     report::{Entry, Report, Severity},
     vocabulary::keyword_tables,
 };
-use vrrp_config::{Config, Problems};
 
 /// A configuration that was read.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// What vrrpd reads, with the places in keepalived's files as comments.
-    pub toml: String,
+    /// Our keys, with the places that they have in keepalived's files.
+    tree: Tree,
     /// How many routers are in it. With none it is no configuration.
     pub routers: usize,
     /// What was not carried over as it stands.
     pub report: Report,
-    origins: Origins,
-    files: Vec<Source>,
-    /// Passwords in the files: never shown.
-    secrets: Vec<Place>,
-    /// The host's name.
-    host: String,
 }
 
 impl Imported {
-    /// What vrrpd runs on.
+    /// The configuration as a file of vrrpd's, with the places in keepalived's files as comments.
+    #[must_use]
+    pub fn toml(&self) -> String {
+        let name = self.tree.sources.first().map_or("", |source| source.name.as_str());
+        let name = name.replace(char::is_control, "\u{fffd}");
+        format!("# Made from {name} by `vrrpd import`.\n\n{}", self.tree.to_toml())
+    }
+
+    /// The configuration that vrrpd runs on.
     ///
     /// # Errors
     ///
     /// The settings are well as they are written, and do not go together here: shown at the lines that they stand in.
     pub fn config(&self) -> Result<Config, ImportError> {
-        vrrp_config::read("converted", self.toml.as_bytes(), &self.host).map_err(|problems| {
-            let mut faults = Faults::default();
-            faults.secrets.clone_from(&self.secrets);
-            for problem in problems.into_list() {
-                faults.push_converted(problem, |at| self.origins.of(at));
-            }
-            ImportError::Broken(Broken(faults.in_files(&self.files)))
-        })
+        vrrp_config::judge(&self.tree).map_err(ImportError::Broken)
     }
 }
 
@@ -87,19 +80,9 @@ pub enum ImportError {
         /// Why not.
         source: io::Error,
     },
-    /// It was read, and is broken.
+    /// It was read, and is broken: each fault is shown in the file that it is in.
     #[error("{0}")]
-    Broken(Broken),
-}
-
-/// All that is wrong, file by file. `Display` is the plain rendering.
-#[derive(Debug)]
-pub struct Broken(Problems);
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+    Broken(Problems),
 }
 
 impl ImportError {
@@ -108,7 +91,7 @@ impl ImportError {
     pub fn render(&self, coloured: bool) -> String {
         match self {
             Self::Unreadable { .. } => format!("{self}\n"),
-            Self::Broken(Broken(problems)) => problems.render(coloured),
+            Self::Broken(problems) => problems.render(coloured),
         }
     }
 }
@@ -133,22 +116,15 @@ pub fn import(
     let statements = tree::read(&mut lines);
     let Lines { files, mut faults, mut report, .. } = lines;
     let input = Input { surroundings, files: &files, statements: &statements };
-    let mut converted = Converted::default();
+    let mut tree = Tree::default();
     if faults.is_empty() {
-        converted = convert::to_toml(&input, &mut faults, &mut report);
+        tree = convert::to_tree(&input, &mut faults, &mut report);
     }
     if !faults.is_empty() {
-        return Err(ImportError::Broken(Broken(faults.in_files(&files))));
+        return Err(ImportError::Broken(faults.in_files(&files)));
     }
     report.locate(&files);
-    let Converted { toml, routers, origins } = converted;
-    Ok(Imported {
-        toml,
-        routers,
-        report,
-        origins,
-        files,
-        secrets: faults.secrets,
-        host: surroundings.host_name(),
-    })
+    let routers = tree.sections.iter().filter(|section| section.kind == Kind::Instance).count();
+    (tree.sources, tree.secrets, tree.host) = (files, faults.secrets, surroundings.host_name());
+    Ok(Imported { tree, routers, report })
 }

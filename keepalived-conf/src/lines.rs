@@ -7,13 +7,15 @@ mod substitute;
 
 use std::{path::PathBuf, rc::Rc};
 
+use vrrp_config::{Place, Source};
+
 use super::{
     define::{Definitions, Value, definition},
-    fault::{Faults, Source},
+    fault::Faults,
     files::Surroundings,
     repeat::{self, Repeat},
     report::{Report, Severity},
-    text::{Place, Text},
+    text::Text,
     words::{brace, comment, continues, unescaped},
 };
 

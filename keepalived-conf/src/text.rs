@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-pub(crate) use vrrp_config::Place;
+use vrrp_config::Place;
 
 /// Bytes of a [`Text`] that came from one place.
 #[derive(Clone, Copy, Debug)]

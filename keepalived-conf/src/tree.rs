@@ -1,9 +1,11 @@
 //! Lines into statements and blocks.
 
+use vrrp_config::Place;
+
 use super::{
     fault::Faults,
     lines::Lines,
-    text::{Place, Text},
+    text::Text,
     vocabulary,
     words::{Lookalike, Word, words},
 };

@@ -1,15 +1,18 @@
 //! keepalived's keywords, and what becomes of each. The tables are what the conversion runs on and what
 //! docs/from-keepalived.md shows, so that neither can differ from the other.
 
+use vrrp_config::Table;
+
 use super::{
-    convert::{self, Context, Notifying as _, Tracking as _},
+    convert::{self, Context, Form, Moving as _},
     report::Severity,
-    text::Place,
     tree::Statement,
 };
 
-/// What is done with a keyword.
+/// The fate of a keyword.
 pub(crate) enum Act<T: 'static> {
+    /// Its value is kept under the keyword.
+    Keep(Form),
     /// It is converted.
     Carry(fn(&mut T, &Statement, &mut Context<'_>)),
     /// It is left out, and that is said.
@@ -24,6 +27,16 @@ pub(crate) struct Keyword<T: 'static> {
     /// For the report and the documentation.
     pub(crate) note: &'static str,
     pub(crate) act: Act<T>,
+}
+
+/// A keyword with one value.
+pub(crate) const fn keep<T>(
+    name: &'static str,
+    toml: &'static str,
+    note: &'static str,
+    form: Form,
+) -> Keyword<T> {
+    Keyword { name, toml, note, act: Act::Keep(form) }
 }
 
 /// A converted keyword.
@@ -51,12 +64,12 @@ pub(crate) const fn unsupported<T>(name: &'static str, note: &'static str) -> Ke
     Keyword { name, toml: "", note, act: Act::Leave(Severity::Unsupported) }
 }
 
-/// What a block is converted into.
+/// A block in the making.
 pub(crate) trait Target {
-    /// A comment in the output, for something that is not carried over.
-    fn remark(&mut self, place: Place, text: String);
+    /// Its settings: by keepalived's words until all of the file is read, then by ours.
+    fn table(&mut self) -> &mut Table;
 
-    /// That the keyword is there, whatever its value is worth.
+    /// Takes note that the keyword is there, whatever its value is worth.
     fn saw(&mut self, _keyword: &'static str) {}
 }
 
@@ -71,6 +84,10 @@ pub(crate) fn walk<T: Target>(
         let word = statement.keyword();
         let known = keywords.iter().copied().flatten().find(|keyword| keyword.name == word);
         match known {
+            Some(Keyword { name, act: Act::Keep(form), .. }) => {
+                target.saw(name);
+                form.keep(name, target.table(), statement, context);
+            }
             Some(Keyword { name, act: Act::Carry(with), .. }) => {
                 target.saw(name);
                 with(target, statement, context);
@@ -119,12 +136,8 @@ pub fn keyword_tables() -> String {
     section(&mut out, "Outside all blocks", convert::TOP);
     section(&mut out, "`global_defs`", convert::GLOBAL);
     section(&mut out, "`vrrp_instance`", convert::INSTANCE);
-    section(&mut out, "`vrrp_instance` and `vrrp_sync_group`: tracking", convert::Instance::KEYWORDS_TRACK);
-    section(
-        &mut out,
-        "`vrrp_instance` and `vrrp_sync_group`: notification",
-        convert::Instance::KEYWORDS_NOTIFY,
-    );
+    section(&mut out, "`vrrp_instance` and `vrrp_sync_group`: tracking", convert::Instance::TRACKING);
+    section(&mut out, "`vrrp_instance` and `vrrp_sync_group`: notification", convert::Instance::NOTIFYING);
     section(&mut out, "`vrrp_sync_group`", convert::GROUP);
     section(&mut out, "`vrrp_script`", convert::SCRIPT);
     section(&mut out, "`vrrp_track_process`", convert::PROCESS);
@@ -137,8 +150,8 @@ fn section<T>(out: &mut String, title: &str, keywords: &[Keyword<T>]) {
     *out += &format!("### {title}\n\n| keepalived | vrrpd | |\n|---|---|---|\n");
     for Keyword { name, toml, note, act } in keywords {
         let fate = match act {
-            Act::Carry(_) if toml.is_empty() => "limited",
-            Act::Carry(_) => "supported",
+            Act::Keep(_) | Act::Carry(_) if toml.is_empty() => "limited",
+            Act::Keep(_) | Act::Carry(_) => "supported",
             Act::Leave(Severity::Harmless) => "ignored, harmless",
             Act::Leave(Severity::Different) => "different",
             Act::Leave(Severity::Unsupported) => "not supported",

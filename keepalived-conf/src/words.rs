@@ -1,6 +1,8 @@
 //! Lines into words.
 
-use super::text::{Place, Text};
+use vrrp_config::Place;
+
+use super::text::Text;
 
 /// One word of a line.
 #[derive(Clone, Debug)]

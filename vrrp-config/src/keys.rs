@@ -216,8 +216,10 @@ pub(super) fn string(value: &Node) -> Result<String, Wrong> {
 
 /// `true` or `false`.
 pub(super) fn boolean(value: &Node) -> Result<bool, Wrong> {
-    let found = if let Value::Boolean(found) = value.value { Some(found) } else { None };
-    found.ok_or_else(|| wrong_type("true or false", value).help("write true or false, without quotes"))
+    value
+        .value
+        .as_bool()
+        .ok_or_else(|| wrong_type("true or false", value).help("write true or false, without quotes"))
 }
 
 /// A whole number within `range`.

@@ -60,14 +60,6 @@ impl Problem {
         self.at.0
     }
 
-    /// The same in another text: `origin` is where a place in this one comes from.
-    #[must_use]
-    pub fn moved(self, origin: impl Fn(Place) -> Place) -> Self {
-        let (place, label) = self.at;
-        let also = self.also.map(|(place, label)| (origin(place), label));
-        Self { at: (origin(place), label), also, ..self }
-    }
-
     /// Looks the line of [`within`](Self::within) up. It is not there where its text has escapes, or was put together.
     fn settle(&mut self, sources: &[Source]) {
         let Some((line, range)) = self.within.take() else { return };
@@ -132,12 +124,6 @@ impl Problems {
             Source::new(source.name.clone(), mask(&source.text, here))
         });
         Self { sources: masked.collect(), list }
-    }
-
-    /// Each by itself, to be shown in another text.
-    #[must_use]
-    pub fn into_list(self) -> Vec<Problem> {
-        self.list
     }
 
     /// How many there are.

@@ -151,6 +151,45 @@ impl Table {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node)
     }
 
+    /// The string under `key`, if there is one.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.value.as_str()
+    }
+
+    /// The whole number under `key`, if there is one.
+    #[must_use]
+    pub fn integer(&self, key: &str) -> Option<i64> {
+        self.get(key)?.value.as_integer()
+    }
+
+    /// `true` or `false` under `key`, if there is one of them.
+    #[must_use]
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.get(key)?.value.as_bool()
+    }
+
+    /// Adds all the keys of another table.
+    pub fn extend(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
+    /// Takes a key out.
+    pub fn take(&mut self, key: &str) -> Option<Node> {
+        let at = self.entries.iter().position(|entry| entry.key == key)?;
+        Some(self.entries.remove(at).node)
+    }
+
+    /// Puts a value in the place of the one that `key` has, which is returned; behind the last key if there is none.
+    pub fn replace(&mut self, key: &str, node: Node) -> Option<Node> {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.key == key) {
+            entry.place = node.place;
+            return Some(std::mem::replace(&mut entry.node, node));
+        }
+        self.add(key, node);
+        None
+    }
+
     /// Whether there is no key in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -213,13 +252,21 @@ pub enum Value {
 
 impl Value {
     /// The string, if it is one.
-    pub(crate) fn as_str(&self) -> Option<&str> {
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }
     }
 
     /// The whole number, if it is one.
-    pub(crate) fn as_integer(&self) -> Option<i64> {
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i64> {
         if let Self::Integer(number) = self { Some(*number) } else { None }
+    }
+
+    /// The truth, if it is `true` or `false`.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        if let Self::Boolean(value) = self { Some(*value) } else { None }
     }
 
     /// The list, if it is one.

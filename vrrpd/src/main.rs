@@ -120,9 +120,9 @@ fn import(file: &Path, config_id: Option<&str>, output: Option<&Path>) -> Result
     imported.config().map_err(failed)?;
     match output {
         Some(path) => {
-            fs::write(path, &imported.toml).with_context(|| format!("cannot write {}", path.display()))?;
+            fs::write(path, imported.toml()).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        None => print(&imported.toml)?,
+        None => print(&imported.toml())?,
     }
     match imported.report.worst() {
         None | Some(Severity::Harmless) => Ok(()),

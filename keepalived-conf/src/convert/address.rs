@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Context, value::IPV6, vmac::Macvlans, write::Item};
-use crate::{report::Severity, text::Place, tree::Statement, words::Word};
-use vrrp_config::{no_virtual_address, quote};
+use vrrp_config::{Node, Place, Table, Value, no_virtual_address};
+
+use super::{Context, value::IPV6, vmac::Macvlans};
+use crate::{report::Severity, tree::Statement, words::Word};
 
 /// One virtual address.
 #[derive(Clone, Debug)]
@@ -12,11 +13,8 @@ pub(crate) struct Vip {
     address: IpAddr,
     length: u8,
     place: Place,
-    dev: Option<String>,
-    label: Option<String>,
-    /// As TOML.
-    scope: Option<String>,
-    broadcast: Option<Ipv4Addr>,
+    /// `dev`, `label`, `scope` and `brd`, as they are in TOML.
+    options: Table,
     no_track: bool,
 }
 
@@ -60,16 +58,7 @@ fn address(keyword: &str, line: &Statement, context: &mut Context<'_>) -> Option
         context.report.push(Severity::Unsupported, line.place, keyword, note);
         return None;
     }
-    let mut vip = Vip {
-        address,
-        length,
-        place: line.place,
-        dev: None,
-        label: None,
-        scope: None,
-        broadcast: None,
-        no_track: false,
-    };
+    let mut vip = Vip { address, length, place: line.place, options: Table::default(), no_track: false };
     let mut options = options.iter();
     while let Some(option) = options.next() {
         vip.option(keyword, option, &mut options, context)?;
@@ -86,12 +75,11 @@ impl Vip {
         context: &mut Context<'_>,
     ) -> Option<()> {
         match option.text.as_str() {
-            "dev" => self.dev = Some(name(option, rest, context)?),
-            "label" => self.label = Some(name(option, rest, context)?),
-            "scope" => self.scope = Some(scope(argument(option, rest, context)?, context)?),
+            key @ ("dev" | "label") => self.set(key, name(option, rest, context)?),
+            "scope" => self.set("scope", scope(argument(option, rest, context)?, context)?),
             "brd" | "broadcast" => {
                 let word = argument(option, rest, context)?;
-                self.broadcast = self.broadcast_of(word, context)?;
+                self.set("brd", self.broadcast_of(word, context)?.to_string());
             }
             "no_track" => {
                 self.no_track = true;
@@ -122,8 +110,13 @@ impl Vip {
         Some(())
     }
 
+    /// Sets an option; the last of several counts.
+    fn set(&mut self, key: &str, value: impl Into<Value>) {
+        self.options.replace(key, Node::new(value, self.place));
+    }
+
     /// `+` and `-` set and clear the bits behind the prefix.
-    fn broadcast_of(&self, word: &Word, context: &mut Context<'_>) -> Option<Option<Ipv4Addr>> {
+    fn broadcast_of(&self, word: &Word, context: &mut Context<'_>) -> Option<Ipv4Addr> {
         let IpAddr::V4(address) = self.address else {
             context.wrong(word, "expected no broadcast address with IPv6");
             return None;
@@ -134,23 +127,23 @@ impl Vip {
             return None;
         }
         match word.text.as_str() {
-            "+" => Some(Some(Ipv4Addr::from(u32::from(address) | host_bits))),
-            "-" => Some(Some(Ipv4Addr::from(u32::from(address) & !host_bits))),
-            _ => context.ipv4("brd", word).map(Some),
+            "+" => Some(Ipv4Addr::from(u32::from(address) | host_bits)),
+            "-" => Some(Ipv4Addr::from(u32::from(address) & !host_bits)),
+            _ => context.ipv4("brd", word),
         }
     }
 
     pub(super) fn without_macvlan(&mut self, macvlans: &Macvlans, context: &mut Context<'_>) {
-        if let Some(dev) = &self.dev
-            && let Some(beneath) = macvlans.beneath(dev, "dev", self.place, context)
-        {
-            self.dev = Some(beneath);
+        let beneath =
+            self.options.text("dev").and_then(|dev| macvlans.beneath(dev, "dev", self.place, context));
+        if let Some(beneath) = beneath {
+            self.set("dev", beneath);
         }
     }
 
     /// The interface that it is kept on if it is another one that neighbours are on.
     pub(super) fn device(&self) -> Option<&str> {
-        self.dev.as_deref().filter(|dev| *dev != "lo")
+        self.options.text("dev").filter(|dev| *dev != "lo")
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -161,18 +154,14 @@ impl Vip {
         self.place
     }
 
-    pub(super) fn to_item(&self) -> Item {
-        let net = quote(&format!("{}/{}", self.address, self.length));
-        let options = [
-            self.dev.as_ref().map(|dev| format!(", dev = {}", quote(dev))),
-            self.label.as_ref().map(|label| format!(", label = {}", quote(label))),
-            self.scope.as_ref().map(|scope| format!(", scope = {scope}")),
-            self.broadcast.map(|broadcast| format!(", brd = {}", quote(&broadcast.to_string()))),
-            (self.no_track && self.dev.is_some()).then(|| ", no_track = true".to_owned()),
-        ];
-        let more: String = options.into_iter().flatten().collect();
-        let toml = if more.is_empty() { net } else { format!("{{ address = {net}{more} }}") };
-        Item { toml, place: self.place }
+    /// Its entry in a list.
+    pub(super) fn into_node(mut self, context: &Context<'_>) -> Node {
+        // Whether an interface may be down is said of one that is named: the router's own has a key of its own for it.
+        if self.no_track && self.options.get("dev").is_some() {
+            self.set("no_track", true);
+        }
+        let net = format!("{}/{}", self.address, self.length);
+        context.entry("address", net, self.options, self.place)
     }
 }
 
@@ -200,12 +189,12 @@ pub(super) fn name<'w>(
     context.is_defined(word).then(|| word.text.clone())
 }
 
-/// A scope by name or number, as TOML.
-fn scope(word: &Word, context: &mut Context<'_>) -> Option<String> {
+/// A scope by name or number.
+fn scope(word: &Word, context: &mut Context<'_>) -> Option<Value> {
     if ["global", "site", "link", "host", "nowhere"].contains(&word.text.as_str()) {
-        return Some(quote(&word.text));
+        return Some(word.text.as_str().into());
     }
-    context.number(word, 0..=255).map(|number| number.to_string())
+    context.number(word, 0..=255).map(Value::from)
 }
 
 /// Those of IPv4; the others are in the report.

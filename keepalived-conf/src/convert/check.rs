@@ -2,147 +2,117 @@
 
 use std::time::Duration;
 
+use vrrp_config::{Kind, Place, Table, Tree};
+
 use super::{
-    Context, Given, hook, range,
+    Context, Form, hook,
     track::{self, weight},
-    write::{Remark, Writer, command_line, spell},
+    write::command_line,
 };
 use crate::{
     report::Severity,
-    text::Place,
     tree::Statement,
-    vocabulary::{Keyword, Target, carry, harmless},
+    vocabulary::{Keyword, Target, carry, harmless, keep},
 };
-use vrrp_config::quote;
 
 /// A check in the making.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(super) name: String,
     pub(super) place: Place,
-    /// keepalived's keyword: `vrrp_script`, `vrrp_track_process` or `track_file`.
-    pub(super) keyword: &'static str,
-    /// `script`, `process` or `file`, as TOML.
-    subject: Option<Given<String>>,
-    interval: Option<Given<Duration>>,
-    timeout: Option<Given<Duration>>,
-    weight: Option<Given<(i64, bool)>>,
-    rise: Option<Given<i64>>,
-    fall: Option<Given<i64>>,
-    pub(super) user: Option<Given<String>>,
-    init_fail: Option<Given<bool>>,
-    param_match: Option<Given<&'static str>>,
-    quorum: Option<Given<i64>>,
-    quorum_max: Option<Given<i64>>,
-    delays: [Option<Given<Duration>>; 3],
-    init_file: Option<Given<(i64, bool)>>,
+    pub(super) kind: &'static CheckKind,
+    pub(super) table: Table,
     /// Whether what is looked at is named, whatever the name is worth.
     has_subject: bool,
-    remarks: Vec<Remark>,
 }
 
+/// What sets one kind of check apart.
+#[derive(Debug)]
+pub(crate) struct CheckKind {
+    /// keepalived's word for the block.
+    pub(super) keyword: &'static str,
+    kind: Kind,
+    /// The key of what is looked at, in both languages.
+    subject: &'static str,
+    /// keepalived's weight where none is given.
+    weight: i64,
+    /// As what it is tracked.
+    tracked: usize,
+}
+
+pub(super) const SCRIPTS: CheckKind = CheckKind {
+    keyword: "vrrp_script",
+    kind: Kind::Script,
+    subject: "script",
+    weight: 0,
+    tracked: track::SCRIPT,
+};
+pub(super) const PROCESSES: CheckKind = CheckKind {
+    keyword: "vrrp_track_process",
+    kind: Kind::Process,
+    subject: "process",
+    weight: 0,
+    tracked: track::PROCESS,
+};
+pub(super) const FILES: CheckKind =
+    CheckKind { keyword: "track_file", kind: Kind::File, subject: "file", weight: 1, tracked: track::FILE };
+
 impl Target for Check {
-    fn remark(&mut self, place: Place, text: String) {
-        self.remarks.push(Remark { place, text });
+    fn table(&mut self) -> &mut Table {
+        &mut self.table
     }
 
     fn saw(&mut self, keyword: &'static str) {
-        self.has_subject |= keyword == self.kind().1;
+        self.has_subject |= keyword == self.kind.subject;
     }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
-const DELAYS: [&str; 3] = ["delay", "fork_delay", "terminate_delay"];
+const PACE: Form = Form::SecondsWithin(Duration::from_millis(10), HOUR);
 
 pub(crate) const SCRIPT: &[Keyword<Check>] = &[
     carry("script", "script", "parted into words as keepalived does it; no shell", script),
-    carry("interval", "interval", "with unit; 10 ms to 1 h", |check, statement, context| {
-        let value = pace(statement, context);
-        context.set(statement, &mut check.interval, value);
-    }),
-    carry(
-        "timeout",
-        "timeout",
-        "with unit; as `interval` if it is not given",
-        |check, statement, context| {
-            let value = pace(statement, context);
-            context.set(statement, &mut check.timeout, value);
-        },
-    ),
-    carry("weight", "weight, reverse", "", script_weight),
-    carry("rise", "rise", "", |check, statement, context| {
-        let value = range::number(statement, 1..=1000, context);
-        context.set(statement, &mut check.rise, value);
-    }),
-    carry("fall", "fall", "", |check, statement, context| {
-        let value = range::number(statement, 1..=1000, context);
-        context.set(statement, &mut check.fall, value);
-    }),
-    carry("user", "user", "`user:group`", |check, statement, context| {
-        let value = hook::user(statement, context);
-        context.set(statement, &mut check.user, value);
-    }),
-    carry("init_fail", "init_fail", "", |check, statement, context| {
-        // Whatever follows it, as in keepalived.
-        context.no_block(statement);
-        context.extra(statement, statement.arguments());
-        check.init_fail = Some(Given { value: true, place: statement.place });
-    }),
+    keep("interval", "interval", "with unit; 10 ms to 1 h", PACE),
+    keep("timeout", "timeout", "with unit; as `interval` if it is not given", PACE),
+    carry("weight", "weight, reverse", "", weight_and_reverse),
+    keep("rise", "rise", "", Form::Within(1, 1000)),
+    keep("fall", "fall", "", Form::Within(1, 1000)),
+    keep("user", "user", "`user:group`", Form::User),
+    keep("init_fail", "init_fail", "", Form::On),
 ];
 
 pub(crate) const PROCESS: &[Keyword<Check>] = &[
     carry("process", "process", "", process),
     carry("param_match", "param_match", "", param_match),
-    carry("weight", "weight, reverse", "0 unless given, as in keepalived", process_weight),
-    carry("quorum", "quorum", "", |check, statement, context| {
-        let value = context.integer(statement, 1..=65_535);
-        context.set(statement, &mut check.quorum, value);
-    }),
-    carry("quorum_max", "quorum_max", "", |check, statement, context| {
-        let value = context.integer(statement, 0..=65_535);
-        context.set(statement, &mut check.quorum_max, value);
-    }),
+    carry("weight", "weight, reverse", "0 unless given, as in keepalived", weight_and_reverse),
+    keep("quorum", "quorum", "", Form::Integer(1, 65_535)),
+    keep("quorum_max", "quorum_max", "", Form::Integer(0, 65_535)),
     carry("delay", "delay", "with unit", delay),
-    carry("fork_delay", "fork_delay", "with unit", delay),
-    carry("terminate_delay", "terminate_delay", "with unit", delay),
+    keep("fork_delay", "fork_delay", "with unit", DELAY),
+    keep("terminate_delay", "terminate_delay", "with unit", DELAY),
     harmless("full_command", "the command line is compared wherever arguments are given"),
 ];
 
+const DELAY: Form = Form::Seconds(Duration::ZERO, HOUR);
+
 pub(crate) const FILE: &[Keyword<Check>] = &[
-    carry("file", "file", "", |check, statement, context| {
-        let path =
-            context.one(statement, "a path").map(|path| hook::absolute(&path.text, statement, context));
-        let value = path.map(|path| Given { value: quote(&path), place: statement.place });
-        context.set_once(statement, &mut check.subject, value);
-    }),
-    carry("weight", "weight, reverse", "-253 to 253; 1 unless given", file_weight),
+    carry("file", "file", "", file),
+    carry("weight", "weight, reverse", "-253 to 253; 1 unless given", weight_and_reverse),
     carry("init_file", "init_file", "", init_file),
 ];
 
-fn pace(statement: &Statement, context: &mut Context<'_>) -> Option<Given<Duration>> {
-    range::seconds(statement, Duration::from_millis(10)..=HOUR, context)
-}
-
 fn script(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
     let line = hook::script_alone(statement, context);
-    let value = line.map(|line| Given { value: quote(&line), place: statement.place });
-    context.set(statement, &mut check.subject, value);
+    context.keep(&mut check.table, "script", statement, line);
 }
 
-fn script_weight(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
-    weight_of(check, statement, track::SCRIPT, context);
+fn file(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
+    let path = context.one(statement, "a path").map(|path| hook::absolute(&path.text, statement, context));
+    context.keep_first(&mut check.table, "file", statement, path);
 }
 
-fn process_weight(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
-    weight_of(check, statement, track::PROCESS, context);
-}
-
-fn file_weight(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
-    weight_of(check, statement, track::FILE, context);
-}
-
-/// `weight N [reverse]`.
-fn weight_of(check: &mut Check, statement: &Statement, kind: usize, context: &mut Context<'_>) {
+/// `weight N [reverse]`. The first counts, unless it is the default; of a script the last.
+fn weight_and_reverse(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
     let [word, rest @ ..] = statement.arguments() else {
         context.one(statement, "a weight");
         return;
@@ -154,19 +124,17 @@ fn weight_of(check: &mut Check, statement: &Statement, kind: usize, context: &mu
             context.extra(statement, extra);
             true
         }
-        [word, ..] => {
-            context.wrong(word, "expected reverse, or the end of the line");
-            return;
-        }
+        [word, ..] => return context.wrong(word, "expected reverse, or the end of the line"),
     };
-    let number = weight(word, kind, context);
-    let value = number.map(|number| Given { value: (number, reverse), place: statement.place });
-    let (_, _, default) = check.kind();
-    let is_said = check.weight.is_some_and(|said| said.value.0 != default);
-    if is_said && kind != track::SCRIPT {
-        context.set_once(statement, &mut check.weight, value);
-    } else {
-        context.set(statement, &mut check.weight, value);
+    let Some(number) = weight(word, check.kind.tracked, context) else { return };
+    let is_said = check.table.integer("weight").is_some_and(|said| said != check.kind.weight);
+    if is_said && check.kind.tracked != track::SCRIPT {
+        return context.keep_first(&mut check.table, "weight", statement, Some(number));
+    }
+    context.keep(&mut check.table, "weight", statement, Some(number));
+    check.table.take("reverse");
+    if reverse {
+        check.table.add("reverse", context.node(true, statement.place));
     }
 }
 
@@ -177,40 +145,26 @@ fn process(check: &mut Check, statement: &Statement, context: &mut Context<'_>) 
         context.one(statement, "the name of a program");
         return;
     }
-    let value = Given { value: quote(&command_line(words)), place: statement.place };
-    context.set_once(statement, &mut check.subject, Some(value));
+    context.keep_first(&mut check.table, "process", statement, Some(command_line(words)));
 }
 
 fn param_match(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
     context.no_block(statement);
     let value = match statement.arguments().first().map(|word| (word, word.text.as_str())) {
         None => "exact",
-        Some((_, "initial")) => "initial",
-        Some((_, "partial")) => "partial",
-        Some((word, _)) => {
-            context.wrong(word, "expected initial, partial or nothing");
-            return;
-        }
+        Some((_, word @ ("initial" | "partial"))) => word,
+        Some((word, _)) => return context.wrong(word, "expected initial, partial or nothing"),
     };
-    context.set(statement, &mut check.param_match, Some(Given { value, place: statement.place }));
+    context.keep(&mut check.table, "param_match", statement, Some(value));
 }
 
 /// `delay` is both of the others, which count only if they come after it.
 fn delay(check: &mut Check, statement: &Statement, context: &mut Context<'_>) {
-    let value = context.timer(statement, Duration::ZERO..=HOUR);
-    let index = DELAYS.iter().position(|name| *name == statement.keyword()).unwrap_or(0);
-    if index == 0
-        && let [_, fork, terminate] = &mut check.delays
-    {
-        let before = [fork.take(), terminate.take()].into_iter().flatten();
-        for Given { place, .. } in before {
-            let note = "before `delay`, which is both: without effect, as in keepalived";
-            context.report.push(Severity::Harmless, place, "delay", note);
-        }
+    for before in ["fork_delay", "terminate_delay"].into_iter().filter_map(|key| check.table.take(key)) {
+        let note = "before `delay`, which is both: without effect, as in keepalived";
+        context.report.push(Severity::Harmless, before.place, "delay", note);
     }
-    if let Some(field) = check.delays.get_mut(index) {
-        context.set(statement, field, value);
-    }
+    DELAY.keep("delay", &mut check.table, statement, context);
 }
 
 /// `init_file [VALUE] [overwrite]`.
@@ -220,106 +174,46 @@ fn init_file(check: &mut Check, statement: &Statement, context: &mut Context<'_>
     for word in statement.arguments() {
         if word.text == "overwrite" {
             overwrite = true;
-        } else {
-            let Some(number) = context.number(word, i64::from(i32::MIN)..=i64::from(i32::MAX)) else {
-                return;
-            };
-            value = number;
+            continue;
         }
+        let Some(number) = context.number(word, i64::from(i32::MIN)..=i64::from(i32::MAX)) else { return };
+        value = number;
     }
-    let given = Given { value: (value, overwrite), place: statement.place };
-    context.set(statement, &mut check.init_file, Some(given));
+    let mut table = Table::default();
+    table.set("value", value, statement.place);
+    table.set("overwrite", overwrite, statement.place);
+    context.keep(&mut check.table, "init_file", statement, Some(table));
 }
 
 impl Check {
-    pub(super) fn new(name: String, place: Place, keyword: &'static str) -> Self {
-        Self {
-            name,
-            place,
-            keyword,
-            subject: None,
-            interval: None,
-            timeout: None,
-            weight: None,
-            rise: None,
-            fall: None,
-            user: None,
-            init_fail: None,
-            param_match: None,
-            quorum: None,
-            quorum_max: None,
-            delays: [None; 3],
-            init_file: None,
-            has_subject: false,
-            remarks: Vec::new(),
-        }
+    pub(super) fn new(name: String, place: Place, kind: &'static CheckKind) -> Self {
+        Self { name, place, kind, table: Table::default(), has_subject: false }
     }
 
-    /// What it does to who tracks it and says nothing else.
+    /// Its weight for who tracks it and says nothing else.
     pub(super) fn weight(&self) -> i64 {
-        self.weight.map_or(self.kind().2, |given| given.value.0)
-    }
-
-    /// The table in TOML, the key of its subject, and keepalived's weight when none is given.
-    fn kind(&self) -> (&'static str, &'static str, i64) {
-        match self.keyword {
-            "vrrp_script" => ("vrrp_script", "script", 0),
-            "vrrp_track_process" => ("vrrp_process", "process", 0),
-            _ => ("vrrp_file", "file", 1),
-        }
+        self.table.integer("weight").unwrap_or(self.kind.weight)
     }
 
     /// Reports what is missing.
     pub(super) fn check(&self, context: &mut Context<'_>) {
         if !self.has_subject {
-            let (_, key, _) = self.kind();
+            let key = self.kind.subject;
             let title = format!("`{}` has no `{key}`", self.name);
             let help = format!("add a line that starts with {key}");
             context.faults.push(self.place, title, format!("expected `{key}` in this block"), help);
         }
-        if self.keyword == "vrrp_script" && self.interval.is_none() && self.timeout.is_some() {
+        let has = |key: &str| self.table.get(key).is_some();
+        if has("timeout") && !has("interval") {
             let text = "without `interval`: a run every second that may take as long as this";
             context.report.push(Severity::Harmless, self.place, "timeout", text);
         }
     }
 
-    pub(super) fn write(&self, writer: &mut Writer<'_, '_>) {
-        let (table, subject, weight) = self.kind();
-        writer.head(table, &self.name, self.place);
-        if let Some(given) = &self.subject {
-            writer.line(subject, &given.value, given.place);
+    pub(super) fn plant(mut self, tree: &mut Tree, context: &Context<'_>) {
+        if self.table.get("weight").is_none() {
+            self.table.add("weight", context.default(self.kind.weight, self.place));
         }
-        for (key, given) in [("interval", self.interval), ("timeout", self.timeout)] {
-            if let Some(given) = given {
-                writer.line(key, &spell(given.value), given.place);
-            }
-        }
-        match self.weight {
-            Some(Given { value: (number, reverse), place }) => {
-                writer.line("weight", &number.to_string(), place);
-                if reverse {
-                    writer.line("reverse", "true", place);
-                }
-            }
-            None => writer.default("weight", &weight.to_string()),
-        }
-        writer.show("rise", self.rise);
-        writer.show("fall", self.fall);
-        writer.show("init_fail", self.init_fail);
-        writer.string("user", self.user.as_ref());
-        if let Some(given) = self.param_match {
-            writer.line("param_match", &quote(given.value), given.place);
-        }
-        writer.show("quorum", self.quorum);
-        writer.show("quorum_max", self.quorum_max);
-        for (key, given) in DELAYS.iter().zip(self.delays) {
-            if let Some(given) = given {
-                writer.line(key, &spell(given.value), given.place);
-            }
-        }
-        if let Some(Given { value: (value, overwrite), place }) = self.init_file {
-            writer.line("init_file", &format!("{{ value = {value}, overwrite = {overwrite} }}"), place);
-        }
-        writer.remarks(&self.remarks);
+        context.plant(tree, self.kind.kind, &self.name, self.place, self.table);
     }
 }

@@ -2,68 +2,46 @@
 
 use std::time::Duration;
 
-use super::{
-    Context, Given, Model,
-    write::{Writer, spell},
-};
-use crate::{report::Severity, text::Place, tree::Statement};
-use vrrp_config::MAX_LINK_DELAY;
+use vrrp_config::{Kind, MAX_LINK_DELAY, Table};
 
-/// One line of it.
-#[derive(Debug)]
-pub(super) struct Delays {
-    interface: String,
-    down: Duration,
-    up: Option<Duration>,
-    place: Place,
-}
+use super::{Context, Model, write::spell};
+use crate::{report::Severity, tree::Statement};
 
 pub(super) fn interface_up_down_delays(model: &mut Model, statement: &Statement, context: &mut Context<'_>) {
     context.extra(statement, statement.arguments());
     for line in context.block(statement).unwrap_or_default() {
-        let Some(delays) = delays(line, context) else { continue };
+        let Some(table) = delays(line, context) else { continue };
+        let sections = &mut model.tree.sections;
         // The last of several counts, as in keepalived.
-        if let Some(former) = model.delays.iter().position(|former| former.interface == delays.interface) {
+        if let Some(former) = sections.iter().position(|former| former.name == line.keyword()) {
             context.note(Severity::Harmless, line, "given twice: this one counts, as in keepalived");
-            model.delays.remove(former);
+            sections.remove(former);
         }
-        model.delays.push(delays);
+        context.plant(&mut model.tree, Kind::Delays, line.keyword(), line.place, table);
     }
 }
 
-fn delays(line: &Statement, context: &mut Context<'_>) -> Option<Delays> {
+fn delays(line: &Statement, context: &mut Context<'_>) -> Option<Table> {
     context.no_block(line);
-    let seconds = Duration::ZERO..=MAX_LINK_DELAY;
-    let (down, up) = match line.arguments() {
+    let words = match line.arguments() {
         [] => {
             context.note(Severity::Harmless, line, "without a delay it does nothing, as in keepalived");
             return None;
         }
-        [down] => {
+        [_] => {
             let note = "without an up delay it has none, as in keepalived (whose manual says otherwise)";
             context.note(Severity::Harmless, line, note);
-            (context.seconds(down, seconds)?, None)
+            line.arguments()
         }
-        [down, up, extra @ ..] => {
+        [_, _, extra @ ..] => {
             context.extra(line, extra);
-            (context.seconds(down, seconds.clone())?, Some(context.seconds(up, seconds)?))
+            line.arguments()
         }
     };
-    Some(Delays { interface: line.keyword().to_owned(), down, up, place: line.place })
-}
-
-impl Delays {
-    pub(super) fn write(&self, writer: &mut Writer<'_, '_>) {
-        let Self { interface, down, up, place } = self;
-        writer.head("interface_up_down_delays", interface, *place);
-        writer.line("down", &spell(*down), *place);
-        if let Some(up) = up {
-            writer.line("up", &spell(*up), *place);
-        }
+    let mut table = Table::default();
+    for (key, word) in ["down", "up"].into_iter().zip(words) {
+        let delay = context.seconds(word, Duration::ZERO..=MAX_LINK_DELAY)?;
+        table.add(key, context.node(spell(delay), line.place));
     }
-}
-
-/// `vrrp_startup_delay SECONDS`.
-pub(super) fn startup_delay(statement: &Statement, context: &mut Context<'_>) -> Option<Given<Duration>> {
-    context.timer(statement, Duration::from_millis(1)..=vrrp_config::MAX_STARTUP_DELAY)
+    Some(table)
 }

@@ -2,16 +2,10 @@
 
 mod keywords;
 
-use std::time::Duration;
+use vrrp_config::{Node, Place, Table, Tree, is_host, is_mailbox};
 
-use super::{
-    Context, Given,
-    garp::Garp,
-    hook::{Script, script_and_user},
-    write::{Item, Remark, Writer, spell},
-};
-use crate::{report::Severity, text::Place, tree::Statement, vocabulary::Target};
-use vrrp_config::{is_host, is_mailbox, quote};
+use super::{Context, form::text, hook::script_and_user};
+use crate::{report::Severity, tree::Statement, vocabulary::Target};
 
 pub(crate) use self::keywords::GLOBAL;
 pub(super) use self::keywords::SYNC_DAEMON;
@@ -19,31 +13,15 @@ pub(super) use self::keywords::SYNC_DAEMON;
 /// What holds for all.
 #[derive(Debug, Default)]
 pub(crate) struct Global {
-    router_id: Option<Given<String>>,
-    script_user: Option<Given<String>>,
-    fifo: Fifo,
-    vrrp_fifo: Fifo,
-    mail_to: Vec<Item>,
+    pub(super) table: Table,
+    mail_to: Vec<Node>,
     /// Some of the addresses could not be carried over.
     mail_lost: bool,
-    mail_from: Option<Given<String>>,
-    smtp_server: Option<Given<String>>,
-    smtp_helo_name: Option<Given<String>>,
-    smtp_connect_timeout: Option<Given<Duration>>,
-    startup_delay: Option<Given<Duration>>,
-    smtp_alert: Option<Given<bool>>,
-    smtp_alert_vrrp: Option<Given<bool>>,
-    pub(super) version: Option<Given<i64>>,
-    pub(super) garp: Garp,
-    pub(super) strict: Option<Given<bool>>,
-    pub(super) vmac_prefix: Option<Given<String>>,
-    pub(super) v3_checksum_as_v2: Option<Given<bool>>,
-    remarks: Vec<Remark>,
 }
 
 impl Target for Global {
-    fn remark(&mut self, place: Place, text: String) {
-        self.remarks.push(Remark { place, text });
+    fn table(&mut self) -> &mut Table {
+        &mut self.table
     }
 }
 
@@ -53,43 +31,42 @@ const DEFAULT_USER: &str = "keepalived_script";
 /// What is said of mails that nobody reads.
 pub(super) type Nobody = (Severity, &'static str);
 
-/// The one word after the keyword.
-fn text(statement: &Statement, expected: &str, context: &mut Context<'_>) -> Option<Given<String>> {
-    let word = context.one(statement, expected)?;
-    if word.text.is_empty() || word.text.len() > 255 || word.text.contains(char::is_control) {
-        context.wrong(word, "expected 1 to 255 printable bytes");
-        return None;
-    }
-    Some(Given { value: word.text.clone(), place: statement.place })
-}
+/// Keywords of mail, in the order in which what is without effect is said.
+const MAIL: [&str; 5] =
+    ["notification_email_from", "smtp_server", "smtp_helo_name", "smtp_connect_timeout", "smtp_alert"];
 
-/// A FIFO and its script, as far as they are said.
-#[derive(Debug, Default)]
-struct Fifo {
-    path: Option<Given<String>>,
-    script: Option<Given<Script>>,
-}
-
-const VRRP: &str = "vrrp_";
+/// What only the instances make something of.
+const OF_INSTANCES: [&str; 10] = [
+    "vrrp_version",
+    "vrrp_strict",
+    "v3_checksum_as_v2",
+    "vmac_prefix",
+    "vrrp_garp_master_delay",
+    "vrrp_garp_master_repeat",
+    "vrrp_garp_master_refresh",
+    "vrrp_garp_master_refresh_repeat",
+    "vrrp_garp_lower_prio_delay",
+    "vrrp_garp_lower_prio_repeat",
+];
 
 impl Global {
-    /// keepalived's own FIFO, or the one of its VRRP part.
-    fn fifo(&mut self, statement: &Statement) -> &mut Fifo {
-        if statement.keyword().starts_with(VRRP) { &mut self.vrrp_fifo } else { &mut self.fifo }
-    }
-
     /// Says which script has nothing to read, and that one FIFO is enough where both are the same.
     pub(super) fn check_fifos(&mut self, context: &mut Context<'_>) {
-        let is_same =
-            |other: &Given<String>| self.fifo.path.as_ref().is_some_and(|one| one.value == other.value);
-        if let Some(twice) = self.vrrp_fifo.path.take_if(|other| is_same(other)) {
+        let table = &mut self.table;
+        let one = table.text("notify_fifo").map(ToOwned::to_owned);
+        if one.is_some()
+            && table.text("vrrp_notify_fifo") == one.as_deref()
+            && let Some(twice) = table.take("vrrp_notify_fifo")
+        {
             let note = "the path of notify_fifo: each line is there once; from keepalived it is there twice";
             context.report.push(Severity::Different, twice.place, "vrrp_notify_fifo", note);
         }
-        for (keyword, fifo) in
-            [("notify_fifo_script", &mut self.fifo), ("vrrp_notify_fifo_script", &mut self.vrrp_fifo)]
+        for (fifo, keyword) in
+            [("notify_fifo", "notify_fifo_script"), ("vrrp_notify_fifo", "vrrp_notify_fifo_script")]
         {
-            if let Some(script) = fifo.script.take_if(|_| fifo.path.is_none()) {
+            if table.get(fifo).is_none()
+                && let Some(script) = table.take(keyword)
+            {
                 let note = "there is no FIFO for it to read: left out";
                 context.report.push(Severity::Harmless, script.place, keyword, note);
             }
@@ -108,14 +85,12 @@ fn fifo(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
         let note = "the FIFO belongs to the user that vrrpd runs as";
         context.report.push(Severity::Unsupported, owner.place, statement.keyword(), note);
     }
-    let value = Some(Given { value: path.text.clone(), place: statement.place });
-    context.set_once(statement, &mut global.fifo(statement).path, value);
+    context.keep_first(&mut global.table, statement.keyword(), statement, Some(path.text.as_str()));
 }
 
 fn fifo_script(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
     let script = script_and_user(global, statement, context);
-    let value = script.map(|value| Given { value, place: statement.place });
-    context.set_once(statement, &mut global.fifo(statement).script, value);
+    context.keep_first(&mut global.table, statement.keyword(), statement, script);
 }
 
 fn notification_email(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
@@ -124,12 +99,12 @@ fn notification_email(global: &mut Global, statement: &Statement, context: &mut 
         context.no_block(line);
         for word in &line.words {
             if is_mailbox(&word.text) {
-                global.mail_to.push(Item { toml: quote(&word.text), place: word.place });
+                global.mail_to.push(context.node(word.text.as_str(), word.place));
             } else {
                 global.mail_lost = true;
                 let note = format!("`{}` is left out: an address is a name, `@` and a host", word.text);
                 context.report.push(Severity::Unsupported, word.place, statement.keyword(), note.clone());
-                global.remark(word.place, note);
+                global.table.remarks.push(context.remark(word.place, &note));
             }
         }
     }
@@ -138,20 +113,20 @@ fn notification_email(global: &mut Global, statement: &Statement, context: &mut 
 /// One that nothing can be sent from is left out.
 fn mail_from(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
     let value = text(statement, "an address", context);
-    if let Some(Given { value: address, .. }) = value.as_ref().filter(|given| !is_mailbox(&given.value)) {
+    if let Some(address) = value.as_ref().filter(|address| !is_mailbox(address)) {
         let note = format!("`{address}` is no mail address: mails are from vrrpd@ and the host's name");
         return context.leave(global, Severity::Unsupported, statement, &note);
     }
-    context.set(statement, &mut global.mail_from, value);
+    context.keep(&mut global.table, "notification_email_from", statement, value);
 }
 
 fn helo_name(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
     let value = text(statement, "a name", context);
-    if let Some(Given { value: name, .. }) = value.as_ref().filter(|given| !is_host(&given.value)) {
+    if let Some(name) = value.as_ref().filter(|name| !is_host(name)) {
         let note = format!("`{name}` is no host name: the name of this host is said");
         return context.leave(global, Severity::Unsupported, statement, &note);
     }
-    context.set(statement, &mut global.smtp_helo_name, value);
+    context.keep(&mut global.table, "smtp_helo_name", statement, value);
 }
 
 /// `smtp_server HOST [PORT]`.
@@ -175,92 +150,47 @@ fn smtp_server(global: &mut Global, statement: &Statement, context: &mut Context
         (true, None) => format!("[{}]", host.text),
         (true, Some(port)) => format!("[{}]:{port}", host.text),
     };
-    context.set(statement, &mut global.smtp_server, Some(Given { value, place: statement.place }));
+    context.keep(&mut global.table, "smtp_server", statement, Some(value));
 }
-
-/// `vrrp_min_garp`: one gratuitous ARP, once, where nothing else was said before.
-fn min_garp(global: &mut Global, statement: &Statement, context: &mut Context<'_>) {
-    if let Some(Given { value: true, place }) = context.boolean(statement) {
-        for (field, value) in [(&mut global.garp.repeat, 1), (&mut global.garp.delay, 0)] {
-            let is_default = field.is_none_or(|given| given.value == GARP_DEFAULT);
-            if is_default {
-                *field = Some(Given { value, place });
-            }
-        }
-        let repeat = &mut global.garp.refresh_repeat;
-        *repeat = repeat.filter(|given| given.value > 1).or(Some(Given { value: 0, place }));
-    }
-}
-
-/// keepalived's repeat, and its delay in seconds.
-const GARP_DEFAULT: i64 = 5;
 
 impl Global {
-    /// Who runs the scripts that say nothing of it: the user that keepalived looks for, if there is one.
-    pub(super) fn default_user(&self, scripts: bool, context: &Context<'_>) -> Option<&'static str> {
-        let unsaid = scripts && self.script_user.is_none();
-        (unsaid && context.surroundings.has_user(DEFAULT_USER)).then_some(DEFAULT_USER)
-    }
-
-    pub(super) fn write(&self, default_user: Option<&str>, writer: &mut Writer<'_, '_>) {
-        writer.string("router_id", self.router_id.as_ref());
-        writer.string("script_user", self.script_user.as_ref());
-        if let Some(user) = default_user {
-            writer.default("script_user", &quote(user));
-        }
-        for (start, fifo) in [("", &self.fifo), (VRRP, &self.vrrp_fifo)] {
-            writer.string(&format!("{start}notify_fifo"), fifo.path.as_ref());
-            if let Some(Given { value, place }) = &fifo.script {
-                writer.line(&format!("{start}notify_fifo_script"), &value.to_toml(), *place);
-            }
-        }
-        if let Some(Given { value, place }) = self.startup_delay {
-            writer.line("vrrp_startup_delay", &spell(value), place);
-        }
-        self.write_mail(writer);
-        writer.remarks(&self.remarks);
-    }
-
     /// Says which settings are without effect because there is nobody to write to. `Some`: so it is, and why.
-    pub(super) fn check_mail(&self, context: &mut Context<'_>) -> Option<Nobody> {
+    pub(super) fn check_mail(&mut self, context: &mut Context<'_>) -> Option<Nobody> {
+        // One switch for mails of VRRP and of all parts: the former counts.
+        if let Some(alert) = self.table.take("smtp_alert_vrrp") {
+            self.table.replace("smtp_alert", alert);
+        }
+        if !self.mail_to.is_empty() {
+            return None;
+        }
         let nobody = if self.mail_lost {
             (Severity::Unsupported, "no address in notification_email is carried over")
         } else {
             (Severity::Harmless, "without notification_email there is nobody to write to, as in keepalived")
         };
-        if !self.mail_to.is_empty() {
-            return None;
-        }
-        let texts = [
-            ("notification_email_from", &self.mail_from),
-            ("smtp_server", &self.smtp_server),
-            ("smtp_helo_name", &self.smtp_helo_name),
-        ];
-        let places = texts.into_iter().filter_map(|(key, given)| Some((key, given.as_ref()?.place)));
-        let timeout = self.smtp_connect_timeout.map(|given| ("smtp_connect_timeout", given.place));
-        let alert = self.smtp_alert().map(|given| ("smtp_alert", given.place));
-        for (key, place) in places.chain(timeout).chain(alert) {
-            context.report.push(nobody.0, place, key, nobody.1);
+        for key in MAIL {
+            if let Some(Node { place, .. }) = self.table.take(key) {
+                context.report.push(nobody.0, place, key, nobody.1);
+            }
         }
         Some(nobody)
     }
 
-    fn smtp_alert(&self) -> Option<Given<bool>> {
-        self.smtp_alert_vrrp.or(self.smtp_alert)
-    }
-
-    fn write_mail(&self, writer: &mut Writer<'_, '_>) {
-        if self.mail_to.is_empty() {
-            return;
+    /// Moves what is left to the top of the file. `scripts`: the place of a script that says nothing of who runs it.
+    pub(super) fn plant(mut self, scripts: Option<Place>, tree: &mut Tree, context: &Context<'_>) {
+        // The user that keepalived looks for, if there is one.
+        if let Some(place) = scripts.filter(|_| self.table.get("script_user").is_none())
+            && context.surroundings.has_user(DEFAULT_USER)
+        {
+            self.table.add("script_user", context.default(DEFAULT_USER, place));
         }
-        writer.list("notification_email", &self.mail_to);
-        writer.string("notification_email_from", self.mail_from.as_ref());
-        writer.string("smtp_server", self.smtp_server.as_ref());
-        writer.string("smtp_helo_name", self.smtp_helo_name.as_ref());
-        if let Some(Given { value, place }) = self.smtp_connect_timeout {
-            writer.line("smtp_connect_timeout", &spell(value), place);
+        for key in OF_INSTANCES {
+            self.table.take(key);
         }
-        writer.default("smtp_tls", &quote("none"));
-        writer.show("smtp_alert", self.smtp_alert());
+        if let Some(first) = self.mail_to.first().map(|node| node.place) {
+            context.list(&mut self.table, "notification_email", self.mail_to);
+            self.table.add("smtp_tls", context.default("none", first));
+        }
+        tree.top = self.table;
     }
 }

@@ -2,20 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::{
-    Context, Given,
-    hook::{Hooks, Notifying},
-    track::{Tracking, Tracks},
-    write::{Item, Remark, Writer},
-};
+use vrrp_config::{Kind, Node, Place, Table, Tree};
+
+use super::{Context, Form, Moving, hook::HOOKS, track::Tracks};
 use crate::{
     report::Severity,
-    text::Place,
     tree::Statement,
-    vocabulary::{Keyword, Target, carry},
+    vocabulary::{Keyword, Target, carry, keep},
     words::Word,
 };
-use vrrp_config::quote;
 
 /// A group in the making.
 #[derive(Debug)]
@@ -23,47 +18,35 @@ pub(crate) struct Group {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) members: Vec<Word>,
-    pub(super) tracking_weight: Option<Given<bool>>,
+    pub(super) table: Table,
     pub(super) tracks: Tracks,
-    pub(super) hooks: Hooks,
-    remarks: Vec<Remark>,
 }
 
 impl Target for Group {
-    fn remark(&mut self, place: Place, text: String) {
-        self.remarks.push(Remark { place, text });
+    fn table(&mut self) -> &mut Table {
+        &mut self.table
     }
 }
 
-impl Tracking for Group {
+impl Moving for Group {
     fn tracks(&mut self) -> &mut Tracks {
         &mut self.tracks
     }
 }
 
-impl Notifying for Group {
-    fn hooks(&mut self) -> &mut Hooks {
-        &mut self.hooks
-    }
-}
+/// The key that lets weights count.
+pub(super) const TRACKING_WEIGHT: &str = "sync_group_tracking_weight";
 
 pub(crate) const GROUP: &[Keyword<Group>] = &[
     carry("group", "group", "", members),
-    carry("sync_group_tracking_weight", "sync_group_tracking_weight", "", tracking_weight),
-    carry(
+    keep(TRACKING_WEIGHT, TRACKING_WEIGHT, "", Form::On),
+    keep(
         "global_tracking",
-        "sync_group_tracking_weight",
+        TRACKING_WEIGHT,
         "as `sync_group_tracking_weight`, as in keepalived",
-        tracking_weight,
+        Form::Sets(TRACKING_WEIGHT, true),
     ),
 ];
-
-/// On, whatever follows it, as in keepalived.
-fn tracking_weight(group: &mut Group, statement: &Statement, context: &mut Context<'_>) {
-    context.no_block(statement);
-    context.extra(statement, statement.arguments());
-    group.tracking_weight = Some(Given { value: true, place: statement.place });
-}
 
 fn members(group: &mut Group, statement: &Statement, context: &mut Context<'_>) {
     let Some(block) = context.block(statement) else { return };
@@ -79,15 +62,7 @@ fn members(group: &mut Group, statement: &Statement, context: &mut Context<'_>) 
 
 impl Group {
     pub(super) fn new(name: String, place: Place) -> Self {
-        Self {
-            name,
-            place,
-            members: Vec::new(),
-            tracking_weight: None,
-            tracks: Tracks::default(),
-            hooks: Hooks::default(),
-            remarks: Vec::new(),
-        }
+        Self { name, place, members: Vec::new(), table: Table::default(), tracks: Tracks::default() }
     }
 
     /// Without members that are `gone`, or `taken` by a group before it.
@@ -115,19 +90,19 @@ impl Group {
 
     /// Says what goes with a group that is left out.
     pub(super) fn say_what_goes(&self, context: &mut Context<'_>) {
-        for (keyword, place) in self.tracks.places().chain(self.hooks.places()) {
+        let hooks = HOOKS.into_iter().chain(["smtp_alert"]);
+        let hooks = hooks.filter_map(|key| Some((key, self.table.get(key)?.place)));
+        for (keyword, place) in self.tracks.places().chain(hooks) {
             let note = format!("goes with the group `{}`, which is left out", self.name);
             context.report.push(Severity::Unsupported, place, keyword, note);
         }
     }
 
-    pub(super) fn write(&self, writer: &mut Writer<'_, '_>) {
-        writer.head("vrrp_sync_group", &self.name, self.place);
-        let members = self.members.iter().map(|word| Item { toml: quote(&word.text), place: word.place });
-        writer.list("group", &members.collect::<Vec<_>>());
-        writer.show("sync_group_tracking_weight", self.tracking_weight);
-        self.tracks.write(writer);
-        self.hooks.write(writer);
-        writer.remarks(&self.remarks);
+    pub(super) fn plant(mut self, tree: &mut Tree, context: &Context<'_>) {
+        let members = self.members.iter().map(|word| context.node(word.text.as_str(), word.place));
+        let members: Vec<Node> = members.collect();
+        context.list(&mut self.table, "group", members);
+        self.tracks.plant(&mut self.table, context);
+        context.plant(tree, Kind::Group, &self.name, self.place, self.table);
     }
 }

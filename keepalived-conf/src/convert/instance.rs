@@ -4,73 +4,51 @@ mod finish;
 mod keywords;
 mod strict;
 
-use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
+
+use vrrp_config::{Place, Table};
 
 pub(crate) use self::keywords::{AUTHENTICATION, INSTANCE};
 use super::{
-    Context, Given,
+    Context,
     address::{self, Vip},
-    garp::Garp,
-    hook::{Hooks, Notifying},
     only,
     peer::{self, Peer},
     route,
-    track::{Tracking, Tracks},
+    track::{Moving, Tracks},
     vmac::Macvlans,
-    write::Remark,
+    write::spell,
 };
 use crate::{
     report::Severity,
-    text::Place,
     tree::Statement,
     vocabulary::{Target, walk},
 };
 
 /// A router in the making.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Instance {
     pub(super) name: String,
     pub(super) place: Place,
-    interface: Option<Given<String>>,
-    /// Whether MASTER.
-    state: Option<Given<bool>>,
-    vrid: Option<Given<i64>>,
-    version: Option<Given<i64>>,
-    priority: Option<Given<i64>>,
-    advert_int: Option<Given<Duration>>,
-    preempt: Option<Given<bool>>,
-    preempt_delay: Option<Given<Duration>>,
-    accept: Option<Given<bool>>,
-    strict: Option<Given<bool>>,
-    /// `mcast_src_ip` or `unicast_src_ip`: one setting in keepalived.
-    source: Option<Given<Ipv4Addr>>,
-    /// With the name of the macvlan, if it says one.
-    use_vmac: Option<Given<Option<String>>>,
-    v3_checksum_as_v2: Option<Given<bool>>,
-    garp: Garp,
-    /// Whether PASS.
-    auth_type: Option<Given<bool>>,
-    auth_pass: Option<Given<String>>,
+    table: Table,
+    advert_int: Option<(Duration, Place)>,
+    /// The name of its macvlan, if it says one.
+    vmac_name: Option<String>,
     /// The eighth byte is not the last of its character.
     has_torn_password: bool,
-    dont_track_primary: Option<Given<bool>>,
     unicast: Unicast,
     vips: Vec<Vip>,
     excluded: Vec<Vip>,
     routes: Vec<route::Entry>,
     rules: Vec<route::Entry>,
-    native_ipv6: Option<Place>,
     pub(super) tracks: Tracks,
-    pub(super) hooks: Hooks,
     /// Keywords that are there, whatever their values are worth.
     seen: BTreeSet<&'static str>,
-    remarks: Vec<Remark>,
 }
 
-/// The `unicast` keywords.
+/// The peers, and what is said of them.
 #[derive(Debug, Default)]
 struct Unicast {
-    ttl: Option<Given<i64>>,
     peers: Vec<Peer>,
     /// The block, even if nothing in it is carried over.
     block: Option<Place>,
@@ -78,12 +56,11 @@ struct Unicast {
     is_empty: bool,
     /// `unicast_fault_no_peer`: a fault instead of multicast then.
     fault_without: bool,
-    check_src: Option<Given<bool>>,
 }
 
 impl Target for Instance {
-    fn remark(&mut self, place: Place, text: String) {
-        self.remarks.push(Remark { place, text });
+    fn table(&mut self) -> &mut Table {
+        &mut self.table
     }
 
     fn saw(&mut self, keyword: &'static str) {
@@ -91,72 +68,39 @@ impl Target for Instance {
     }
 }
 
-impl Tracking for Instance {
+impl Moving for Instance {
     fn tracks(&mut self) -> &mut Tracks {
         &mut self.tracks
     }
 }
 
-impl Notifying for Instance {
-    fn hooks(&mut self) -> &mut Hooks {
-        &mut self.hooks
-    }
-}
+/// The key of the address that adverts come from, until it is known whether they go to peers.
+const SOURCE: &str = "mcast_src_ip";
 
 impl Instance {
     pub(super) fn new(name: String, place: Place) -> Self {
-        Self {
-            name,
-            place,
-            interface: None,
-            state: None,
-            vrid: None,
-            version: None,
-            priority: None,
-            advert_int: None,
-            preempt: None,
-            preempt_delay: None,
-            accept: None,
-            strict: None,
-            source: None,
-            use_vmac: None,
-            v3_checksum_as_v2: None,
-            garp: Garp::default(),
-            auth_type: None,
-            auth_pass: None,
-            has_torn_password: false,
-            dont_track_primary: None,
-            unicast: Unicast::default(),
-            vips: Vec::new(),
-            excluded: Vec::new(),
-            routes: Vec::new(),
-            rules: Vec::new(),
-            native_ipv6: None,
-            tracks: Tracks::default(),
-            hooks: Hooks::default(),
-            seen: BTreeSet::new(),
-            remarks: Vec::new(),
-        }
+        Self { name, place, ..Self::default() }
     }
 
     pub(super) fn vmac_name(&self) -> Option<&str> {
-        self.use_vmac.as_ref()?.value.as_deref()
+        self.vmac_name.as_deref()
     }
 
-    pub(super) const fn has_vmac(&self) -> bool {
-        self.use_vmac.is_some()
+    pub(super) fn has_vmac(&self) -> bool {
+        self.table.get("use_vmac").is_some()
     }
 
     pub(super) fn home(&self) -> Option<&str> {
-        self.interface.as_ref().map(|given| given.value.as_str())
+        self.table.text("interface")
     }
 
     pub(super) fn vrid(&self) -> Option<i64> {
-        self.vrid.map(|given| given.value)
+        self.table.integer("virtual_router_id")
     }
 
     pub(super) fn is_v6(&self) -> bool {
-        self.native_ipv6.is_some() || self.vips.first().is_some_and(|vip| vip.address().is_ipv6())
+        self.table.get("native_ipv6").is_some()
+            || self.vips.first().is_some_and(|vip| vip.address().is_ipv6())
     }
 
     pub(super) const fn is_unicast(&self) -> bool {
@@ -188,10 +132,12 @@ impl Instance {
 
     /// Names what is beneath each macvlan, and not itself among what it tracks.
     pub(super) fn without_macvlans(&mut self, macvlans: &Macvlans, context: &mut Context<'_>) {
-        if let Some(given) = &mut self.interface
-            && let Some(beneath) = macvlans.beneath(&given.value, "interface", given.place, context)
-        {
-            given.value = beneath;
+        let beneath = self.table.get("interface").and_then(|node| {
+            let name = node.value.as_str()?;
+            Some((macvlans.beneath(name, "interface", node.place, context)?, node.place))
+        });
+        if let Some((beneath, place)) = beneath {
+            self.table.replace("interface", context.node(beneath, place));
         }
         for vip in self.vips.iter_mut().chain(&mut self.excluded) {
             vip.without_macvlan(macvlans, context);
@@ -200,47 +146,47 @@ impl Instance {
             entry.without_macvlan(macvlans, context);
         }
         self.tracks.without_macvlans(macvlans, context);
-        if let Some(own) = &self.interface {
-            self.tracks.without_own(&own.value, context);
+        if let Some(own) = self.table.text("interface") {
+            self.tracks.without_own(own, context);
         }
     }
 
     fn state(&mut self, statement: &Statement, context: &mut Context<'_>) {
         let Some(word) = context.one(statement, "MASTER or BACKUP") else { return };
-        let value = match word.text.as_str() {
-            "MASTER" => true,
-            "BACKUP" => false,
+        let state = match word.text.as_str() {
+            state @ ("MASTER" | "BACKUP") => state,
             name if name.starts_with('$') => return context.wrong(word, "expected MASTER or BACKUP"),
             name => {
                 let note = format!("no state is called `{name}`: BACKUP, as in keepalived");
                 context.note(Severity::Harmless, statement, note);
-                self.state = Some(Given { value: false, place: statement.place });
+                self.table.replace("state", context.node("BACKUP", statement.place));
                 return;
             }
         };
-        if self.state.is_some_and(|first| first.value) && !value {
+        if self.is_to_be_master() && state == "BACKUP" {
             let note = "MASTER was said before: this is ignored, as in keepalived";
             return context.note(Severity::Harmless, statement, note);
         }
-        context.set(statement, &mut self.state, Some(Given { value, place: statement.place }));
+        context.keep(&mut self.table, "state", statement, Some(state));
     }
 
-    fn interface(&mut self, statement: &Statement, context: &mut Context<'_>) {
-        let value = context.name(statement, "the name of an interface");
-        context.set(statement, &mut self.interface, value);
+    /// Whether it says MASTER.
+    fn is_to_be_master(&self) -> bool {
+        self.table.text("state") == Some("MASTER")
     }
 
     /// keepalived takes 0.01 to 255 seconds and rounds to what the version can say.
     fn advert_int(&mut self, statement: &Statement, context: &mut Context<'_>) {
-        let value = context.timer(statement, Duration::from_millis(10)..=Duration::from_secs(255));
-        context.set(statement, &mut self.advert_int, value);
+        let given = context.timer(statement, Duration::from_millis(10)..=Duration::from_secs(255));
+        context.keep(&mut self.table, "advert_int", statement, given.map(spell));
+        self.advert_int = given.map(|given| (given, statement.place)).or(self.advert_int);
     }
 
     fn use_vmac(&mut self, statement: &Statement, context: &mut Context<'_>) {
         context.no_block(statement);
         // A name has no colon, a MAC address has.
         let name = statement.arguments().iter().take(2).find(|word| !word.text.contains(':'));
-        let name = name.map(|word| word.text.clone());
+        self.vmac_name = name.map(|word| word.text.clone());
         if let [first, ..] = statement.arguments() {
             let note = format!(
                 "there is no macvlan, so none is called `{}` and none has a MAC of its own",
@@ -248,26 +194,13 @@ impl Instance {
             );
             context.note(Severity::Different, statement, note);
         }
-        let value = Some(Given { value: name, place: statement.place });
-        context.set(statement, &mut self.use_vmac, value);
-    }
-
-    /// `nopreempt`, `preempt`, `accept` and `no_accept`: words without a value.
-    fn switch(
-        field: &mut Option<Given<bool>>,
-        value: bool,
-        statement: &Statement,
-        context: &mut Context<'_>,
-    ) {
-        context.no_block(statement);
-        context.extra(statement, statement.arguments());
-        *field = Some(Given { value, place: statement.place });
+        context.keep(&mut self.table, "use_vmac", statement, Some(true));
     }
 
     fn source(&mut self, statement: &Statement, context: &mut Context<'_>) {
         let Some(word) = context.one(statement, "an IP address") else { return };
-        let value = context.host(statement.keyword(), word);
-        context.set(statement, &mut self.source, value.map(|value| Given { value, place: statement.place }));
+        let value = context.host(statement.keyword(), word).map(|address| address.to_string());
+        context.keep(&mut self.table, SOURCE, statement, value);
     }
 
     fn authentication(&mut self, statement: &Statement, context: &mut Context<'_>) {
@@ -279,12 +212,10 @@ impl Instance {
 
     fn auth_type(&mut self, statement: &Statement, context: &mut Context<'_>) {
         let Some(word) = context.one(statement, "PASS or AH") else { return };
-        let value = match word.text.as_str() {
-            "PASS" => true,
-            "AH" => false,
-            _ => return context.wrong(word, "expected PASS or AH"),
-        };
-        context.set(statement, &mut self.auth_type, Some(Given { value, place: statement.place }));
+        match word.text.as_str() {
+            kind @ ("PASS" | "AH") => context.keep(&mut self.table, "auth_type", statement, Some(kind)),
+            _ => context.wrong(word, "expected PASS or AH"),
+        }
     }
 
     /// The first eight bytes count.
@@ -295,13 +226,13 @@ impl Instance {
             let help = "keepalived and vrrpd must have the same eight bytes: choose letters and digits";
             return context.faults.push(word.place, "bad password", "expected 1 to 8 printable bytes", help);
         }
-        let value = word.text.get(..word.text.floor_char_boundary(8)).unwrap_or(&word.text).to_owned();
+        let value = word.text.get(..word.text.floor_char_boundary(8)).unwrap_or(&word.text);
         if value.len() < word.text.len() {
             context.note(Severity::Harmless, statement, "cut to 8 bytes, as in keepalived");
         }
         // keepalived cuts within a character, and what is left of that is no text.
         self.has_torn_password = value.len() < word.text.len().min(8);
-        context.set(statement, &mut self.auth_pass, Some(Given { value, place: statement.place }));
+        context.keep(&mut self.table, "auth_pass", statement, Some(value));
     }
 
     fn virtual_ipaddress(&mut self, statement: &Statement, context: &mut Context<'_>) {
@@ -322,12 +253,12 @@ impl Instance {
     }
 
     fn routes(&mut self, statement: &Statement, context: &mut Context<'_>) {
-        let items = route::routes(statement, &mut self.remarks, context);
+        let items = route::routes(statement, &mut self.table.remarks, context);
         self.routes.extend(items);
     }
 
     fn rules(&mut self, statement: &Statement, context: &mut Context<'_>) {
-        let items = route::rules(statement, &mut self.remarks, context);
+        let items = route::rules(statement, &mut self.table.remarks, context);
         self.rules.extend(items);
     }
 }

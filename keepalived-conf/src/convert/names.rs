@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Context, Group, Model, write::Remark};
-use crate::{report::Severity, text::Place};
+use vrrp_config::Place;
+
+use super::{Context, Group, Model};
+use crate::report::Severity;
 
 /// Names of one kind of block, and where each was defined first.
 struct Names<'m> {
     kind: &'static str,
     first: HashMap<String, Place>,
-    remarks: &'m mut Vec<Remark>,
+    remarks: &'m mut Vec<String>,
 }
 
 impl Names<'_> {
@@ -21,7 +23,7 @@ impl Names<'_> {
         };
         let note =
             format!("`{name}` is defined in {}: that one counts, as in keepalived", context.at(*first));
-        self.remarks.push(Remark { place, text: format!("{} {note}", self.kind) });
+        self.remarks.push(context.remark(place, &format!("{} {note}", self.kind)));
         context.report.push(Severity::Harmless, place, self.kind, note);
         false
     }
@@ -30,7 +32,7 @@ impl Names<'_> {
 impl Model {
     /// Drops every block with a name that one of its kind above has, as keepalived does.
     pub(super) fn names_once(&mut self, context: &mut Context<'_>) {
-        let remarks = &mut self.remarks;
+        let remarks = &mut self.global.table.remarks;
         let mut names = Names { kind: "vrrp_instance", first: HashMap::new(), remarks };
         self.instances.retain(|one| names.is_first(&one.name, one.place, context));
         let mut names = Names { kind: "vrrp_sync_group", first: HashMap::new(), remarks: names.remarks };
@@ -38,7 +40,8 @@ impl Model {
         let mut remarks = names.remarks;
         for kind in ["vrrp_script", "vrrp_track_process", "track_file"] {
             let mut names = Names { kind, first: HashMap::new(), remarks };
-            self.checks.retain(|one| one.keyword != kind || names.is_first(&one.name, one.place, context));
+            self.checks
+                .retain(|one| one.kind.keyword != kind || names.is_first(&one.name, one.place, context));
             remarks = names.remarks;
         }
     }

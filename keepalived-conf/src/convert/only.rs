@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Context, Given};
+use super::Context;
 use crate::{report::Severity, tree::Statement, vocabulary::Target};
 
 /// A number that must be `ours`.
@@ -13,8 +13,8 @@ pub(super) fn number(
     note: &str,
     context: &mut Context<'_>,
 ) {
-    if let Some(given) = context.integer(statement, 0..=86_400) {
-        say(target, statement, given.value == ours, note, context);
+    if let Some(value) = context.integer(statement, 0..=86_400) {
+        say(target, statement, value == ours, note, context);
     }
 }
 
@@ -24,23 +24,23 @@ pub(super) fn one(
     statement: &Statement,
     note: &str,
     context: &mut Context<'_>,
-) -> Option<Given<i64>> {
-    let Given { value, place } = context.integer(statement, 0..=i64::from(u32::MAX))?;
+) -> Option<i64> {
+    let value = context.integer(statement, 0..=i64::from(u32::MAX))?;
     say(target, statement, value <= 1, note, context);
-    Some(Given { value: value.max(1), place })
+    Some(value.max(1))
 }
 
 /// A switch that must be off.
 pub(super) fn off(target: &mut impl Target, statement: &Statement, note: &str, context: &mut Context<'_>) {
-    if let Some(given) = context.boolean(statement) {
-        say(target, statement, !given.value, note, context);
+    if let Some(value) = context.boolean(statement) {
+        say(target, statement, !value, note, context);
     }
 }
 
 /// Seconds that must be 0.
 pub(super) fn zero(target: &mut impl Target, statement: &Statement, note: &str, context: &mut Context<'_>) {
-    if let Some(given) = context.timer(statement, Duration::ZERO..=Duration::from_secs(86_400)) {
-        say(target, statement, given.value.is_zero(), note, context);
+    if let Some(value) = context.timer(statement, Duration::ZERO..=Duration::from_secs(86_400)) {
+        say(target, statement, value.is_zero(), note, context);
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Context, address::argument, write::Item};
-use crate::{text::Place, tree::Statement};
-use vrrp_config::quote;
+use vrrp_config::{Node, Place, Table};
+
+use super::{Context, address::argument};
+use crate::tree::Statement;
 
 /// One peer.
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
-    address: Ipv4Addr,
-    min_ttl: Option<i64>,
-    max_ttl: Option<i64>,
-    place: Place,
+    pub(super) address: Ipv4Addr,
+    pub(super) place: Place,
+    /// `min_ttl` and `max_ttl`.
+    bounds: Table,
 }
 
 /// The peers of a block; those of IPv6 are in the report.
@@ -31,45 +32,28 @@ pub(super) fn peers(statement: &Statement, context: &mut Context<'_>) -> Vec<Pee
 fn peer(keyword: &str, line: &Statement, context: &mut Context<'_>) -> Option<Peer> {
     let (address, options) = line.words.split_first()?;
     let address = context.host(keyword, address)?;
-    let mut peer = Peer { address, min_ttl: None, max_ttl: None, place: line.place };
+    let mut bounds = Table::default();
     let mut options = options.iter();
     while let Some(option) = options.next() {
-        let field = match option.text.as_str() {
-            "min_ttl" => &mut peer.min_ttl,
-            "max_ttl" => &mut peer.max_ttl,
-            _ => {
-                context.wrong(option, "expected min_ttl, max_ttl or the end of the line: one peer to a line");
-                return None;
-            }
-        };
-        *field = Some({
-            let value = argument(option, &mut options, context)?;
-            context.number(value, 0..=255)?
-        });
+        let key = option.text.as_str();
+        if !["min_ttl", "max_ttl"].contains(&key) {
+            context.wrong(option, "expected min_ttl, max_ttl or the end of the line: one peer to a line");
+            return None;
+        }
+        let value = argument(option, &mut options, context)?;
+        bounds.replace(key, Node::new(context.number(value, 0..=255)?, line.place));
     }
-    Some(peer)
+    Some(Peer { address, place: line.place, bounds })
 }
 
 impl Peer {
     /// Whether keepalived would look at the source of its adverts for this alone.
     pub(super) fn has_bounds(&self) -> bool {
-        self.min_ttl.is_some() || self.max_ttl.is_some()
+        !self.bounds.is_empty()
     }
 
-    pub(super) const fn address(&self) -> Ipv4Addr {
-        self.address
-    }
-
-    pub(super) const fn place(&self) -> Place {
-        self.place
-    }
-
-    pub(super) fn to_item(&self) -> Item {
-        let address = quote(&self.address.to_string());
-        let bound = |key: &str, ttl: Option<i64>| ttl.map(|ttl| format!(", {key} = {ttl}"));
-        let more: String =
-            [bound("min_ttl", self.min_ttl), bound("max_ttl", self.max_ttl)].into_iter().flatten().collect();
-        let toml = if more.is_empty() { address } else { format!("{{ address = {address}{more} }}") };
-        Item { toml, place: self.place }
+    /// Its entry in the list.
+    pub(super) fn into_node(self, context: &Context<'_>) -> Node {
+        context.entry("address", self.address.to_string(), self.bounds, self.place)
     }
 }

@@ -2,13 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{
-    Context, address,
-    vmac::Macvlans,
-    write::{Item, Remark},
-};
-use crate::{report::Severity, text::Place, tree::Statement, words::Word};
-use vrrp_config::quote;
+use vrrp_config::{Node, Place};
+
+use super::{Context, address, vmac::Macvlans};
+use crate::{report::Severity, tree::Statement, words::Word};
 
 /// A line that is carried over.
 #[derive(Clone, Debug)]
@@ -19,8 +16,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn to_item(&self) -> Item {
-        Item { toml: quote(&self.words.join(" ")), place: self.place }
+    pub(super) fn to_node(&self, context: &Context<'_>) -> Node {
+        context.node(self.words.join(" "), self.place)
     }
 
     pub(super) fn without_macvlan(&mut self, macvlans: &Macvlans, context: &mut Context<'_>) {
@@ -69,7 +66,7 @@ struct Line<'s, 'c, 'd> {
 /// `virtual_routes`.
 pub(super) fn routes(
     statement: &Statement,
-    remarks: &mut Vec<Remark>,
+    remarks: &mut Vec<String>,
     context: &mut Context<'_>,
 ) -> Vec<Entry> {
     lines(statement, remarks, context, |line, entry| line.route(entry))
@@ -78,7 +75,7 @@ pub(super) fn routes(
 /// `virtual_rules`.
 pub(super) fn rules(
     statement: &Statement,
-    remarks: &mut Vec<Remark>,
+    remarks: &mut Vec<String>,
     context: &mut Context<'_>,
 ) -> Vec<Entry> {
     lines(statement, remarks, context, |line, entry| line.rule(entry))
@@ -87,7 +84,7 @@ pub(super) fn rules(
 /// The lines of a block that are carried over; remarks on the others.
 fn lines(
     statement: &Statement,
-    remarks: &mut Vec<Remark>,
+    remarks: &mut Vec<String>,
     context: &mut Context<'_>,
     read: for<'s, 'c, 'd> fn(&mut Line<'s, 'c, 'd>, &'s Statement) -> Result<Vec<String>, Stop>,
 ) -> Vec<Entry> {
@@ -110,7 +107,7 @@ fn lines(
                 let text = format!("`{}` is left out: {why}", line.join(" "));
                 context.report.push(Severity::Unsupported, entry.place, statement.keyword(), text.clone());
                 let text = format!("{}: {text}", statement.keyword());
-                remarks.push(Remark { place: entry.place, text });
+                remarks.push(context.remark(entry.place, &text));
             }
         }
     }

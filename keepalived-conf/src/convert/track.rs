@@ -2,18 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::{
-    Context,
-    vmac::Macvlans,
-    write::{Item, Writer},
-};
+use vrrp_config::{Node, Place, Table};
+
+use super::{Context, Form, hook::hook, vmac::Macvlans};
 use crate::{
     report::Severity,
-    text::Place,
     tree::Statement,
-    vocabulary::{Keyword, Target, carry, unsupported},
+    vocabulary::{Keyword, Target, carry, keep, unsupported},
+    words::Word,
 };
-use vrrp_config::quote;
 
 /// One entry of a `track_` block.
 #[derive(Clone, Debug)]
@@ -48,9 +45,9 @@ const KINDS: [Kind; 4] = [
     Kind { key: "track_interface", name: "interface", defined_by: "" },
 ];
 
-/// Instances and groups.
-pub(crate) trait Tracking: Target + Sized + 'static {
-    const KEYWORDS_TRACK: &'static [Keyword<Self>] = &[
+/// Instances and groups: they track, and run scripts when their state changes.
+pub(crate) trait Moving: Target + Sized + 'static {
+    const TRACKING: &'static [Keyword<Self>] = &[
         carry("track_script", "track_script", "", track::<Self, 0>),
         carry("track_process", "track_process", "", track::<Self, 1>),
         carry("vrrp_track_process", "track_process", "as `track_process`", track::<Self, 1>),
@@ -60,10 +57,21 @@ pub(crate) trait Tracking: Target + Sized + 'static {
         unsupported("track_bfd", "there is no BFD"),
     ];
 
+    const NOTIFYING: &'static [Keyword<Self>] = &[
+        carry("notify_master", "notify_master", "", hook::<Self>),
+        carry("notify_backup", "notify_backup", "", hook::<Self>),
+        carry("notify_fault", "notify_fault", "", hook::<Self>),
+        carry("notify_stop", "notify_stop", "", hook::<Self>),
+        carry("notify", "notify", "", hook::<Self>),
+        keep("smtp_alert", "smtp_alert", "", Form::Switch),
+        unsupported("notify_deleted", "a router that a reload removes ends as at a stop"),
+        unsupported("notify_priority_changes", "see `vrrpd status` and the log"),
+    ];
+
     fn tracks(&mut self) -> &mut Tracks;
 }
 
-fn track<T: Tracking, const KIND: usize>(target: &mut T, statement: &Statement, context: &mut Context<'_>) {
+fn track<T: Moving, const KIND: usize>(target: &mut T, statement: &Statement, context: &mut Context<'_>) {
     let Some(block) = context.block(statement) else { return };
     context.extra(statement, statement.arguments());
     for line in block {
@@ -128,7 +136,7 @@ fn entry(line: &Statement, kind: usize, context: &mut Context<'_>) -> Option<Ent
 }
 
 /// A weight as keepalived takes it, brought within -253..=253.
-pub(super) fn weight(word: &crate::words::Word, kind: usize, context: &mut Context<'_>) -> Option<i64> {
+pub(super) fn weight(word: &Word, kind: usize, context: &mut Context<'_>) -> Option<i64> {
     let range = if kind == FILE { -2_147_483_647..=2_147_483_647 } else { -254..=254 };
     let weight = context.number(word, range)?;
     let clamped = weight.clamp(-253, 253);
@@ -222,10 +230,10 @@ impl Tracks {
         Some(entry.effective(KINDS.get(kind)?, weights))
     }
 
-    pub(super) fn write(&self, writer: &mut Writer<'_, '_>) {
+    pub(super) fn plant(&self, table: &mut Table, context: &Context<'_>) {
         for (kind, list) in KINDS.iter().zip(&self.lists) {
-            let items: Vec<Item> = list.iter().map(|entry| entry.to_item(kind.name)).collect();
-            writer.list(kind.key, &items);
+            let entries: Vec<Node> = list.iter().map(|entry| entry.to_node(kind.name, context)).collect();
+            context.list(table, kind.key, entries);
         }
     }
 }
@@ -246,12 +254,14 @@ impl Entry {
         self.weight.unwrap_or_else(of_check)
     }
 
-    fn to_item(&self, name: &str) -> Item {
-        let subject = quote(&self.name);
-        let weight = self.weight.map(|weight| format!(", weight = {weight}"));
-        let reverse = self.reverse.map(|reverse| format!(", reverse = {reverse}"));
-        let more: String = [weight, reverse].into_iter().flatten().collect();
-        let toml = if more.is_empty() { subject } else { format!("{{ {name} = {subject}{more} }}") };
-        Item { toml, place: self.place }
+    fn to_node(&self, name: &str, context: &Context<'_>) -> Node {
+        let mut options = Table::default();
+        if let Some(weight) = self.weight {
+            options.set("weight", weight, self.place);
+        }
+        if let Some(reverse) = self.reverse {
+            options.set("reverse", reverse, self.place);
+        }
+        context.entry(name, self.name.as_str(), options, self.place)
     }
 }

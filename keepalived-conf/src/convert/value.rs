@@ -7,23 +7,17 @@ use std::{
     time::Duration,
 };
 
+use vrrp_config::{Kind, Node, Place, Section, Source, Table, Tree, Value};
+
 use crate::{
     define::next_use,
-    fault::{Faults, Source},
+    fault::Faults,
     files::Surroundings,
     report::{Report, Severity},
-    text::Place,
     tree::Statement,
     vocabulary::Target,
     words::Word,
 };
-
-/// Something and where the configuration says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Given<T> {
-    pub(crate) value: T,
-    pub(crate) place: Place,
-}
 
 /// The preference that keepalived gives to the next rule without one; it counts down, for each family.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +59,46 @@ impl Context<'_> {
         })
     }
 
+    /// A value with the line that it comes from behind it.
+    pub(super) fn node(&self, value: impl Into<Value>, place: Place) -> Node {
+        Node::new(value, place).comment(self.at(place))
+    }
+
+    /// A default of keepalived's that is not ours, for the block at `place`.
+    pub(super) fn default(&self, value: impl Into<Value>, place: Place) -> Node {
+        Node::new(value, place).comment("keepalived's default")
+    }
+
+    /// An entry of a list: the bare value, or a table with the value first if there is more to say.
+    pub(super) fn entry(&self, key: &str, value: impl Into<Value>, options: Table, place: Place) -> Node {
+        if options.is_empty() {
+            return self.node(value, place);
+        }
+        let mut table = Table::default();
+        table.set(key, value, place);
+        table.extend(options);
+        self.node(table, place)
+    }
+
+    /// Adds a list, unless it is empty.
+    pub(super) fn list(&self, table: &mut Table, key: &str, entries: Vec<Node>) {
+        if let Some(first) = entries.first() {
+            let place = first.place;
+            table.set(key, entries, place);
+        }
+    }
+
+    /// Adds a section, with the line of its block behind its head.
+    pub(super) fn plant(&self, tree: &mut Tree, kind: Kind, name: &str, place: Place, table: Table) {
+        let node = self.node(table, place);
+        tree.sections.push(Section { kind, name: name.to_owned(), place, node });
+    }
+
+    /// Something that is not carried over, for a comment in the output.
+    pub(super) fn remark(&self, place: Place, text: &str) -> String {
+        format!("{}: {text}", self.at(place))
+    }
+
     /// Says that `statement` is left out, in the report and in the output.
     pub(crate) fn leave(
         &mut self,
@@ -81,7 +115,8 @@ impl Context<'_> {
         if statement.block.is_some() {
             line += " { ... }";
         }
-        target.remark(statement.place, format!("{line}: {severity}: {note}"));
+        let remark = self.remark(statement.place, &format!("{line}: {severity}: {note}"));
+        target.table().remarks.push(remark);
     }
 
     /// Says something about `statement`, which is carried over.
@@ -168,15 +203,10 @@ impl Context<'_> {
         number
     }
 
-    /// The whole number after the keyword, as `Given`.
-    pub(super) fn integer(
-        &mut self,
-        statement: &Statement,
-        range: RangeInclusive<i64>,
-    ) -> Option<Given<i64>> {
+    /// The whole number after the keyword.
+    pub(super) fn integer(&mut self, statement: &Statement, range: RangeInclusive<i64>) -> Option<i64> {
         let word = self.one(statement, "a whole number")?;
-        let value = self.number(word, range)?;
-        Some(Given { value, place: statement.place })
+        self.number(word, range)
     }
 
     /// Seconds with at most six digits behind the point.
@@ -194,30 +224,24 @@ impl Context<'_> {
         &mut self,
         statement: &Statement,
         range: RangeInclusive<Duration>,
-    ) -> Option<Given<Duration>> {
+    ) -> Option<Duration> {
         let word = self.one(statement, "a number of seconds")?;
-        let value = self.seconds(word, range)?;
-        Some(Given { value, place: statement.place })
+        self.seconds(word, range)
     }
 
     /// `on`, `off` and their like; a keyword alone is on.
-    pub(super) fn boolean(&mut self, statement: &Statement) -> Option<Given<bool>> {
+    pub(super) fn boolean(&mut self, statement: &Statement) -> Option<bool> {
         self.no_block(statement);
-        let value = match statement.arguments() {
-            [] => true,
-            [word, extra @ ..] => {
-                self.extra(statement, extra);
-                match word.text.as_str() {
-                    "on" | "true" | "yes" => true,
-                    "off" | "false" | "no" => false,
-                    _ => {
-                        self.wrong(word, "expected on, off, true, false, yes or no");
-                        return None;
-                    }
-                }
+        let Some((word, extra)) = statement.arguments().split_first() else { return Some(true) };
+        self.extra(statement, extra);
+        match word.text.as_str() {
+            "on" | "true" | "yes" => Some(true),
+            "off" | "false" | "no" => Some(false),
+            _ => {
+                self.wrong(word, "expected on, off, true, false, yes or no");
+                None
             }
-        };
-        Some(Given { value, place: statement.place })
+        }
     }
 
     /// An address of either family.
@@ -283,33 +307,39 @@ impl Context<'_> {
         false
     }
 
-    /// A name of an interface or of something that is defined elsewhere.
-    pub(super) fn name(&mut self, statement: &Statement, expected: &str) -> Option<Given<String>> {
-        let word = self.one(statement, expected)?;
-        self.is_defined(word).then(|| Given { value: word.text.clone(), place: statement.place })
-    }
-
     /// Says that `word` is not what was expected.
     pub(super) fn wrong(&mut self, word: &Word, expected: &str) {
         let shown: String = word.text.chars().filter(|c| !c.is_control()).take(60).collect();
         self.faults.push(word.place, format!("bad value `{shown}`"), expected, "see keepalived.conf(5)");
     }
 
-    /// Sets a field whose first value counts, as in keepalived.
-    pub(super) fn set_once<T>(&mut self, statement: &Statement, field: &mut Option<T>, value: Option<T>) {
-        if field.is_some() {
-            let note = "given twice: the first one counts, as in keepalived";
-            self.note(Severity::Harmless, statement, note);
-        } else {
-            *field = value;
+    /// Keeps a value in a table; the last of several counts, as in keepalived.
+    pub(super) fn keep<V: Into<Value>>(
+        &mut self,
+        table: &mut Table,
+        key: &str,
+        statement: &Statement,
+        value: Option<V>,
+    ) {
+        let Some(value) = value else { return };
+        if table.replace(key, self.node(value, statement.place)).is_some() {
+            self.note(Severity::Harmless, statement, "given twice: this one counts, as in keepalived");
         }
     }
 
-    /// Sets a field; the last of several counts, as in keepalived.
-    pub(super) fn set<T>(&mut self, statement: &Statement, field: &mut Option<T>, value: Option<T>) {
-        let Some(value) = value else { return };
-        if field.replace(value).is_some() {
-            self.note(Severity::Harmless, statement, "given twice: this one counts, as in keepalived");
+    /// Keeps a value of which the first counts, as in keepalived.
+    pub(super) fn keep_first<V: Into<Value>>(
+        &mut self,
+        table: &mut Table,
+        key: &str,
+        statement: &Statement,
+        value: Option<V>,
+    ) {
+        if table.get(key).is_some() {
+            let note = "given twice: the first one counts, as in keepalived";
+            self.note(Severity::Harmless, statement, note);
+        } else {
+            self.keep(table, key, statement, value);
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use vrrp_config::Place;
+
 use super::{Context, Model, global::Global, instance::Instance};
-use crate::{report::Severity, text::Place};
+use crate::report::Severity;
 
 /// The interface beneath each macvlan.
 #[derive(Debug, Default)]
@@ -15,7 +17,7 @@ const MAX_NAME: usize = 15;
 impl Macvlans {
     /// Those of the instances: by the names that they give, and those without by the first that is free.
     fn of(instances: &[Instance], global: &Global) -> Self {
-        let prefix = global.vmac_prefix.as_ref().map_or("vrrp", |given| given.value.as_str());
+        let prefix = global.table.text("vmac_prefix").unwrap_or("vrrp");
         let named = instances.iter().filter_map(|one| Some((one.vmac_name()?, one.home()?)));
         let mut beneath: HashMap<String, String> = HashMap::new();
         for (name, interface) in named {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Context, Given, Model,
-    group::Group,
+    Context, Model,
+    group::{Group, TRACKING_WEIGHT},
     instance::Instance,
     track::{FILE, SCRIPT, Tracks},
 };
@@ -59,7 +59,7 @@ impl Model {
     pub(super) fn weigh(&mut self, context: &mut Context<'_>) {
         let Self { checks, instances, groups, .. } = self;
         let weights: Weights =
-            checks.iter().map(|check| ((check.keyword, check.name.clone()), check.weight())).collect();
+            checks.iter().map(|check| ((check.kind.keyword, check.name.clone()), check.weight())).collect();
         let groups_of = groups
             .iter()
             .enumerate()
@@ -86,7 +86,7 @@ fn weigh_group(
     weights: &Weights,
     context: &mut Context<'_>,
 ) {
-    let counts = group.tracking_weight.is_some();
+    let counts = group.table.get(TRACKING_WEIGHT).is_some();
     if members.iter().any(|member| member.is_owner()) {
         group.tracks.clear_weights(weights, context);
     }
@@ -103,7 +103,7 @@ fn weigh_group(
     let floating = members.iter().map(|member| &member.tracks).chain([&group.tracks]);
     let floating = floating.map(|tracks| tracks.say_that_they_count(weights, context)).max();
     if floating == Some(true) {
-        group.tracking_weight = Some(Given { value: true, place: group.place });
+        group.table.add(TRACKING_WEIGHT, context.node(true, group.place));
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use vrrp_config::{Place, Source};
+
 use super::{Feed, Lines};
 use crate::{
-    fault::Source,
     files::{MAX_MATCHES, without_braces},
     report::Severity,
-    text::{Place, Text},
+    text::Text,
     words::{Word, words},
 };
 

@@ -1,10 +1,12 @@
 //! What `$NAME` and `${NAME}` in a line stand for.
 
+use vrrp_config::Place;
+
 use super::{Feed, Lines, MAX_LINE};
 use crate::{
     define::{Use, Value, next_use},
     report::Severity,
-    text::{Place, Text},
+    text::Text,
 };
 
 impl Lines<'_> {

@@ -38,7 +38,7 @@ fn keepalived_s_defaults_are_written_out_where_they_differ() {
 
 #[test]
 fn every_line_of_toml_names_its_source() {
-    let toml = convert(&instance("  priority 7\n  use_vmac")).toml;
+    let toml = convert(&instance("  priority 7\n  use_vmac")).toml();
     for line in [
         "priority = 7  # keepalived.conf:7",
         "use_vmac = true  # keepalived.conf:8",
@@ -184,9 +184,9 @@ fn an_instance_of_ipv6_is_left_out_and_no_member_of_its_group() {
     let unsupported = |keyword: &str, line| (Severity::Unsupported, line, keyword.to_owned());
     assert_eq!(said(&imported), [unsupported("group", 4), unsupported("vrrp_instance", 7)]);
     assert!(
-        imported.toml.contains("# keepalived.conf:7: vrrp_instance SIX is left out"),
+        imported.toml().contains("# keepalived.conf:7: vrrp_instance SIX is left out"),
         "{}",
-        imported.toml
+        imported.toml()
     );
 }
 
@@ -198,7 +198,7 @@ fn routes_and_rules_are_in_our_words() {
          virtual_rules {\nfrom 10.0.0.0/8 lookup 100 preference 7\nto all iif eth0 fwmark 0x5/0xff tos 0x10 blackhole\nfrom 10.9.0.0/16 table 9\n\
          from 10.8.0.0/16 oif eth1 table 9 preference 8 no_track\nfrom 10.7.0.0/16 table 9 preference 9 no_track\n}",
     ))
-    .toml;
+    .toml();
     for line in [
         "\"10.1.0.0/16 src 192.0.2.1 via 192.0.2.254 dev eth0 metric 5 no_track\"",
         "\"blackhole 10.2.0.1/32\"",
@@ -346,8 +346,8 @@ fn scripts_run_as_keepalived_s_own_user_if_there_is_one() {
     let text = instance("notify /bin/x");
     let host = || Host::new(&[("/etc/keepalived/keepalived.conf", &text)]);
     let line = "script_user = \"keepalived_script\"  # keepalived's default";
-    assert!(!host().import(None).unwrap().toml.contains("script_user"));
-    assert!(host().with_user("keepalived_script").import(None).unwrap().toml.contains(line));
+    assert!(!host().import(None).unwrap().toml().contains("script_user"));
+    assert!(host().with_user("keepalived_script").import(None).unwrap().toml().contains(line));
 }
 
 #[test]

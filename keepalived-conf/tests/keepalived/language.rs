@@ -95,9 +95,9 @@ fn conditional_lines_are_for_the_host_or_for_all_others() {
     );
     let other = main_file(&text).import(Some("gw2")).unwrap();
     assert!(
-        other.toml.contains("priority = 90 ") && other.toml.contains("advert_int = \"3s\""),
+        other.toml().contains("priority = 90 ") && other.toml().contains("advert_int = \"3s\""),
         "{}",
-        other.toml
+        other.toml()
     );
 }
 
@@ -120,7 +120,7 @@ fn a_definition_of_several_lines_is_a_block_with_its_own_conditions() {
         config.routers.iter().map(|router| (router.name.as_str(), router.priority.as_u8())).collect();
     assert_eq!(names, [("VI_0", 130), ("VI_1", 130)]);
     // Each place is that of the line in the definition.
-    assert!(convert(text).toml.contains("virtual_router_id = 51  # keepalived.conf:4"));
+    assert!(convert(text).toml().contains("virtual_router_id = 51  # keepalived.conf:4"));
 }
 
 #[test]
@@ -218,9 +218,9 @@ fn includes_are_relative_to_their_file_and_have_wildcards_and_braces() {
         ("/etc/keepalived/b/x.inc", "vrrp_script s {\n script /bin/true\n}"),
     ]);
     let imported = host.import(None).unwrap();
-    assert!(imported.toml.contains("router_id = \"two\"  # 2.conf:2"), "{}", imported.toml);
-    assert!(imported.toml.contains("priority = 99  # vi.inc:7"), "{}", imported.toml);
-    assert!(imported.toml.contains("[vrrp_script.s]  # x.inc:1"), "{}", imported.toml);
+    assert!(imported.toml().contains("router_id = \"two\"  # 2.conf:2"), "{}", imported.toml());
+    assert!(imported.toml().contains("priority = 99  # vi.inc:7"), "{}", imported.toml());
+    assert!(imported.toml().contains("[vrrp_script.s]  # x.inc:1"), "{}", imported.toml());
     assert_eq!(said(&imported), []);
 }
 
@@ -279,7 +279,7 @@ fn many_routers_come_of_one_line() {
     let text = format!("{MANY}~SEQ(IF,0,1) ~SEQ(NUM,0,3) ~SEQ(ID,1,254) $VI4\n");
     let imported = convert(&text);
     assert_eq!(imported.routers, 2 * 4 * 254);
-    assert!(imported.toml.contains("[vrrp_instance.\"vrrp4.1.3.254\"]"));
+    assert!(imported.toml().contains("[vrrp_instance.\"vrrp4.1.3.254\"]"));
 }
 
 #[test]

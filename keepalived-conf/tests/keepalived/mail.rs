@@ -19,7 +19,7 @@ fn an_address_that_is_none_is_left_out_and_named() {
         let imported = convert(&global(settings));
         let keyword = settings.split(' ').next().unwrap();
         assert_eq!(said(&imported), [(Severity::Unsupported, 5, keyword.to_owned())], "{settings}");
-        assert!(imported.toml.contains(&format!("# keepalived.conf:5: {keyword}")), "{}", imported.toml);
+        assert!(imported.toml().contains(&format!("# keepalived.conf:5: {keyword}")), "{}", imported.toml());
         let mail = imported.config().unwrap().mail.unwrap();
         assert!(mail.from.starts_with("vrrpd@") && mail.helo_name.is_none());
     }

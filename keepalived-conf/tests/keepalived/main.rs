@@ -14,6 +14,7 @@ mod macvlans;
 mod mail;
 mod memory;
 mod passwords;
+mod places;
 mod properties;
 mod ranges;
 mod roles;

@@ -75,14 +75,14 @@ pub(crate) fn convert(text: &str) -> Imported {
 /// What vrrpd runs on with `text`.
 pub(crate) fn run(text: &str) -> Config {
     let imported = convert(text);
-    imported.config().unwrap_or_else(|error| panic!("{}\n{}", imported.toml, error.render(false)))
+    imported.config().unwrap_or_else(|error| panic!("{}\n{}", imported.toml(), error.render(false)))
 }
 
 /// What is said of `text`, whose settings are well as they are written, and do not go together.
 pub(crate) fn contradicting(text: &str) -> String {
     let imported = convert(text);
     match imported.config() {
-        Ok(_) => panic!("{text}\nis a configuration:\n{}", imported.toml),
+        Ok(_) => panic!("{text}\nis a configuration:\n{}", imported.toml()),
         Err(error) => error.render(false),
     }
 }
@@ -90,7 +90,7 @@ pub(crate) fn contradicting(text: &str) -> String {
 /// What is said of `text`, which is broken.
 pub(crate) fn broken(text: &str) -> String {
     match Host::new(&[("/etc/keepalived/keepalived.conf", text)]).import(None) {
-        Ok(imported) => panic!("{text}\nis imported:\n{}", imported.toml),
+        Ok(imported) => panic!("{text}\nis imported:\n{}", imported.toml()),
         Err(error) => error.render(false),
     }
 }

@@ -103,12 +103,12 @@ fn survives(text: &str) {
                 assert!(error.render(false).contains("/etc/keepalived/keepalived.conf:"), "{error}");
             }
             // All of it is TOML.
-            let parsed = vrrp_config::parse("imported", &imported.toml);
+            let parsed = vrrp_config::parse("imported", &imported.toml());
             let problems = parsed.err().map(|problems| problems.to_string()).unwrap_or_default();
             assert!(
                 !problems.contains("unknown key") && !problems.contains("invalid"),
                 "{}\n{problems}",
-                imported.toml
+                imported.toml()
             );
         }
     }

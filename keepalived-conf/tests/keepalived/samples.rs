@@ -199,7 +199,7 @@ fn unsupported(path: &Path) -> Vec<(String, usize)> {
     };
     if imported.routers > 0 {
         let config = imported.config();
-        config.unwrap_or_else(|error| panic!("{}\n{}", imported.toml, error.render(false)));
+        config.unwrap_or_else(|error| panic!("{}\n{}", imported.toml(), error.render(false)));
     }
     let entries = imported.report.entries().iter();
     let unsupported = entries.filter(|entry| entry.severity == Severity::Unsupported);

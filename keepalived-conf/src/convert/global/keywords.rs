@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use vrrp_config::MAX_STARTUP_DELAY;
+
 use super::{
-    super::{Given, delays, garp, hook, only, range, value},
-    Global, fifo, fifo_script, helo_name, mail_from, min_garp, notification_email, smtp_server, text,
+    super::{Form, garp, only, value},
+    Global, fifo, fifo_script, helo_name, mail_from, notification_email, smtp_server,
 };
-use crate::vocabulary::{Keyword, carry, harmless, unsupported};
+use crate::vocabulary::{Keyword, carry, harmless, keep, unsupported};
 
 const IPVS: &str = "there is no IPVS";
 const PROCESSES: &str = "vrrpd is one process";
@@ -18,14 +20,8 @@ pub(in crate::convert) const SYNC_DAEMON: &str = "harmless without a `virtual_se
 const SNMP: &str = "there is no SNMP and no D-Bus: see `vrrpd status --json`";
 
 pub(crate) const GLOBAL: &[Keyword<Global>] = &[
-    carry("router_id", "router_id", "", |global, statement, context| {
-        let value = text(statement, "a name", context);
-        context.set(statement, &mut global.router_id, value);
-    }),
-    carry("script_user", "script_user", "`user:group`", |global, statement, context| {
-        let value = hook::user(statement, context);
-        context.set(statement, &mut global.script_user, value);
-    }),
+    keep("router_id", "router_id", "", Form::Text("a name")),
+    keep("script_user", "script_user", "`user:group`", Form::User),
     carry("notify_fifo", "notify_fifo", "without the user of the FIFO", fifo),
     carry("vrrp_notify_fifo", "vrrp_notify_fifo", "without the user of the FIFO", fifo),
     carry("notify_fifo_script", "notify_fifo_script", "", fifo_script),
@@ -34,66 +30,37 @@ pub(crate) const GLOBAL: &[Keyword<Global>] = &[
     carry("notification_email_from", "notification_email_from", "", mail_from),
     carry("smtp_server", "smtp_server", "`host:port`", smtp_server),
     carry("smtp_helo_name", "smtp_helo_name", "", helo_name),
-    carry("smtp_connect_timeout", "smtp_connect_timeout", "with unit", |global, statement, context| {
-        let value = range::seconds(statement, Duration::from_secs(1)..=Duration::from_secs(600), context);
-        context.set(statement, &mut global.smtp_connect_timeout, value);
-    }),
-    carry("smtp_alert", "smtp_alert", "", |global, statement, context| {
-        let value = context.boolean(statement);
-        context.set(statement, &mut global.smtp_alert, value);
-    }),
-    carry("smtp_alert_vrrp", "smtp_alert", "", |global, statement, context| {
-        let value = context.boolean(statement);
-        context.set(statement, &mut global.smtp_alert_vrrp, value);
-    }),
+    keep(
+        "smtp_connect_timeout",
+        "smtp_connect_timeout",
+        "with unit",
+        Form::SecondsWithin(Duration::from_secs(1), Duration::from_secs(600)),
+    ),
+    keep("smtp_alert", "smtp_alert", "", Form::Switch),
+    keep("smtp_alert_vrrp", "smtp_alert", "", Form::Switch),
     unsupported("no_email_faults", "FAULT is mailed like every other state"),
-    carry("vrrp_version", "version", "written to each instance", |global, statement, context| {
-        let value = context.integer(statement, 2..=3);
-        context.set(statement, &mut global.version, value);
-    }),
-    carry(
-        "vrrp_garp_master_delay",
-        "garp = { delay }",
-        "written to each instance",
-        |global, statement, context| {
-            global.garp.delay(statement, context);
-        },
-    ),
-    carry(
-        "vrrp_garp_master_repeat",
-        "garp = { repeat }",
-        "written to each instance",
-        |global, statement, context| {
-            global.garp.repeat(statement, context);
-        },
-    ),
-    carry(
+    keep("vrrp_version", "version", "written to each instance", Form::Integer(2, 3)),
+    keep("vrrp_garp_master_delay", "garp = { delay }", "written to each instance", Form::Within(0, 1000)),
+    keep("vrrp_garp_master_repeat", "garp = { repeat }", "written to each instance", Form::Within(1, 255)),
+    keep(
         "vrrp_garp_master_refresh",
         "garp = { refresh }",
         "written to each instance",
-        |global, statement, context| {
-            global.garp.refresh(statement, context);
-        },
+        Form::Within(0, 86_400),
     ),
-    carry("vrrp_min_garp", "garp = { repeat = 1, delay = \"0s\" }", "written to each instance", min_garp),
-    carry("vrrp_garp_master_refresh_repeat", "", "1 only", |global, statement, context| {
-        global.garp.refresh_repeat = garp::refresh_repeat(global, statement, context);
-    }),
-    carry(
+    carry("vrrp_min_garp", "garp = { repeat = 1, delay = \"0s\" }", "written to each instance", garp::least),
+    carry("vrrp_garp_master_refresh_repeat", "", "1 only", garp::refresh_repeat),
+    keep(
         "vrrp_garp_lower_prio_delay",
         "garp = { lower_prio_delay }",
         "written to each instance",
-        |global, statement, context| {
-            global.garp.lower_prio_delay(statement, context);
-        },
+        Form::Within(0, 1000),
     ),
-    carry(
+    keep(
         "vrrp_garp_lower_prio_repeat",
         "garp = { lower_prio_repeat }",
         "written to each instance",
-        |global, statement, context| {
-            global.garp.lower_prio_repeat(statement, context);
-        },
+        Form::Within(0, 255),
     ),
     carry("vrrp_lower_prio_no_advert", "", "off only", garp::lower_prio_no_advert),
     carry(
@@ -111,26 +78,8 @@ pub(crate) const GLOBAL: &[Keyword<Global>] = &[
     carry("vrrp_gna_interval", "", "0 only", |global, statement, context| {
         only::zero(global, statement, value::IPV6, context);
     }),
-    carry(
-        "vrrp_strict",
-        "accept = false",
-        "as `strict_mode`, in each instance",
-        |global, statement, context| {
-            // Whatever follows it, as in keepalived.
-            context.no_block(statement);
-            context.extra(statement, statement.arguments());
-            global.strict = Some(Given { value: true, place: statement.place });
-        },
-    ),
-    carry(
-        "v3_checksum_as_v2",
-        "v3_checksum = \"rfc9568\"",
-        "newer than 2.2.7",
-        |global, statement, context| {
-            let value = context.boolean(statement);
-            context.set(statement, &mut global.v3_checksum_as_v2, value);
-        },
-    ),
+    keep("vrrp_strict", "accept = false", "as `strict_mode`, in each instance", Form::On),
+    keep("v3_checksum_as_v2", "v3_checksum = \"rfc9568\"", "newer than 2.2.7", Form::Switch),
     harmless("vrrp_check_unicast_src", "always: adverts of hosts that are not peers are dropped in XDP"),
     harmless("vrrp_skip_check_adv_addr", "always: a master with other addresses is heard, if one is shared"),
     unsupported("vrrp_owner_ignore_adverts", "an owner answers adverts of lower priority"),
@@ -141,10 +90,12 @@ pub(crate) const GLOBAL: &[Keyword<Global>] = &[
         "gratuitous ARP is for changes of the master; use `garp = { refresh }`",
     ),
     unsupported("vrrp_vmac_garp_intvl", "there is no macvlan; use `garp = { refresh }`"),
-    carry("vrrp_startup_delay", "vrrp_startup_delay", "with unit", |global, statement, context| {
-        let value = delays::startup_delay(statement, context);
-        context.set(statement, &mut global.startup_delay, value);
-    }),
+    keep(
+        "vrrp_startup_delay",
+        "vrrp_startup_delay",
+        "with unit",
+        Form::Seconds(Duration::from_millis(1), MAX_STARTUP_DELAY),
+    ),
     unsupported("vrrp_delay_after_boot", "delay the service: ExecStartPre in systemd"),
     unsupported("vrrp_notify_priority_changes", "see `vrrpd status` and the log"),
     unsupported("fifo_write_vrrp_states_on_reload", "a reload writes nothing"),
@@ -194,14 +145,11 @@ pub(crate) const GLOBAL: &[Keyword<Global>] = &[
     harmless("nftables_counters", FIREWALL),
     harmless("nftables_ifindex", FIREWALL),
     harmless("disable_local_igmp", "there is no macvlan that would send such reports"),
-    carry(
+    keep(
         "vmac_prefix",
         "",
         "there is no macvlan; names that start with it are known",
-        |global, statement, context| {
-            let value = text(statement, "the start of a name", context);
-            context.set(statement, &mut global.vmac_prefix, value);
-        },
+        Form::Text("the start of a name"),
     ),
     harmless("vmac_addr_prefix", "there is no macvlan"),
     unsupported("snmp_socket", SNMP),

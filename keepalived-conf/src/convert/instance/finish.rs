@@ -2,24 +2,24 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use vrrp_config::{Kind, Node, Place, Table, Tree, Value};
+
 use super::{
-    super::{
-        Context, Given, address,
-        garp::Garp,
-        global::Global,
-        value::IPV6,
-        write::{Item, Writer, spell},
-    },
-    Instance,
+    super::{Context, address, garp, global::Global, value::IPV6, write::spell},
+    Instance, SOURCE,
+    strict::OWNER,
 };
-use crate::{report::Severity, text::Place};
-use vrrp_config::quote;
+use crate::report::Severity;
 
 /// The most addresses that an advert counts.
 const MOST_ADDRESSES: usize = 255;
 
+/// What holds for all instances that say nothing else: their word, and the one in `global_defs`.
+const OF_ALL: [(&str, &str); 3] =
+    [("version", "vrrp_version"), ("strict_mode", "vrrp_strict"), ("v3_checksum_as_v2", "v3_checksum_as_v2")];
+
 impl Instance {
-    /// Reports what is missing, and what keepalived makes of settings that contradict each other. `Some`: why the
+    /// Reports what is missing, and does what keepalived does about settings that contradict each other. `Some`: why the
     /// instance is left out as a whole.
     pub(in crate::convert) fn check(
         &mut self,
@@ -27,17 +27,20 @@ impl Instance {
         context: &mut Context<'_>,
     ) -> Option<&'static str> {
         self.required(context);
-        self.version = self.version.or(global.version);
-        let strict = if self.strict.is_some() { "strict_mode" } else { "vrrp_strict" };
-        self.strict = self.strict.or(global.strict);
-        self.v3_checksum_as_v2 = self.v3_checksum_as_v2.or(global.v3_checksum_as_v2);
+        let strict = if self.table.get("strict_mode").is_some() { "strict_mode" } else { "vrrp_strict" };
+        for (own, of_all) in OF_ALL {
+            if let (None, Some(node)) = (self.table.get(own), global.table.get(of_all)) {
+                self.table.add(own, node.clone());
+            }
+        }
+        // The priority decides what strict mode makes of the state, and that whether there is preemption.
         self.owner_by_state(context);
         self.keep_strict(strict, context);
         self.preemption(context);
         self.round_interval(context);
         self.password(context);
         self.peers(context);
-        self.refresh(global, context);
+        garp::settle(&mut self.table, &global.table, context);
         self.left_out(context)
     }
 
@@ -52,60 +55,72 @@ impl Instance {
 
     /// With `state MASTER` keepalived drops both, and an owner preempts whatever it says.
     fn preemption(&mut self, context: &mut Context<'_>) {
-        let master = self.state.is_some_and(|state| state.value);
-        let owner = self.is_owner();
+        let (master, owner) = (self.is_to_be_master(), self.is_owner());
         let note = match (master, owner) {
             (true, _) => "not with state MASTER: dropped, as in keepalived",
             (false, true) => "without effect with priority 255: dropped",
             (false, false) => "without effect with nopreempt: dropped",
         };
-        let never = self.preempt.filter(|given| !given.value);
-        if let Some(Given { place, .. }) = never.filter(|_| master || owner) {
-            context.report.push(Severity::Harmless, place, "nopreempt", note);
-            self.preempt = None;
-        }
-        if (master || owner || never.is_some())
-            && let Some(Given { place, .. }) = self.preempt_delay.take()
+        let never = self.table.flag("preempt") == Some(false);
+        if never
+            && (master || owner)
+            && let Some(preempt) = self.table.take("preempt")
         {
-            context.report.push(Severity::Harmless, place, "preempt_delay", note);
+            context.report.push(Severity::Harmless, preempt.place, "nopreempt", note);
+        }
+        if (master || owner || never)
+            && let Some(delay) = self.table.take("preempt_delay")
+        {
+            context.report.push(Severity::Harmless, delay.place, "preempt_delay", note);
         }
     }
 
     pub(super) fn is_version_3(&self) -> bool {
-        self.version.is_some_and(|version| version.value == 3)
+        self.table.integer("version") == Some(3)
     }
 
     fn round_interval(&mut self, context: &mut Context<'_>) {
-        let Some(Given { value, place }) = self.advert_int else { return };
-        let centiseconds = (value.as_millis() + 5) / 10;
+        let Some((given, place)) = self.advert_int else { return };
+        let centiseconds = (given.as_millis() + 5) / 10;
         let rounded = if self.is_version_3() {
             Duration::from_millis(u64::try_from(centiseconds.clamp(1, 4095)).unwrap_or(1) * 10)
         } else {
-            Duration::from_secs(u64::try_from(((value.as_millis() + 500) / 1000).clamp(1, 255)).unwrap_or(1))
+            Duration::from_secs(u64::try_from(((given.as_millis() + 500) / 1000).clamp(1, 255)).unwrap_or(1))
         };
-        if rounded != value {
+        if rounded != given {
             let note = format!("rounded to {rounded:?}, as keepalived does");
             context.report.push(Severity::Harmless, place, "advert_int", note);
-            self.advert_int = Some(Given { value: rounded, place });
+            self.table.replace("advert_int", context.node(spell(rounded), place));
         }
     }
 
-    /// Where it stands, if it does.
-    pub(super) fn authentication_place(&self) -> Option<Place> {
-        self.auth_type.map(|given| given.place).or(self.auth_pass.as_ref().map(|given| given.place))
+    /// Takes out type and password; where the first of them stands, if one does.
+    pub(super) fn without_password(&mut self) -> Option<Place> {
+        let (kind, password) = (self.table.take("auth_type"), self.table.take("auth_pass"));
+        kind.or(password).map(|node| node.place)
     }
 
     fn password(&mut self, context: &mut Context<'_>) {
-        let Some(place) = self.authentication_place() else { return };
-        let complete = self.auth_type.is_some() && self.auth_pass.is_some();
-        let (severity, note) = match self.auth_type {
-            Some(Given { value: false, .. }) => (Severity::Unsupported, "AH is not supported: left out"),
+        let (kind, password) = (self.table.get("auth_type"), self.table.get("auth_pass"));
+        let (severity, note) = match (kind, password) {
+            (None, None) => return,
+            (Some(kind), _) if kind.value.as_str() == Some("AH") => {
+                (Severity::Unsupported, "AH is not supported: left out")
+            }
             _ if self.is_version_3() => (Severity::Harmless, "not in version 3: left out, as in keepalived"),
-            _ if complete => return,
+            (Some(kind), Some(password)) => {
+                let mut table = Table::default();
+                let place = password.place;
+                table.set("auth_type", kind.value.clone(), kind.place);
+                table.set("auth_pass", password.value.clone(), place);
+                self.without_password();
+                return self.table.add("authentication", context.node(table, place));
+            }
             _ => (Severity::Harmless, "a type and a password belong together: left out, as in keepalived"),
         };
-        context.report.push(severity, place, "authentication", note);
-        (self.auth_type, self.auth_pass) = (None, None);
+        if let Some(place) = self.without_password() {
+            context.report.push(severity, place, "authentication", note);
+        }
     }
 
     /// A block in which nothing stands is none, as in keepalived. One whose peers could not be carried over is one.
@@ -118,14 +133,14 @@ impl Instance {
             self.unicast.block = None;
         }
         let Some(place) = self.unicast.block else {
-            if let Some(Given { place, .. }) = self.unicast.ttl.take() {
+            if let Some(ttl) = self.table.take("unicast_ttl") {
                 let note = "no peers: without effect, as in keepalived";
-                context.report.push(Severity::Harmless, place, "unicast_ttl", note);
+                context.report.push(Severity::Harmless, ttl.place, "unicast_ttl", note);
             }
             return;
         };
         self.others_once(context);
-        let looks = self.unicast.check_src.is_some_and(|given| given.value);
+        let looks = self.table.flag("check_unicast_src") == Some(true);
         if !looks && !self.unicast.peers.iter().any(super::Peer::has_bounds) {
             let note = "adverts of hosts that are not listed are dropped, as with check_unicast_src";
             context.report.push(Severity::Harmless, place, "unicast_peer", note);
@@ -134,28 +149,27 @@ impl Instance {
 
     /// Each peer once, and this host not at all: keepalived sends to both, and nothing comes of it.
     fn others_once(&mut self, context: &mut Context<'_>) {
-        let own = self.source.map(|given| given.value);
+        let own = self.table.text(SOURCE).map(ToOwned::to_owned);
         let mut seen = BTreeSet::new();
         self.unicast.peers.retain(|peer| {
-            let note = if own == Some(peer.address()) {
+            let note = if own == Some(peer.address.to_string()) {
                 "this host's own address: left out"
-            } else if !seen.insert(peer.address()) {
+            } else if !seen.insert(peer.address) {
                 "a peer twice: once here"
             } else {
                 return true;
             };
-            context.report.push(Severity::Harmless, peer.place(), "unicast_peer", note);
+            context.report.push(Severity::Harmless, peer.place, "unicast_peer", note);
             false
         });
     }
 
     /// Why it cannot be carried over at all.
     fn left_out(&mut self, context: &mut Context<'_>) -> Option<&'static str> {
-        if self.has_torn_password && self.auth_pass.is_some() {
+        if self.has_torn_password && self.table.get("authentication").is_some() {
             return Some("its password has a character that is not one byte where it is cut: choose another");
         }
-        let is_v6 = self.vips.first().is_some_and(|vip| vip.address().is_ipv6());
-        if is_v6 || self.native_ipv6.is_some() {
+        if self.is_v6() {
             return Some(IPV6);
         }
         let vips = std::mem::take(&mut self.vips);
@@ -199,120 +213,45 @@ impl Instance {
         });
     }
 
-    /// The table; `global` has the defaults.
-    pub(in crate::convert) fn write(&self, global: &Global, writer: &mut Writer<'_, '_>) {
-        writer.head("vrrp_instance", &self.name, self.place);
-        writer.string("interface", self.interface.as_ref());
-        self.write_role(writer);
-        writer.show("accept", self.accept);
-        if let Some(Given { value, place }) = self.source {
-            let key = if self.unicast.block.is_some() { "unicast_src_ip" } else { "mcast_src_ip" };
-            writer.line(key, &quote(&value.to_string()), place);
+    /// Says the rest in our words, and moves it into the configuration.
+    pub(in crate::convert) fn plant(mut self, tree: &mut Tree, context: &Context<'_>) {
+        self.without_our_own_ways();
+        let table = &mut self.table;
+        if self.unicast.block.is_some()
+            && let Some(source) = table.take(SOURCE)
+        {
+            table.add("unicast_src_ip", source);
         }
-        match &self.use_vmac {
-            Some(Given { place, .. }) => writer.line("use_vmac", "true", *place),
-            None => writer.default("use_vmac", "false"),
+        if let Some(checksum) =
+            table.take("v3_checksum_as_v2").filter(|node| node.value.as_bool() == Some(true))
+        {
+            table.add("v3_checksum", Node { value: "rfc9568".into(), ..checksum });
         }
-        if let Some(Given { value: true, place }) = self.v3_checksum_as_v2 {
-            writer.line("v3_checksum", &quote("rfc9568"), place);
-        }
-        write_garp(self.garp, global.garp, writer);
-        if let Some(Given { value, place }) = &self.auth_pass {
-            let table = format!("{{ auth_type = \"PASS\", auth_pass = {} }}", quote(value));
-            writer.line("authentication", &table, *place);
-        }
-        self.write_unicast(writer);
-        self.write_belongings(writer);
-        self.tracks.write(writer);
-        writer.show("dont_track_primary", self.dont_track_primary);
-        self.hooks.write(writer);
-        writer.remarks(&self.remarks);
-    }
-
-    /// With `vrrp_min_garp` a refresh sends nothing, unless `garp_master_refresh_repeat` says how much.
-    pub(super) fn refresh(&mut self, global: &Global, context: &mut Context<'_>) {
-        let none = |given: &Given<i64>| given.value == 0;
-        let sends_none = self.garp.refresh_repeat.or(global.garp.refresh_repeat).is_some_and(|it| none(&it));
-        let given = self.garp.refresh.or(global.garp.refresh).filter(|given| !none(given));
-        if let Some(Given { place, .. }) = given.filter(|_| sends_none) {
-            let note = "with vrrp_min_garp none is sent: left out, as in keepalived";
-            context.report.push(Severity::Harmless, place, "garp_master_refresh", note);
-            self.garp.refresh = Some(Given { value: 0, place });
-        }
-    }
-
-    fn write_role(&self, writer: &mut Writer<'_, '_>) {
-        match self.state {
-            Some(Given { value, place }) => {
-                writer.line("state", &quote(if value { "MASTER" } else { "BACKUP" }), place);
+        let nodes = |vips: Vec<super::Vip>| vips.into_iter().map(|vip| vip.into_node(context)).collect();
+        let lines =
+            |entries: &[super::route::Entry]| entries.iter().map(|one| one.to_node(context)).collect();
+        let peers = self.unicast.peers.into_iter().map(|peer| peer.into_node(context)).collect();
+        context.list(table, "unicast_peer", peers);
+        context.list(table, "virtual_ipaddress", nodes(self.vips));
+        context.list(table, "virtual_ipaddress_excluded", nodes(self.excluded));
+        context.list(table, "virtual_routes", lines(&self.routes));
+        context.list(table, "virtual_rules", lines(&self.rules));
+        self.tracks.plant(table, context);
+        let state = if table.integer("priority") == Some(OWNER) { "MASTER" } else { "BACKUP" };
+        for (key, default) in
+            [("state", Value::from(state)), ("version", 2.into()), ("use_vmac", false.into())]
+        {
+            if table.get(key).is_none() {
+                table.add(key, context.default(default, self.place));
             }
-            None => writer.default("state", &quote(if self.is_owner() { "MASTER" } else { "BACKUP" })),
         }
-        writer.show("virtual_router_id", self.vrid);
-        match self.version {
-            Some(given) => writer.show("version", Some(given)),
-            None => writer.default("version", "2"),
-        }
-        writer.show("priority", self.priority);
-        if let Some(Given { value, place }) = self.advert_int {
-            writer.line("advert_int", &spell(value), place);
-        }
-        writer.show("preempt", self.preempt);
-        if let Some(Given { value, place }) = self.preempt_delay {
-            writer.line("preempt_delay", &spell(value), place);
-        }
+        context.plant(tree, Kind::Instance, &self.name, self.place, self.table);
     }
 
-    fn write_unicast(&self, writer: &mut Writer<'_, '_>) {
-        writer.show("unicast_ttl", self.unicast.ttl);
-        let peers: Vec<Item> = self.unicast.peers.iter().map(super::Peer::to_item).collect();
-        writer.list("unicast_peer", &peers);
-    }
-
-    fn write_belongings(&self, writer: &mut Writer<'_, '_>) {
-        let items = |vips: &[super::Vip]| vips.iter().map(super::Vip::to_item).collect::<Vec<_>>();
-        writer.list("virtual_ipaddress", &items(&self.vips));
-        writer.list("virtual_ipaddress_excluded", &items(&self.excluded));
-        let lines = |entries: &[super::route::Entry]| {
-            entries.iter().map(super::route::Entry::to_item).collect::<Vec<_>>()
-        };
-        writer.list("virtual_routes", &lines(&self.routes));
-        writer.list("virtual_rules", &lines(&self.rules));
+    /// Takes out what vrrpd does anyway, and what has been looked at.
+    fn without_our_own_ways(&mut self) {
+        for keyword in ["strict_mode", "check_unicast_src", "native_ipv6"] {
+            self.table.take(keyword);
+        }
     }
 }
-
-/// What the instance says, or else what holds for all. For a master of lower priority keepalived falls back on what holds
-/// for all instances, vrrpd on what holds for this one.
-fn write_garp(own: Garp, global: Garp, writer: &mut Writer<'_, '_>) {
-    let repeat = own.repeat.or(global.repeat);
-    let delay = own.delay.or(global.delay);
-    let refresh = own.refresh.or(global.refresh);
-    let inherited = |own: Option<Given<i64>>, global: Option<Given<i64>>| {
-        own.map(|own| Given {
-            value: global.map_or(KEEPALIVED_GARP, |global| global.value),
-            place: own.place,
-        })
-    };
-    let lower_prio_repeat =
-        own.lower_prio_repeat.or(global.lower_prio_repeat).or_else(|| inherited(own.repeat, global.repeat));
-    let lower_prio_delay =
-        own.lower_prio_delay.or(global.lower_prio_delay).or_else(|| inherited(own.delay, global.delay));
-    let given = [repeat, delay, refresh, lower_prio_repeat, lower_prio_delay];
-    let Some(place) = given.into_iter().flatten().map(|given| given.place).next() else { return };
-    let number = |key: &str, given: Option<Given<i64>>| given.map(|given| format!("{key} = {}", given.value));
-    let seconds = |key: &str, given: Option<Given<i64>>| {
-        given.map(|given| format!("{key} = {}", spell(Duration::from_secs(given.value.unsigned_abs()))))
-    };
-    let settings = [
-        number("repeat", repeat),
-        seconds("delay", delay),
-        seconds("refresh", refresh),
-        number("lower_prio_repeat", lower_prio_repeat),
-        seconds("lower_prio_delay", lower_prio_delay),
-    ];
-    let settings: Vec<String> = settings.into_iter().flatten().collect();
-    writer.line("garp", &format!("{{ {} }}", settings.join(", ")), place);
-}
-
-/// keepalived's default of how many, and after how many seconds again.
-const KEEPALIVED_GARP: i64 = 5;

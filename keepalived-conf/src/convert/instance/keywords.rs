@@ -3,56 +3,36 @@
 use std::time::Duration;
 
 use super::{
-    super::{garp, global::SYNC_DAEMON, range},
+    super::{Form, garp, global::SYNC_DAEMON},
     Instance, only,
 };
-use crate::vocabulary::{Keyword, carry, different, harmless, unsupported};
+use crate::vocabulary::{Keyword, carry, different, harmless, keep, unsupported};
 
 const NO_MACVLAN: &str = "there is no macvlan";
 const UNITS: Duration = Duration::from_secs(1000);
 
 pub(crate) const INSTANCE: &[Keyword<Instance>] = &[
     carry("state", "state", "", Instance::state),
-    carry("interface", "interface", "once for each router", Instance::interface),
-    carry("virtual_router_id", "virtual_router_id", "", |router, statement, context| {
-        let value = context.integer(statement, 1..=255);
-        context.set(statement, &mut router.vrid, value);
-    }),
-    carry("version", "version", "2 unless given, as in keepalived", |router, statement, context| {
-        let value = context.integer(statement, 2..=3);
-        context.set_once(statement, &mut router.version, value);
-    }),
-    carry("priority", "priority", "", |router, statement, context| {
-        let value = context.integer(statement, 1..=255);
-        context.set(statement, &mut router.priority, value);
-    }),
+    keep("interface", "interface", "once for each router", Form::Name("the name of an interface")),
+    keep("virtual_router_id", "virtual_router_id", "", Form::Integer(1, 255)),
+    keep("version", "version", "2 unless given, as in keepalived", Form::FirstInteger(2, 3)),
+    keep("priority", "priority", "", Form::Integer(1, 255)),
     carry("advert_int", "advert_int", "with unit; rounded as keepalived does", Instance::advert_int),
-    carry("preempt", "preempt = true", "", |router, statement, context| {
-        Instance::switch(&mut router.preempt, true, statement, context);
-    }),
-    carry(
+    keep("preempt", "preempt = true", "", Form::On),
+    keep(
         "nopreempt",
         "preempt = false",
         "not with `state MASTER`, as in keepalived",
-        |router, statement, context| {
-            Instance::switch(&mut router.preempt, false, statement, context);
-        },
+        Form::Sets("preempt", false),
     ),
-    carry(
+    keep(
         "preempt_delay",
         "preempt_delay",
         "with unit; not with `state MASTER`, as in keepalived",
-        |router, statement, context| {
-            let value = context.timer(statement, Duration::ZERO..=UNITS);
-            context.set(statement, &mut router.preempt_delay, value);
-        },
+        Form::Seconds(Duration::ZERO, UNITS),
     ),
-    carry("accept", "accept = true", "", |router, statement, context| {
-        Instance::switch(&mut router.accept, true, statement, context);
-    }),
-    carry("no_accept", "accept = false", "without firewall rules", |router, statement, context| {
-        Instance::switch(&mut router.accept, false, statement, context);
-    }),
+    keep("accept", "accept = true", "", Form::On),
+    keep("no_accept", "accept = false", "without firewall rules", Form::Sets("accept", false)),
     carry("authentication", "authentication", "", Instance::authentication),
     carry("mcast_src_ip", "mcast_src_ip", "`unicast_src_ip` with peers", Instance::source),
     carry(
@@ -65,38 +45,13 @@ pub(crate) const INSTANCE: &[Keyword<Instance>] = &[
     harmless("vmac_xmit_base", NO_MACVLAN),
     unsupported("use_ipvlan", "there is no ipvlan"),
     unsupported("vmac_garp_intvl", "there is no macvlan; use `garp = { refresh }`"),
-    carry(
-        "v3_checksum_as_v2",
-        "v3_checksum = \"rfc9568\"",
-        "newer than 2.2.7",
-        |router, statement, context| {
-            let value = context.boolean(statement);
-            context.set(statement, &mut router.v3_checksum_as_v2, value);
-        },
-    ),
-    carry("garp_master_delay", "garp = { delay }", "with unit", |router, statement, context| {
-        router.garp.delay(statement, context);
-    }),
-    carry("garp_master_repeat", "garp = { repeat }", "", |router, statement, context| {
-        router.garp.repeat(statement, context);
-    }),
-    carry("garp_master_refresh", "garp = { refresh }", "with unit", |router, statement, context| {
-        router.garp.refresh(statement, context);
-    }),
-    carry("garp_master_refresh_repeat", "", "1 only", |router, statement, context| {
-        router.garp.refresh_repeat = garp::refresh_repeat(router, statement, context);
-    }),
-    carry(
-        "garp_lower_prio_delay",
-        "garp = { lower_prio_delay }",
-        "with unit",
-        |router, statement, context| {
-            router.garp.lower_prio_delay(statement, context);
-        },
-    ),
-    carry("garp_lower_prio_repeat", "garp = { lower_prio_repeat }", "", |router, statement, context| {
-        router.garp.lower_prio_repeat(statement, context);
-    }),
+    keep("v3_checksum_as_v2", "v3_checksum = \"rfc9568\"", "newer than 2.2.7", Form::Switch),
+    keep("garp_master_delay", "garp = { delay }", "with unit", Form::Within(0, 1000)),
+    keep("garp_master_repeat", "garp = { repeat }", "", Form::Within(1, 255)),
+    keep("garp_master_refresh", "garp = { refresh }", "with unit", Form::Within(0, 86_400)),
+    carry("garp_master_refresh_repeat", "", "1 only", garp::refresh_repeat),
+    keep("garp_lower_prio_delay", "garp = { lower_prio_delay }", "with unit", Form::Within(0, 1000)),
+    keep("garp_lower_prio_repeat", "garp = { lower_prio_repeat }", "", Form::Within(0, 255)),
     carry("lower_prio_no_advert", "", "off only", garp::lower_prio_no_advert),
     carry(
         "higher_prio_send_advert",
@@ -107,14 +62,11 @@ pub(crate) const INSTANCE: &[Keyword<Instance>] = &[
     carry("down_timer_adverts", "", "3 only", |router, statement, context| {
         only::number(router, statement, 3, "a master is down after 3 intervals and the skew", context);
     }),
-    carry(
+    keep(
         "strict_mode",
         "accept = false",
         "its changes of `state`, `authentication`, `preempt_delay` and `accept`",
-        |router, statement, context| {
-            let value = context.boolean(statement);
-            context.set(statement, &mut router.strict, value);
-        },
+        Form::Switch,
     ),
     carry(
         "virtual_ipaddress",
@@ -132,19 +84,8 @@ pub(crate) const INSTANCE: &[Keyword<Instance>] = &[
     carry("virtual_rules", "virtual_rules", "tables by number", Instance::rules),
     carry("unicast_src_ip", "unicast_src_ip", "`mcast_src_ip` without peers", Instance::source),
     carry("unicast_peer", "unicast_peer", "", Instance::unicast_peer),
-    carry("unicast_ttl", "unicast_ttl", "", |router, statement, context| {
-        let value = range::number(statement, 1..=255, context);
-        context.set(statement, &mut router.unicast.ttl, value);
-    }),
-    carry(
-        "check_unicast_src",
-        "",
-        "always: adverts of hosts that are not peers are dropped",
-        |router, statement, context| {
-            let value = context.boolean(statement);
-            context.set(statement, &mut router.unicast.check_src, value);
-        },
-    ),
+    keep("unicast_ttl", "unicast_ttl", "", Form::Within(1, 255)),
+    keep("check_unicast_src", "", "always: adverts of hosts that are not peers are dropped", Form::Switch),
     carry(
         "unicast_fault_no_peer",
         "",
@@ -156,9 +97,7 @@ pub(crate) const INSTANCE: &[Keyword<Instance>] = &[
         },
     ),
     unsupported("old_unicast_checksum", "version 3 has one checksum for multicast and unicast"),
-    carry("dont_track_primary", "dont_track_primary = true", "", |router, statement, context| {
-        Instance::switch(&mut router.dont_track_primary, true, statement, context);
-    }),
+    keep("dont_track_primary", "dont_track_primary = true", "", Form::On),
     harmless("track_src_ip", "a router is always in FAULT while no interface has that address"),
     unsupported("linkbeat_use_polling", "links are watched by netlink"),
     unsupported("notify_master_rx_lower_pri", "counted as a losing advert, see `vrrpd status`"),
@@ -177,9 +116,7 @@ pub(crate) const INSTANCE: &[Keyword<Instance>] = &[
     unsupported("auth_hmac", "the trailer is let be and not checked"),
     carry("lvs_sync_daemon_interface", "", SYNC_DAEMON, only::sync_daemon),
     carry("lvs_sync_daemon", "", SYNC_DAEMON, only::sync_daemon),
-    carry("native_ipv6", "", "the instance is left out: no IPv6 yet", |router, statement, _| {
-        router.native_ipv6 = Some(statement.place);
-    }),
+    keep("native_ipv6", "", "the instance is left out: no IPv6 yet", Form::On),
     harmless("kernel_rx_buf_size", "adverts do not come by a socket"),
     harmless("debug", "no meaning in keepalived either"),
 ];
