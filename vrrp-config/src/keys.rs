@@ -97,6 +97,11 @@ impl Wrong {
         self
     }
 
+    /// All of it in one sentence, without a subject.
+    pub(super) fn sentence(&self) -> String {
+        format!("{}, {}", self.what, self.label)
+    }
+
     pub(super) fn at(self, key: &str, place: Place) -> Problem {
         let problem = Problem::new(format!("`{key}` {}", self.what), place, self.label);
         match self.help {

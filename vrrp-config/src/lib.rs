@@ -58,7 +58,7 @@ pub use judge::{judge, parse, read};
 pub use overrides::{EMBEDDED, Overrides};
 pub use place::{Place, Source};
 pub use problem::{Problems, render_bare};
-pub use raw::{is_account, is_host, is_mailbox};
+pub use raw::{LineWord, ROUTE, RULE, Takes, is_account, is_host, is_mailbox, network, routing_table};
 pub use route::{Prefix, RouteKind, RuleAction, VirtualRoute, VirtualRule};
 pub use schema::schema;
 pub use tree::{Kind, Node, Section, Table, Tree, Value};

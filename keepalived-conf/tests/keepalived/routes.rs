@@ -1,7 +1,7 @@
 //! Routes and rules of both families, and prefixes with bits behind them.
 
 use keepalived_conf::Severity;
-use vrrp_config::Config;
+use vrrp_config::{Config, LineWord, ROUTE, RULE, Takes};
 
 use crate::memory::{broken, convert, instance, run, said};
 
@@ -102,4 +102,56 @@ fn a_name_that_is_not_defined_is_an_error_wherever_a_name_stands() {
     // Where any text may stand it is one.
     let text = instance("authentication {\nauth_type PASS\nauth_pass $ecret\n}");
     assert_eq!(run(&text).routers[0].auth_pass, Some(*b"$ecret\0\0"));
+}
+
+/// A value that every word of its kind takes.
+const fn value(word: &LineWord) -> &'static str {
+    match word.takes {
+        Takes::Nothing => "",
+        Takes::Host => "192.0.2.9",
+        Takes::Prefix => "10.9.0.0/16",
+        Takes::Interface => "eth7",
+        Takes::Number | Takes::Table => "99",
+        Takes::Code => "7",
+    }
+}
+
+/// Each word of the grammar by each of its names, in a line after `start`: all come to the same.
+fn by_any_name(grammar: &[LineWord], of: impl Fn(&str) -> String) {
+    for word in grammar.iter().filter(|word| !word.others.is_empty()) {
+        let by = |name: &str| spelled(&run(&of(&format!("{name} {}", value(word)))));
+        let ours = by(word.word);
+        for other in word.others {
+            assert_eq!(by(other), ours, "{other} is {}", word.word);
+        }
+    }
+}
+
+#[test]
+fn the_words_of_routes_and_rules_are_those_of_the_grammar() {
+    by_any_name(ROUTE, |word| {
+        let way = if word.contains("eth7") { "" } else { "dev eth1" };
+        with(&format!("10.0.0.0/8 {way} {word}"), "from 10.0.0.0/8 table 5 preference 9")
+    });
+    by_any_name(RULE, |word| {
+        let action = if word.starts_with("table") || word.starts_with("lookup") { "" } else { "table 5" };
+        with("10.0.0.0/8 dev eth1", &format!("from 10.0.0.0/8 {word} {action}"))
+    });
+    let named = |grammar: &[LineWord]| grammar.iter().filter(|word| !word.others.is_empty()).count();
+    assert!(named(ROUTE) >= 5 && named(RULE) >= 4, "the grammar was not read");
+}
+
+#[test]
+fn what_the_kernel_refuses_is_left_out_in_the_words_of_the_one_grammar() {
+    for (route, why) in [
+        ("10.0.0.0/8 metric 5", "has no way"),
+        ("10.0.0.0/8 dev eth1 onlink", "`onlink` needs `via` and `dev`"),
+        ("blackhole 10.0.0.0/8 dev eth1", "leads nowhere"),
+        ("10.0.0.0/8 dev eth1 default", "`default` is not supported"),
+    ] {
+        let imported = convert(&with(route, "from 10.0.0.0/8 table 5 preference 9"));
+        assert_eq!(said(&imported), [(Severity::Unsupported, 8, "virtual_routes".to_owned())], "{route}");
+        assert!(imported.report.to_string().contains(why), "{}", imported.report);
+        assert_eq!(imported.config().unwrap().routers[0].routes.len(), 0, "{route}");
+    }
 }

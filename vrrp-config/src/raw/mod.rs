@@ -18,7 +18,14 @@ mod words;
 use std::collections::HashMap;
 
 use self::check::NamedCheck;
-pub use self::{hook::is_account, mail::is_mailbox, text::is_host};
+pub use self::{
+    hook::is_account,
+    mail::is_mailbox,
+    route::ROUTE,
+    rule::RULE,
+    text::is_host,
+    words::{LineWord, Takes, network, routing_table},
+};
 use super::{
     key::Group as _,
     keys::{At, FILE, Keys, table},

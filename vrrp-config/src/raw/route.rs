@@ -10,7 +10,7 @@ use super::{
         problem::Findings,
     },
     instance::interface_name,
-    words::{self, Fault, Word, Words},
+    words::{self, Fault, LineWord, Takes, Word, Words},
 };
 
 const KINDS: [(&str, RouteKind); 4] = [
@@ -20,22 +20,23 @@ const KINDS: [(&str, RouteKind); 4] = [
     ("prohibit", RouteKind::Prohibit),
 ];
 
-const WORDS: [&str; 15] = [
-    "to",
-    "via",
-    "dev",
-    "src",
-    "metric",
-    "table",
-    "scope",
-    "proto",
-    "onlink",
-    "mtu",
-    "no_track",
-    "default",
-    "blackhole",
-    "unreachable",
-    "prohibit",
+/// The words of a route, but for an address alone, which is its destination.
+pub const ROUTE: &[LineWord] = &[
+    LineWord::new("to", Takes::Prefix),
+    LineWord::new("via", Takes::Host).or(&["gw"]),
+    LineWord::new("dev", Takes::Interface).or(&["oif"]),
+    LineWord::new("src", Takes::Host).or(&["from"]),
+    LineWord::new("metric", Takes::Number).or(&["priority", "preference"]),
+    LineWord::new("table", Takes::Table),
+    LineWord::new("scope", Takes::Code),
+    LineWord::new("proto", Takes::Code).or(&["protocol"]),
+    LineWord::new("onlink", Takes::Nothing),
+    LineWord::new("mtu", Takes::Number),
+    LineWord::new("no_track", Takes::Nothing),
+    LineWord::new("default", Takes::Nothing),
+    LineWord::new("blackhole", Takes::Nothing),
+    LineWord::new("unreachable", Takes::Nothing),
+    LineWord::new("prohibit", Takes::Nothing),
 ];
 
 /// What has been read of a line.
@@ -58,26 +59,36 @@ struct Draft {
 
 /// One entry, `None` if something was reported.
 pub(super) fn entry(value: &Node, findings: &mut Findings) -> Option<At<VirtualRoute>> {
-    words::line("virtual_routes", value, findings, |words| {
-        let mut draft = Draft::default();
-        while let Some(word) = words.next() {
-            draft.take(&word, words)?;
-        }
-        draft.finish(words)
-    })
+    words::line("virtual_routes", value, findings, parse)
+}
+
+fn parse(words: &mut Words<'_>) -> Result<VirtualRoute, Fault> {
+    let mut draft = Draft::default();
+    while let Some(word) = words.next() {
+        draft.take(&word, words)?;
+    }
+    draft.finish(words)
+}
+
+impl VirtualRoute {
+    /// Why the kernel would refuse the route of a `line` in which each word is well.
+    #[must_use]
+    pub fn refusal(line: &str) -> Option<String> {
+        parse(&mut Words::of(line)).err()?.of_all()
+    }
 }
 
 impl Draft {
     fn take(&mut self, word: &Word<'_>, words: &mut Words<'_>) -> Result<(), Fault> {
-        match word.text {
+        match words::meant(ROUTE, word) {
             "to" => words.option(word, &mut self.to, destination),
-            "via" | "gw" => words.option(word, &mut self.via, words::host),
-            "dev" | "oif" => words.option(word, &mut self.dev, |text| interface_name(text.to_owned())),
-            "src" | "from" => words.option(word, &mut self.src, words::host),
-            "metric" | "priority" | "preference" => words.option(word, &mut self.metric, words::number32),
+            "via" => words.option(word, &mut self.via, words::host),
+            "dev" => words.option(word, &mut self.dev, |text| interface_name(text.to_owned())),
+            "src" => words.option(word, &mut self.src, words::host),
+            "metric" => words.option(word, &mut self.metric, words::number32),
             "table" => words.option(word, &mut self.table, words::table),
             "scope" => words.option(word, &mut self.scope, words::scope),
-            "proto" | "protocol" => words.option(word, &mut self.protocol, protocol),
+            "proto" => words.option(word, &mut self.protocol, protocol),
             "mtu" => words.option(word, &mut self.mtu, mtu),
             "onlink" => {
                 self.onlink = true;
@@ -105,7 +116,7 @@ impl Draft {
             Ok(to) if self.to.is_none() => self.to = Some(to),
             Ok(_) => return Err(word.fault(Wrong::new("has two destinations", "again a destination"))),
             Err(wrong) if is_address && text.contains(['.', ':', '/']) => return Err(word.fault(wrong)),
-            Err(_) => return Err(words::unknown(word, &WORDS)),
+            Err(_) => return Err(words::unknown(word, ROUTE)),
         }
         Ok(())
     }

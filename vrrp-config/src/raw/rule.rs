@@ -7,24 +7,25 @@ use super::{
         problem::Findings,
     },
     instance::interface_name,
-    words::{self, Fault, Word, Words},
+    words::{self, Fault, LineWord, Takes, Word, Words},
 };
 use crate::tree::Node;
 
-const WORDS: [&str; 13] = [
-    "not",
-    "from",
-    "to",
-    "iif",
-    "oif",
-    "tos",
-    "fwmark",
-    "priority",
-    "table",
-    "blackhole",
-    "unreachable",
-    "prohibit",
-    "no_track",
+/// The words of a rule.
+pub const RULE: &[LineWord] = &[
+    LineWord::new("not", Takes::Nothing),
+    LineWord::new("from", Takes::Prefix),
+    LineWord::new("to", Takes::Prefix),
+    LineWord::new("iif", Takes::Interface).or(&["dev"]),
+    LineWord::new("oif", Takes::Interface),
+    LineWord::new("tos", Takes::Code).or(&["dsfield"]),
+    LineWord::new("fwmark", Takes::Code),
+    LineWord::new("priority", Takes::Number).or(&["preference", "pref", "order"]),
+    LineWord::new("table", Takes::Table).or(&["lookup"]),
+    LineWord::new("blackhole", Takes::Nothing),
+    LineWord::new("unreachable", Takes::Nothing),
+    LineWord::new("prohibit", Takes::Nothing),
+    LineWord::new("no_track", Takes::Nothing),
 ];
 
 /// What has been read of a line. `from` and `to` have `None` within for `all`.
@@ -56,25 +57,19 @@ pub(super) fn entry(value: &Node, findings: &mut Findings) -> Option<At<VirtualR
 impl Draft {
     fn take(&mut self, word: &Word<'_>, words: &mut Words<'_>) -> Result<(), Fault> {
         let interface = |text: &str| interface_name(text.to_owned());
-        match word.text {
+        match words::meant(RULE, word) {
             "not" => {
                 self.not = true;
                 Ok(())
             }
             "from" => words.option(word, &mut self.from, selector),
             "to" => words.option(word, &mut self.to, selector),
-            "iif" | "dev" => words.option(word, &mut self.iif, interface),
+            "iif" => words.option(word, &mut self.iif, interface),
             "oif" => words.option(word, &mut self.oif, interface),
-            "tos" | "dsfield" => {
-                words.option(word, &mut self.tos, |text| words::number(text, "a number from 0 to 255"))
-            }
+            "tos" => words.option(word, &mut self.tos, |text| words::number(text, "a number from 0 to 255")),
             "fwmark" => words.option(word, &mut self.fwmark, fwmark),
-            "priority" | "preference" | "pref" | "order" => {
-                words.option(word, &mut self.priority, words::number32)
-            }
-            "table" | "lookup" => {
-                words.option(word, &mut self.action, |text| words::table(text).map(RuleAction::Table))
-            }
+            "priority" => words.option(word, &mut self.priority, words::number32),
+            "table" => words.option(word, &mut self.action, |text| words::table(text).map(RuleAction::Table)),
             "blackhole" => self.act(word, RuleAction::Blackhole),
             "unreachable" => self.act(word, RuleAction::Unreachable),
             "prohibit" => self.act(word, RuleAction::Prohibit),
@@ -82,7 +77,7 @@ impl Draft {
                 self.no_track = true;
                 Ok(())
             }
-            _ => Err(words::unknown(word, &WORDS)),
+            _ => Err(words::unknown(word, RULE)),
         }
     }
 

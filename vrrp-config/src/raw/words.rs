@@ -22,11 +22,20 @@ pub(super) struct Word<'l> {
 pub(super) struct Fault {
     at: Range<usize>,
     wrong: Wrong,
+    /// Each of its words is well, and they do not go together.
+    is_of_all: bool,
+}
+
+impl Fault {
+    /// Why the words do not go together, if that is what is wrong.
+    pub(super) fn of_all(self) -> Option<String> {
+        self.is_of_all.then(|| self.wrong.sentence())
+    }
 }
 
 impl Word<'_> {
     pub(super) fn fault(&self, wrong: Wrong) -> Fault {
-        Fault { at: self.start..self.start + self.text.len(), wrong }
+        Fault { at: self.start..self.start + self.text.len(), wrong, is_of_all: false }
     }
 }
 
@@ -37,7 +46,7 @@ pub(super) struct Words<'l> {
 }
 
 impl<'l> Words<'l> {
-    fn of(line: &'l str) -> Self {
+    pub(super) fn of(line: &'l str) -> Self {
         Self { line, rest: line }
     }
 
@@ -68,7 +77,7 @@ impl<'l> Words<'l> {
 
     /// Something is wrong with the line as a whole.
     pub(super) fn fault(&self, wrong: Wrong) -> Fault {
-        Fault { at: 0..self.line.len(), wrong }
+        Fault { at: 0..self.line.len(), wrong, is_of_all: true }
     }
 }
 
@@ -89,18 +98,70 @@ pub(super) fn line<T>(
     };
     match parse(&mut Words::of(&text)) {
         Ok(value) => Some(At { value, place }),
-        Err(Fault { at, wrong }) => {
+        Err(Fault { at, wrong, .. }) => {
             findings.push(wrong.at(key, place).within(&text, at));
             None
         }
     }
 }
 
-/// `word` is none of `known`.
-pub(super) fn unknown(word: &Word<'_>, known: &[&'static str]) -> Fault {
-    let help = match vocabulary::nearest(word.text, known.iter().copied()) {
+/// One word that a line may have.
+#[derive(Clone, Copy, Debug)]
+pub struct LineWord {
+    /// The word that is written.
+    pub word: &'static str,
+    /// Words of `ip` and of keepalived that mean the same.
+    pub others: &'static [&'static str],
+    /// The value that follows it.
+    pub takes: Takes,
+}
+
+/// The value of a word in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// None: the word stands alone.
+    Nothing,
+    /// An address of a host.
+    Host,
+    /// An address and its prefix.
+    Prefix,
+    /// The name of an interface.
+    Interface,
+    /// A number of 32 bits.
+    Number,
+    /// A routing table, by number or as `main`, `local` or `default`.
+    Table,
+    /// A number or a name of a number.
+    Code,
+}
+
+impl LineWord {
+    pub(super) const fn new(word: &'static str, takes: Takes) -> Self {
+        Self { word, others: &[], takes }
+    }
+
+    pub(super) const fn or(self, others: &'static [&'static str]) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The one of `grammar` that is meant by `text`.
+    #[must_use]
+    pub fn find(grammar: &'static [Self], text: &str) -> Option<&'static Self> {
+        grammar.iter().find(|one| one.word == text || one.others.contains(&text))
+    }
+}
+
+/// The word that is meant, as it is written; itself if the grammar has none such.
+pub(super) fn meant<'l>(grammar: &'static [LineWord], word: &Word<'l>) -> &'l str {
+    LineWord::find(grammar, word.text).map_or(word.text, |known| known.word)
+}
+
+/// The fault of a word that is none of the grammar.
+pub(super) fn unknown(word: &Word<'_>, grammar: &'static [LineWord]) -> Fault {
+    let known = || grammar.iter().map(|one| one.word);
+    let help = match vocabulary::nearest(word.text, known()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("its words are {}", known.join(", ")),
+        None => format!("its words are {}", known().collect::<Vec<_>>().join(", ")),
     };
     word.fault(Wrong::new("has an unknown word", "not understood").help(help))
 }
@@ -123,8 +184,9 @@ pub(super) fn prefix(text: &str) -> Result<Prefix, Wrong> {
     Ok(Prefix { address, length })
 }
 
-/// `address` with the bits behind `length` cleared.
-fn network(address: IpAddr, length: u8) -> IpAddr {
+/// The network of an address: the bits behind `length` are 0.
+#[must_use]
+pub fn network(address: IpAddr, length: u8) -> IpAddr {
     match address {
         IpAddr::V4(ip) => {
             let host = u32::MAX.checked_shr(u32::from(length)).unwrap_or(0);
@@ -168,6 +230,12 @@ pub(super) fn table(text: &str) -> Result<u32, Wrong> {
             (table != 0).then_some(table).ok_or_else(wrong)
         }),
     }
+}
+
+/// The number of a routing table that has a name everywhere, or is given by number.
+#[must_use]
+pub fn routing_table(text: &str) -> Option<u32> {
+    table(text).ok()
 }
 
 /// A scope, by its name in iproute2 or its number.
