@@ -38,6 +38,8 @@ pub(crate) struct Instance {
     has_torn_password: bool,
     unicast: Unicast,
     vips: Vec<Vip>,
+    /// Whether any stood in `virtual_ipaddress`, carried over or not.
+    names_addresses: bool,
     excluded: Vec<Vip>,
     routes: Vec<route::Entry>,
     rules: Vec<route::Entry>,
@@ -236,6 +238,7 @@ impl Instance {
     }
 
     fn virtual_ipaddress(&mut self, statement: &Statement, context: &mut Context<'_>) {
+        self.names_addresses |= statement.block.as_ref().is_some_and(|block| !block.is_empty());
         let vips = address::addresses(statement, context);
         self.vips.extend(vips);
     }

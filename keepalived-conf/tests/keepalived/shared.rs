@@ -40,6 +40,27 @@ fn a_number_that_another_has_on_the_interface_is_named_where_keepalived_takes_it
 }
 
 #[test]
+fn an_instance_without_an_address_of_its_own_is_left_out_and_says_what_to_do() {
+    let without = |settings: &str, addresses: &str| {
+        let text = instance("") + &second(settings, addresses).replace("id 51", "id 52");
+        let imported = convert(&text);
+        assert_eq!((imported.routers, imported.config().unwrap().routers.len()), (1, 1), "{settings}");
+        let entries = imported.report.entries().iter().filter(|entry| entry.keyword == "vrrp_instance");
+        let told: Vec<_> = entries.map(|entry| (entry.severity, entry.text.clone())).collect();
+        assert_eq!((told.len(), told[0].0), (1, Severity::Unsupported), "{told:?}");
+        told[0].1.clone()
+    };
+    let excluded = without("virtual_ipaddress_excluded {\n192.0.2.9/24\n}", "");
+    assert!(excluded.contains("move one from virtual_ipaddress_excluded to virtual_ipaddress"), "{excluded}");
+    for settings in ["track_interface {\neth1\n}", "virtual_routes {\n10.0.0.0/8 via 192.0.2.254\n}"] {
+        let none = without(settings, "");
+        assert!(none.contains("give it a virtual_ipaddress, on all boxes"), "{none}");
+    }
+    let lost = without("", "224.0.0.1\n");
+    assert!(lost.contains("no virtual address that can be carried over"), "{lost}");
+}
+
+#[test]
 fn addresses_beyond_what_an_advert_holds_are_excluded_from_it() {
     let many = "virtual_ipaddress {\n~SEQ(A, 2, 3) ~SEQ(B, 1, 200) 10.0.${A}.${B}\n}";
     let router = run(&instance(many)).routers.remove(0);

@@ -175,7 +175,7 @@ impl Instance {
         let vips = std::mem::take(&mut self.vips);
         self.vips = address::only_ipv4("virtual_ipaddress", vips, context);
         if self.vips.is_empty() {
-            return Some("it has no virtual address that can be carried over");
+            return Some(self.why_no_address());
         }
         self.no_more_than_fit(context);
         self.excluded_once(context);
@@ -183,6 +183,22 @@ impl Instance {
             return Some("it has no peer that can be carried over");
         }
         None
+    }
+
+    /// keepalived takes an instance that names no address, and sends adverts without one; nobody who follows RFC 9568
+    /// hears those, since it asks for at least one (§5.2.5).
+    fn why_no_address(&self) -> &'static str {
+        match (self.names_addresses, self.excluded.is_empty()) {
+            (true, _) => "it has no virtual address that can be carried over",
+            (false, false) => {
+                "adverts have at least one address here: move one from virtual_ipaddress_excluded to \
+                 virtual_ipaddress, on all boxes"
+            }
+            (false, true) => {
+                "adverts have at least one address here: give it a virtual_ipaddress, on all boxes; one that nobody \
+                 uses will do"
+            }
+        }
     }
 
     /// An advert has room for so many; the others are not in it.
