@@ -55,7 +55,7 @@ pub(super) struct Model {
     groups: Vec<Group>,
     /// Keywords and names of blocks that could not be read: they are there all the same.
     unread: HashSet<(&'static str, String)>,
-    /// What is said in our words already.
+    /// Settings that are in our words already.
     tree: Tree,
 }
 
@@ -150,7 +150,7 @@ fn check(
     model.checks.push(check);
 }
 
-/// What a conversion works on.
+/// Everything that a conversion works on.
 pub(crate) struct Input<'a> {
     pub(crate) surroundings: &'a dyn Surroundings,
     pub(crate) files: &'a [Source],
@@ -187,7 +187,7 @@ impl Model {
         self.unread.extend(name.map(|name| (keyword, name)));
     }
 
-    /// What is tracked is defined, and who is in a group is there.
+    /// Drops what is tracked and not defined, and members of groups that are not there.
     fn references(&mut self, context: &mut Context<'_>) {
         let unread = self.unread.iter().map(|(keyword, name)| (*keyword, name.as_str()));
         let checks = self.checks.iter().map(|check| (check.kind.keyword, check.name.as_str()));

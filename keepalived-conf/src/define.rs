@@ -4,7 +4,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use super::text::Text;
 
-/// What a name stands for.
+/// Value of a definition.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     /// The rest of its line.
@@ -17,7 +17,7 @@ pub(crate) enum Value {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Use<'l> {
     pub(crate) name: &'l str,
-    /// What follows the name within braces: `0 5` in `${_RANDOM 0 5}`.
+    /// Text that follows the name within braces: `0 5` in `${_RANDOM 0 5}`.
     pub(crate) parameters: &'l str,
     /// Byte range with `$` and braces.
     pub(crate) start: usize,
@@ -84,7 +84,7 @@ fn use_at(line: &str, start: usize) -> Option<Use<'_>> {
     ends.then_some(Use { name, parameters: "", start, end: start + 1 + length })
 }
 
-/// How long the name is that `text` starts with.
+/// Length of the name that `text` starts with.
 fn name_length(text: &str) -> Option<usize> {
     let first = text.chars().next()?;
     if !first.is_ascii_alphabetic() && first != '_' {

@@ -1,4 +1,4 @@
-//! What is wrong with a text: broken so that it cannot be read on.
+//! Faults of a text: broken so that it cannot be read on.
 
 use vrrp_config::{
     Place, Source,
@@ -8,7 +8,7 @@ use vrrp_config::{
 /// Faults beyond this many are not looked for.
 const MAX_FAULTS: usize = 200;
 
-/// All that is wrong, in all files.
+/// Faults of all files.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     list: Vec<Problem>,

@@ -1,35 +1,35 @@
-//! What lies around a configuration: its files, and the machine that it is for.
+//! Surroundings of a configuration: its files, and the machine that it is for.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// What the reader asks of the machine. Everything else is pure.
+/// Questions that the reader asks of the machine. Everything else is pure.
 pub trait Surroundings {
     /// The bytes of a file.
     ///
     /// # Errors
-    /// It is not to be read, no regular file, or larger than 4 MiB.
+    /// The file is not to be read, no regular one, or larger than 4 MiB.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
     /// The files that a pattern with `*`, `?` and `[...]` matches, in the order of their names. No directories.
     ///
     /// # Errors
-    /// It is no pattern, or a directory is not to be read.
+    /// The pattern is none, or a directory is not to be read.
     fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>>;
 
-    /// Whether that is a directory.
+    /// Tells whether there is a directory of that name.
     fn is_directory(&self, path: &Path) -> bool;
 
     /// The name of the host up to its first dot: what `@id` compares with unless it is told otherwise.
     fn host_name(&self) -> String;
 
-    /// Whether there is a user of that name.
+    /// Tells whether there is a user of that name.
     fn has_user(&self, name: &str) -> bool;
 }
 
-/// How many files one `include` may name.
+/// The most files that one `include` may name.
 pub const MAX_MATCHES: usize = 4_096;
 
 /// The patterns that a pattern with `{a,b}` stands for, as a C shell makes them. At most [`MAX_MATCHES`].
@@ -50,7 +50,7 @@ pub(crate) fn without_braces(pattern: &str) -> Vec<String> {
     done
 }
 
-/// What stands before, in and after the first pair of braces.
+/// The text before, in and after the first pair of braces.
 fn first_braces(pattern: &str) -> Option<(&str, Vec<&str>, &str)> {
     let open = pattern.find('{')?;
     let mut depth = 0_u32;

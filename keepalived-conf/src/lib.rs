@@ -44,9 +44,9 @@ pub use self::{
 pub struct Imported {
     /// Our keys, with the places that they have in keepalived's files.
     tree: Tree,
-    /// How many routers are in it. With none it is no configuration.
+    /// Number of routers in it. With none it is no configuration.
     pub routers: usize,
-    /// What was not carried over as it stands.
+    /// Everything that was not carried over as it stands.
     pub report: Report,
 }
 
@@ -69,18 +69,18 @@ impl Imported {
     }
 }
 
-/// Why there is nothing.
+/// Reasons for which there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file is missing, or not to be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
-    /// It was read, and is broken: each fault is shown in the file that it is in.
+    /// The file was read, and is broken: each fault is shown in the file that it is in.
     #[error("{0}")]
     Broken(Problems),
 }

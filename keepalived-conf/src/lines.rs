@@ -1,6 +1,6 @@
 //! Files into lines: comments, conditional lines, definitions, repetitions and includes are done here.
 //!
-//! What comes out is what keepalived's keywords see: words, and braces on lines of their own.
+//! Lines come out as keepalived's keywords see them: words, and braces on lines of their own.
 
 mod include;
 mod substitute;
@@ -29,15 +29,15 @@ const MAX_BYTES: usize = 16 << 20;
 const MAX_LINE: usize = 16 << 10;
 /// The most bytes that are gone through in all rounds of all lines.
 const MAX_WORK: usize = 128 << 20;
-/// How often a line may be gone through for definitions in definitions.
+/// The most rounds through a line for definitions in definitions.
 const MAX_ROUNDS: usize = 64;
-/// How deep files, blocks and repetitions may be nested.
+/// The most files, blocks and repetitions within each other.
 const MAX_DEPTH: usize = 64;
 
 /// Some editors begin a file with it.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// Where the next line comes from.
+/// Source of the next line.
 enum Feed {
     File {
         file: u16,
@@ -50,11 +50,11 @@ enum Feed {
         next: usize,
     },
     Repeat(Repeat),
-    /// What is left of a line after a brace.
+    /// Rest of a line after a brace.
     Rest(Text),
 }
 
-/// What a line turned out to be.
+/// Result of reading a line.
 enum Outcome {
     /// Nothing for the keywords: a condition that does not hold, a definition, a repetition, something wrong.
     Done,
@@ -316,7 +316,7 @@ impl<'s> Lines<'s> {
         Outcome::Line(line)
     }
 
-    /// What follows `@id` or `@^id`, if the condition holds.
+    /// The text that follows `@id` or `@^id`, if the condition holds.
     fn condition(&self, line: &Text) -> Option<Text> {
         let text = line.as_str();
         let word_end = text.find([' ', '\t'])?;

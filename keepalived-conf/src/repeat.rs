@@ -5,12 +5,12 @@ use super::text::Text;
 /// The most values of one list or sequence: more are a slip, and every one is a line at least.
 const MAX_VALUES: u64 = 1 << 20;
 
-/// What is left to be done of one `~SEQ` or `~LST`.
+/// The rounds of one `~SEQ` or `~LST` that are left.
 #[derive(Clone, Debug)]
 pub(crate) struct Repeat {
     names: Vec<String>,
     values: Values,
-    /// What is repeated.
+    /// The text that is repeated.
     pub(crate) rest: Text,
 }
 
@@ -42,7 +42,7 @@ impl Repeat {
     /// replaced, `rest` what follows.
     ///
     /// # Errors
-    /// What was expected.
+    /// The text says what was expected.
     pub(crate) fn read(head: &str, rest: Text) -> Result<Self, String> {
         if let Some(list) = head.strip_prefix("~LST") {
             return list_of(inside(list)?, rest);
@@ -55,7 +55,7 @@ impl Repeat {
     }
 }
 
-/// Where the parenthesis closes that `line`, a `~SEQ` or `~LST`, opens.
+/// Offset of the parenthesis that closes the one that `line`, a `~SEQ` or `~LST`, opens.
 pub(crate) fn close(line: &str) -> Option<usize> {
     line.find(')')
 }

@@ -1,10 +1,10 @@
-//! What was not carried over as it stands, and why.
+//! The report: everything that was not carried over as it stands, and why.
 
 use std::{collections::BTreeMap, fmt};
 
 use vrrp_config::{Place, Source};
 
-/// How much something matters that was not carried over.
+/// Weight of something that was not carried over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Left out, and nothing is lost: vrrpd does it anyway, or has no such part.
@@ -51,13 +51,13 @@ pub struct Entry {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// How much it matters.
+    /// Weight of it.
     pub severity: Severity,
     /// keepalived's word.
     pub keyword: String,
-    /// What happens instead.
+    /// The effect that it has here instead.
     pub text: String,
-    /// How often it came up there: once for each round of a `~SEQ`.
+    /// Number of times that it came up there: once for each round of a `~SEQ`.
     pub count: usize,
 }
 

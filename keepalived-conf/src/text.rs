@@ -7,7 +7,7 @@ use vrrp_config::Place;
 /// Bytes of a [`Text`] that came from one place.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
-    /// Where it starts in the text.
+    /// Offset in the text at which the piece starts.
     at: usize,
     place: Place,
     /// Byte for byte as in the file. Otherwise all of it stands for all of `place`.
@@ -75,7 +75,7 @@ impl Text {
         self.pieces.extend(other.pieces.iter().map(|piece| Piece { at: piece.at + length, ..*piece }));
     }
 
-    /// Where the bytes in `range` came from.
+    /// The place that the bytes in `range` came from.
     pub(crate) fn place(&self, range: Range<usize>) -> Place {
         let holding = |at: usize| {
             let after = self.pieces.partition_point(|piece| piece.at <= at);
@@ -90,7 +90,7 @@ impl Text {
         }
     }
 
-    /// Where all of it came from.
+    /// The place that all of the text came from.
     pub(crate) fn whole(&self) -> Place {
         self.place(0..self.text.len())
     }
@@ -105,7 +105,7 @@ impl Text {
 }
 
 impl Piece {
-    /// Where the bytes `from..to` of the text came from; they lie in this piece.
+    /// The place that the bytes `from..to` of the text came from; they lie in this piece.
     fn part(&self, from: usize, to: usize) -> Place {
         if !self.exact {
             return self.place;

@@ -10,7 +10,7 @@ use super::{
     words::{Lookalike, Word, words},
 };
 
-/// How deep blocks may be nested; keepalived's own go to five.
+/// The most blocks within each other; keepalived's own go to five.
 const MAX_DEPTH: usize = 16;
 
 /// A line, with the block that follows it.
@@ -21,7 +21,7 @@ pub(crate) struct Statement {
     pub(crate) block: Option<Vec<Statement>>,
     /// From the first word to the last.
     pub(crate) place: Place,
-    /// What stands after the first word, as it stands there.
+    /// Text after the first word, as it stands there.
     pub(crate) rest: String,
 }
 

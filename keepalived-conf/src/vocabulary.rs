@@ -13,9 +13,9 @@ use super::{
 pub(crate) enum Act<T: 'static> {
     /// Its value is kept under the keyword.
     Keep(Form),
-    /// It is converted.
+    /// The keyword is converted.
     Carry(fn(&mut T, &Statement, &mut Context<'_>)),
-    /// It is left out, and that is said.
+    /// The keyword is left out, and that is said.
     Leave(Severity),
 }
 
@@ -124,7 +124,7 @@ fn unknown<T: Target>(
     context.leave(target, severity, statement, &format!("{note}{meant}"));
 }
 
-/// Whether the word starts a block or a line outside all blocks.
+/// Tells whether the word starts a block or a line outside all blocks.
 pub(crate) fn is_top_level(word: &str) -> bool {
     convert::TOP.iter().any(|keyword| keyword.name == word)
 }

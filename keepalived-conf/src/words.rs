@@ -10,11 +10,11 @@ pub(crate) struct Word {
     /// Without the quotes around it.
     pub(crate) text: String,
     pub(crate) place: Place,
-    /// Whether it stood in double quotes.
+    /// The word stood in double quotes.
     pub(crate) is_quoted: bool,
 }
 
-/// Where a comment starts in a line, if it has one: `!` or `#` outside double quotes, and without `\` before it.
+/// Offset of the comment of a line, if it has one: `!` or `#` outside double quotes, and without `\` before it.
 pub(crate) fn comment(line: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in line.bytes().enumerate() {
@@ -29,7 +29,7 @@ pub(crate) fn comment(line: &str) -> Option<usize> {
     None
 }
 
-/// Whether a line ends with a `\` that has none before it.
+/// Tells whether a line ends with a `\` that has none before it.
 pub(crate) fn continues(line: &str) -> bool {
     let before = line.trim_end_matches('\\');
     (line.len() - before.len()) % 2 == 1
@@ -37,7 +37,7 @@ pub(crate) fn continues(line: &str) -> bool {
 
 /// A character that looks like one that means something, and is another.
 pub(crate) struct Lookalike {
-    /// What it is.
+    /// Description for messages.
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
 }
@@ -96,7 +96,7 @@ pub(crate) fn brace(line: &str) -> Option<usize> {
     })
 }
 
-/// Where the quote ends that `inner` is in: at the next `"` without `\` before it.
+/// Offset at which the quote ends that `inner` is in: at the next `"` without `\` before it.
 fn closing_quote(inner: &str) -> Option<usize> {
     let mut escaped = false;
     inner.bytes().position(|byte| {
@@ -157,7 +157,7 @@ pub(crate) fn arguments(line: &str) -> Option<Vec<String>> {
     }
 }
 
-/// What follows a backslash.
+/// The character that a backslash and what follows it stand for.
 fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<char> {
     let number = |digits: &str, radix| u32::from_str_radix(digits, radix).ok().and_then(char::from_u32);
     let c = chars.next()?;

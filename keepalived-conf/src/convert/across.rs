@@ -1,4 +1,4 @@
-//! What two instances may share in keepalived and may not here.
+//! Numbers and addresses that two instances may share in keepalived and may not here.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -7,10 +7,10 @@ use std::{
 
 use super::{Context, Model, instance::Instance};
 
-/// Who has a `virtual_router_id` on an interface, and whether by unicast.
+/// Holder of each `virtual_router_id` on an interface, and whether by unicast.
 type Numbers = BTreeMap<(String, i64), (String, bool)>;
 
-/// What is taken by the instances before one.
+/// Numbers and addresses that are taken by the instances before one.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
     numbers: Numbers,
@@ -74,7 +74,7 @@ impl Model {
 }
 
 impl Claims {
-    /// Who has which number.
+    /// The holders of the numbers alone.
     pub(super) fn into_numbers(self) -> Numbers {
         self.numbers
     }

@@ -197,7 +197,7 @@ fn scope(word: &Word, context: &mut Context<'_>) -> Option<Value> {
     context.number(word, 0..=255).map(Value::from)
 }
 
-/// Those of IPv4; the others are in the report.
+/// Addresses of IPv4; the others are in the report.
 pub(super) fn only_ipv4(keyword: &str, vips: Vec<Vip>, context: &mut Context<'_>) -> Vec<Vip> {
     let (v4, v6): (Vec<_>, Vec<_>) = vips.into_iter().partition(|vip| vip.address.is_ipv4());
     for vip in v6 {

@@ -22,11 +22,11 @@ pub(crate) struct Check {
     pub(super) place: Place,
     pub(super) kind: &'static CheckKind,
     pub(super) table: Table,
-    /// Whether what is looked at is named, whatever the name is worth.
+    /// A subject is named, whatever the name is worth.
     has_subject: bool,
 }
 
-/// What sets one kind of check apart.
+/// Words and defaults that set one kind of check apart.
 #[derive(Debug)]
 pub(crate) struct CheckKind {
     /// keepalived's word for the block.

@@ -25,7 +25,7 @@ fn in_global(word: &str) -> String {
     format!("vrrp_{word}")
 }
 
-/// What `own` says, or else what holds for all.
+/// Number and place that `own` has for a word, or else those that hold for all.
 fn said<'t>(word: &str, own: &'t Table, global: &'t Table) -> Option<(i64, Place)> {
     let node: &Node = own.get(word).or_else(|| global.get(&in_global(word)))?;
     Some((node.value.as_integer()?, node.place))

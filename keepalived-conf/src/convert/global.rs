@@ -10,7 +10,7 @@ use crate::{report::Severity, tree::Statement, vocabulary::Target};
 pub(crate) use self::keywords::GLOBAL;
 pub(super) use self::keywords::SYNC_DAEMON;
 
-/// What holds for all.
+/// `global_defs`: settings that hold for all.
 #[derive(Debug, Default)]
 pub(crate) struct Global {
     pub(super) table: Table,
@@ -25,17 +25,17 @@ impl Target for Global {
     }
 }
 
-/// Who runs scripts in keepalived if nothing is said, and there is such a user; otherwise root.
+/// User that runs scripts in keepalived if nothing is said, and there is such a user; otherwise root.
 const DEFAULT_USER: &str = "keepalived_script";
 
-/// What is said of mails that nobody reads.
+/// Note on mails that nobody reads.
 pub(super) type Nobody = (Severity, &'static str);
 
 /// Keywords of mail, in the order in which what is without effect is said.
 const MAIL: [&str; 5] =
     ["notification_email_from", "smtp_server", "smtp_helo_name", "smtp_connect_timeout", "smtp_alert"];
 
-/// What only the instances make something of.
+/// Words that only the instances make something of.
 const OF_INSTANCES: [&str; 10] = [
     "vrrp_version",
     "vrrp_strict",

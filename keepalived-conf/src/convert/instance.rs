@@ -38,7 +38,7 @@ pub(crate) struct Instance {
     has_torn_password: bool,
     unicast: Unicast,
     vips: Vec<Vip>,
-    /// Whether any stood in `virtual_ipaddress`, carried over or not.
+    /// Any stood in `virtual_ipaddress`, carried over or not.
     names_addresses: bool,
     excluded: Vec<Vip>,
     routes: Vec<route::Entry>,
@@ -54,7 +54,7 @@ struct Unicast {
     peers: Vec<Peer>,
     /// The block, even if nothing in it is carried over.
     block: Option<Place>,
-    /// Whether nothing stands in it.
+    /// Nothing stands in the block.
     is_empty: bool,
     /// `unicast_fault_no_peer`: a fault instead of multicast then.
     fault_without: bool,
@@ -172,7 +172,7 @@ impl Instance {
         context.keep(&mut self.table, "state", statement, Some(state));
     }
 
-    /// Whether it says MASTER.
+    /// Tells whether the instance says MASTER.
     fn is_to_be_master(&self) -> bool {
         self.table.text("state") == Some("MASTER")
     }

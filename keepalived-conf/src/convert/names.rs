@@ -15,7 +15,7 @@ struct Names<'m> {
 }
 
 impl Names<'_> {
-    /// Whether nothing above has the name; otherwise that is said.
+    /// Takes note of a name. `false`, and said, if a block above has it.
     fn is_first(&mut self, name: &str, place: Place, context: &mut Context<'_>) -> bool {
         let Some(first) = self.first.get(name) else {
             self.first.insert(name.to_owned(), place);

@@ -18,7 +18,7 @@ pub(super) fn number(
     }
 }
 
-/// How often something is done, which must be once. keepalived takes 0 for that too.
+/// A number of times, which must be once. keepalived takes 0 for that too.
 pub(super) fn one(
     target: &mut impl Target,
     statement: &Statement,

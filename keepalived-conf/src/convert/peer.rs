@@ -47,7 +47,7 @@ fn peer(keyword: &str, line: &Statement, context: &mut Context<'_>) -> Option<Pe
 }
 
 impl Peer {
-    /// Whether keepalived would look at the source of its adverts for this alone.
+    /// Tells whether keepalived would look at the source of the peer's adverts for its bounds alone.
     pub(super) fn has_bounds(&self) -> bool {
         !self.bounds.is_empty()
     }

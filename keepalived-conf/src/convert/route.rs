@@ -34,11 +34,11 @@ impl Entry {
     }
 }
 
-/// Why a line is not carried over.
+/// Reasons for which a line is not carried over.
 enum Stop {
-    /// It is broken, which has been said.
+    /// The line is broken, which has been said.
     Fault,
-    /// It is left out: why.
+    /// The line is left out, for this reason.
     Left(String),
 }
 
@@ -54,7 +54,7 @@ struct Line<'s, 'c, 'd> {
     options: Vec<Cow<'static, str>>,
     /// Our words that were there.
     seen: BTreeSet<&'static str>,
-    /// Whether IPv6, once anything says so.
+    /// IPv6 or IPv4, once anything says so.
     is_v6: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! What instances and groups track.
+//! `track_script` and its like: the subjects that instances and groups track.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub(super) struct Entry {
     is_early: bool,
 }
 
-/// What is tracked, by kind.
+/// Subjects that are tracked, by kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tracks {
     lists: [Vec<Entry>; 4],
@@ -32,7 +32,7 @@ pub(crate) struct Tracks {
 /// A `track_` keyword.
 struct Kind {
     key: &'static str,
-    /// What an entry calls its subject.
+    /// Key of the subject in an entry.
     name: &'static str,
     /// The keywords of the block that defines the subjects; none for interfaces.
     defined_by: &'static str,
@@ -239,7 +239,7 @@ impl Tracks {
 }
 
 impl Entry {
-    /// What is said of one that nothing above it defines; `known`: something below it does.
+    /// Note on an entry that nothing above it defines; `known`: something below it does.
     fn early(&self, kind: &Kind, known: bool) -> (Severity, String) {
         let (name, block) = (&self.name, kind.defined_by);
         if known {

@@ -37,16 +37,16 @@ impl NextPreferences {
     }
 }
 
-/// What a conversion has at hand.
+/// Surroundings, files, faults and report: all that a conversion has at hand.
 pub(crate) struct Context<'a> {
     pub(crate) surroundings: &'a dyn Surroundings,
     pub(crate) files: &'a [Source],
     pub(crate) faults: &'a mut Faults,
     pub(crate) report: &'a mut Report,
     pub(crate) next_preferences: NextPreferences,
-    /// What may be tracked and was defined so far: keyword of the block, and name.
+    /// Names that may be tracked and were defined so far, each with the keyword of its block.
     pub(crate) defined: HashSet<(&'static str, String)>,
-    /// There is a `virtual_server`.
+    /// `virtual_server`: there is one.
     pub(crate) has_ipvs: bool,
 }
 

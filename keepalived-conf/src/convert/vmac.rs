@@ -15,7 +15,7 @@ pub(super) struct Macvlans(HashMap<String, String>);
 const MAX_NAME: usize = 15;
 
 impl Macvlans {
-    /// Those of the instances: by the names that they give, and those without by the first that is free.
+    /// Macvlans of the instances: by the names that they give, and those without by the first that is free.
     fn of(instances: &[Instance], global: &Global) -> Self {
         let prefix = global.table.text("vmac_prefix").unwrap_or("vrrp");
         let named = instances.iter().filter_map(|one| Some((one.vmac_name()?, one.home()?)));

@@ -14,7 +14,7 @@ use crate::report::Severity;
 /// The weight of each check: by the keyword of its block, and its name.
 type Weights = HashMap<(&'static str, String), i64>;
 
-/// Why weights do not count.
+/// Reasons for which weights do not count.
 #[derive(Clone, Copy)]
 enum Reason {
     /// Of a member, where the group does not say `sync_group_tracking_weight`.
@@ -32,7 +32,7 @@ impl Reason {
     }
 }
 
-/// What keepalived makes of a weight of a member or an owner.
+/// Fate of a weight of a member or an owner in keepalived.
 enum Fate {
     Counts,
     /// Not tracked at all.
@@ -139,7 +139,7 @@ impl Tracks {
         });
     }
 
-    /// What the group tracks too is the group's, unless it is a fault here.
+    /// Leaves to the group what that tracks too, unless it is a fault here.
     fn leave_to(&mut self, groups: &Self, weights: &Weights, context: &mut Context<'_>) {
         self.retain(weights, |kind, key, entry, weight| {
             match (groups.weight(kind, &entry.name, weights), weight) {
@@ -159,7 +159,7 @@ impl Tracks {
         });
     }
 
-    /// Whether any weight is left, which is said.
+    /// Says which weights are left. `true` if any is.
     fn say_that_they_count(&self, weights: &Weights, context: &mut Context<'_>) -> bool {
         let mut any = false;
         for (key, entry, weight) in self.weighted(weights).filter(|(_, _, weight)| *weight != 0) {

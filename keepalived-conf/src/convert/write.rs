@@ -1,4 +1,4 @@
-//! How things are written in our words.
+//! Command lines and durations in our words.
 
 use std::time::Duration;
 

@@ -62,7 +62,7 @@ impl Check {
 }
 
 impl Lines<'_> {
-    /// Whether the line is an `include`, which is then opened, or an `include_check`.
+    /// Opens the files of an `include`, and obeys an `include_check`. `false` for any other line.
     pub(super) fn include(&mut self, line: &Text) -> bool {
         if !line.as_str().starts_with("include") {
             return false;

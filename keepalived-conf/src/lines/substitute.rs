@@ -1,4 +1,4 @@
-//! What `$NAME` and `${NAME}` in a line stand for.
+//! Definitions put in: `$NAME` and `${NAME}` in a line.
 
 use vrrp_config::Place;
 

@@ -111,3 +111,48 @@ fn the_file_that_is_written_is_judged_as_the_tree_is() {
     let of_file = vrrp_config::parse("vrrpd.toml", &imported.toml()).unwrap();
     assert_eq!(of_tree, of_file);
 }
+
+/// A text with `line` in the block that a table of keywords is about.
+fn in_block(title: &str, line: &str) -> Option<String> {
+    let check = |kind: &str, subject: &str| format!("{kind} c {{\n {subject}\n {line}\n}}\n{}", instance(""));
+    Some(match title {
+        "`global_defs`" => format!(
+            "global_defs {{\n notification_email {{\n a@example.net\n }}\n notify_fifo /run/f\n {line}\n}}\n{}",
+            instance("")
+        ),
+        "`vrrp_instance`" | "`vrrp_instance` and `vrrp_sync_group`: notification" => instance(line),
+        "`vrrp_sync_group`" => {
+            format!("vrrp_sync_group G {{\n group {{\n VI\n }}\n {line}\n}}\n{}", instance(""))
+        }
+        "`vrrp_script`" => check("vrrp_script", "script /bin/x"),
+        "`vrrp_track_process`" => check("vrrp_track_process", "process x"),
+        "`track_file`, `vrrp_track_file`" => check("track_file", "file /run/x"),
+        "`authentication`" => instance(&format!("authentication {{\n {line}\n}}")),
+        _ => return None,
+    })
+}
+
+#[test]
+fn no_word_of_keepalived_s_is_taken_for_one_of_ours() {
+    let tables = keepalived_conf::keyword_tables();
+    let mut judged = 0;
+    for table in tables.split("### ").skip(1) {
+        let title = table.lines().next().unwrap();
+        let words = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        for (word, value) in
+            words.flat_map(|word| ["", "1", "2", "on", "/bin/x", "eth0"].map(|value| (word, value)))
+        {
+            let Some(text) = in_block(title, &format!("{word} {value}")) else { continue };
+            let Ok(imported) = Host::new(&[(MAIN, &text)]).import(None) else { continue };
+            judged += 1;
+            if let Err(error) = imported.config() {
+                assert!(
+                    !error.render(false).contains("unknown key"),
+                    "{word} {value}\n{}",
+                    error.render(false)
+                );
+            }
+        }
+    }
+    assert!(judged > 300, "{judged} settings");
+}

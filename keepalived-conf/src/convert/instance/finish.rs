@@ -1,4 +1,4 @@
-//! How the keywords of an instance go together, and the table that they come to.
+//! Keywords of an instance that depend on each other, and the table that all of them come to.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::report::Severity;
 /// The most addresses that an advert counts.
 const MOST_ADDRESSES: usize = 255;
 
-/// What holds for all instances that say nothing else: their word, and the one in `global_defs`.
+/// Words that hold for all instances that say nothing else: their own, and the one in `global_defs`.
 const OF_ALL: [(&str, &str); 3] =
     [("version", "vrrp_version"), ("strict_mode", "vrrp_strict"), ("v3_checksum_as_v2", "v3_checksum_as_v2")];
 
@@ -164,7 +164,7 @@ impl Instance {
         });
     }
 
-    /// Why it cannot be carried over at all.
+    /// Reason for which the instance cannot be carried over at all.
     fn left_out(&mut self, context: &mut Context<'_>) -> Option<&'static str> {
         if self.has_torn_password && self.table.get("authentication").is_some() {
             return Some("its password has a character that is not one byte where it is cut: choose another");
