@@ -23,7 +23,7 @@ impl Spot {
 
 /// An address that the kernel has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct KernelAddress {
     pub(crate) spot: Spot,
     /// Whether it has the mark of what vrrpd adds.
     pub(crate) marked: bool,

@@ -131,7 +131,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
             nonlocal_bind: NonlocalBind::inherited(),
             messages: protocol.messages,
             options: options.clone(),
-            deaf: BTreeSet::new(),
+            detached: BTreeSet::new(),
             inspected: integrity::period(config),
             stops: 0,
             upgrade: Upgrade::default(),
@@ -230,7 +230,7 @@ struct Supervisor {
     messages: mpsc::Sender<Message>,
     options: Options,
     /// Interfaces whose XDP program somebody has detached.
-    deaf: BTreeSet<String>,
+    detached: BTreeSet<String>,
     /// How often what is attached is looked at.
     inspected: Duration,
     stops: u32,

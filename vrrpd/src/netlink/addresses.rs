@@ -13,7 +13,7 @@ use netlink_packet_route::{
 use rtnetlink::{AddressMessageBuilder, packet_core::DefaultNla};
 
 use super::{Netlink, errno, unless_there};
-use crate::address::{Seen, Spot, Traits};
+use crate::address::{KernelAddress, Spot, Traits};
 use vrrp_config::VirtualAddress;
 
 /// The mark of what this adds (`ip address show proto 112`; since Linux 5.18): the protocol number of VRRP.
@@ -53,7 +53,7 @@ pub(crate) struct Addresses {
 
 impl Addresses {
     /// Those on links that have a name here.
-    pub(crate) fn seen(&self, names: &BTreeMap<u32, String>) -> Vec<Seen> {
+    pub(crate) fn seen(&self, names: &BTreeMap<u32, String>) -> Vec<KernelAddress> {
         self.messages.iter().filter_map(|message| seen(message, names)).collect()
     }
 
@@ -164,7 +164,7 @@ impl Netlink {
     }
 }
 
-fn seen(message: &AddressMessage, names: &BTreeMap<u32, String>) -> Option<Seen> {
+fn seen(message: &AddressMessage, names: &BTreeMap<u32, String>) -> Option<KernelAddress> {
     let interface = names.get(&message.header.index)?.clone();
     let address = local_address(message)?;
     let mut traits = Traits { broadcast: None, label: interface.clone(), scope: message.header.scope.into() };
@@ -175,7 +175,7 @@ fn seen(message: &AddressMessage, names: &BTreeMap<u32, String>) -> Option<Seen>
             traits.label.clone_from(label);
         }
     }
-    Some(Seen {
+    Some(KernelAddress {
         spot: Spot { interface, address, prefix_len: message.header.prefix_len },
         marked: message.attributes.contains(&ADDED_BY_VRRPD),
         secondary: is_secondary(message),

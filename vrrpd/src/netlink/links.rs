@@ -23,7 +23,7 @@ pub(crate) struct Device {
     pub(crate) running: bool,
     /// How often it has come up.
     pub(crate) carrier_ups: u32,
-    pub(crate) kind: Kind,
+    pub(crate) kind: DeviceKind,
     /// Whether its flag NOARP is set.
     pub(crate) no_arp: bool,
     /// Its addresses, primary ones first, in the kernel's order, without those that a vrrpd has added.
@@ -32,7 +32,7 @@ pub(crate) struct Device {
 
 /// Kinds of interfaces, as far as they differ in what they can be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DeviceKind {
     Ethernet,
     Loopback,
     /// Frames without an Ethernet header.
@@ -115,7 +115,7 @@ fn parse(message: &LinkMessage) -> Option<(String, Device)> {
     Some((name?, Device { index, mac, running, carrier_ups, kind, no_arp, addresses: Vec::new() }))
 }
 
-fn kind(message: &LinkMessage) -> Kind {
+fn kind(message: &LinkMessage) -> DeviceKind {
     let infos = || {
         let infos = message.attributes.iter().filter_map(|attribute| {
             if let LinkAttribute::LinkInfo(infos) = attribute { Some(infos) } else { None }
@@ -128,17 +128,17 @@ fn kind(message: &LinkMessage) -> Kind {
         data.contains(&InfoMacVlan::Mode(MacVlanMode::Passthrough))
     });
     if message.header.flags.contains(LinkFlags::Loopback) {
-        Kind::Loopback
+        DeviceKind::Loopback
     } else if message.header.link_layer_type != LinkLayerType::Ether {
-        Kind::NotEthernet
+        DeviceKind::NotEthernet
     } else if is(&InfoKind::MacVtap) || is(&InfoKind::IpVtap) {
-        Kind::Tap
+        DeviceKind::Tap
     } else if is(&InfoKind::MacVlan) && !passthru {
-        Kind::Macvlan
+        DeviceKind::Macvlan
     } else if is(&InfoKind::IpVlan) {
-        Kind::Ipvlan
+        DeviceKind::Ipvlan
     } else {
-        Kind::Ethernet
+        DeviceKind::Ethernet
     }
 }
 

@@ -12,7 +12,7 @@ mod rules;
 mod tests;
 
 pub(crate) use addresses::Addresses;
-pub(crate) use links::{Device, Kind, Observed};
+pub(crate) use links::{Device, DeviceKind, Observed};
 pub(crate) use routes::{DEFAULT_PROTOCOL, explain};
 
 use std::io;

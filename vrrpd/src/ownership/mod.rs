@@ -1,6 +1,6 @@
 //! What this daemon owns in the kernel, and what is to be done so that the kernel has what its masters say (I13).
 //!
-//! Pure: what routers [hold](Holdings), what was [seen](crate::address::Seen) and what is on [record](Record) go in, and
+//! Pure: what routers [hold](Holdings), what was [seen](crate::address::KernelAddress) and what is on [record](Record) go in, and
 //! [operations](Operation) come out, in an order that loses nothing of others. By comparison and not by events: it is
 //! asked after every change, also of the daemon's own making, and what it does not say is as it shall be.
 //!

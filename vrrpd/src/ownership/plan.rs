@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Claim, Record, traits_of};
-use crate::address::{Seen, Spot};
+use crate::address::{KernelAddress, Spot};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,19 +29,19 @@ pub(crate) enum Operation {
 /// vrrpd, or by another daemon than this one, is left alone; where it is what is claimed, it will do.
 pub(crate) fn plan<K>(
     claims: &BTreeMap<Spot, Claim<K>>,
-    seen: &[Seen],
+    seen: &[KernelAddress],
     record: &Record,
     promoting: &BTreeSet<String>,
 ) -> Vec<Operation> {
     let ours = || seen.iter().filter(|seen| record.owns(seen));
-    let suits = |seen: &&Seen| {
+    let suits = |seen: &&KernelAddress| {
         let claim = claims.get(&seen.spot);
         claim.is_some_and(|claim| traits_of(&claim.vip, &seen.spot.interface) == seen.traits)
     };
     let marks =
         ours().filter(|seen| !seen.marked && suits(seen)).map(|seen| Operation::Mark(seen.spot.clone()));
 
-    let mut stale: Vec<&Seen> = ours().filter(|seen| !suits(seen)).collect();
+    let mut stale: Vec<&KernelAddress> = ours().filter(|seen| !suits(seen)).collect();
     // Those that go with others first, so that they do not go twice.
     stale.sort_by_key(|seen| !seen.secondary);
     let going: BTreeSet<&Spot> = stale.iter().map(|seen| &seen.spot).collect();
@@ -52,7 +52,8 @@ pub(crate) fn plan<K>(
     // Claimed there with another prefix only: it is to be there all the time.
     let stays_otherwise =
         |spot: &Spot| !claims.contains_key(spot) && claims.keys().any(|other| same_place(spot, other));
-    let (late, early): (Vec<&Seen>, _) = stale.into_iter().partition(|seen| stays_otherwise(&seen.spot));
+    let (late, early): (Vec<&KernelAddress>, _) =
+        stale.into_iter().partition(|seen| stays_otherwise(&seen.spot));
     let early: Vec<_> = early.into_iter().map(|seen| remove(seen, staying.iter().copied())).collect();
     let beside = || staying.iter().copied().chain(missing.iter().copied());
     let late: Vec<_> = late.into_iter().map(|seen| remove(seen, beside())).collect();
@@ -75,14 +76,14 @@ pub(crate) fn plan<K>(
 /// What of ours the kernel has and nobody claims, by interface.
 pub(crate) fn remaining<K>(
     claims: &BTreeMap<Spot, Claim<K>>,
-    seen: &[Seen],
+    seen: &[KernelAddress],
     record: &Record,
 ) -> BTreeSet<(String, IpAddr)> {
     let unclaimed = seen.iter().filter(|seen| record.owns(seen) && !claims.contains_key(&seen.spot));
     unclaimed.map(|seen| (seen.spot.interface.clone(), seen.spot.address)).collect()
 }
 
-fn remove<'a>(seen: &Seen, beside: impl Iterator<Item = &'a Spot>) -> Operation {
+fn remove<'a>(seen: &KernelAddress, beside: impl Iterator<Item = &'a Spot>) -> Operation {
     let dependents = if seen.secondary {
         Vec::new()
     } else {

@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
 };
 
-use crate::address::Seen;
+use crate::address::KernelAddress;
 
 /// The interface that carries addresses and has no tables: neighbours are on none such.
 const TABLELESS: &str = "lo";
@@ -40,7 +40,7 @@ impl Record {
     }
 
     /// Whether an address that the kernel has is ours. Where there are no tables, as on `lo`, all of them count.
-    pub(super) fn owns(&self, seen: &Seen) -> bool {
+    pub(super) fn owns(&self, seen: &KernelAddress) -> bool {
         let (interface, address) = (&seen.spot.interface, &seen.spot.address);
         let here = if interface == TABLELESS { Some(&self.everywhere) } else { self.here.get(interface) };
         let named = here.is_some_and(|here| here.contains(address));

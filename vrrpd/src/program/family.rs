@@ -46,11 +46,11 @@ struct Process {
     parent: libc::pid_t,
     group: libc::pid_t,
     started: u64,
-    state: State,
+    state: ProcessState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ProcessState {
     Runs,
     Stopped,
     Ended,
@@ -95,7 +95,7 @@ fn freeze(families: &[Family]) -> Vec<Process> {
     let until = Instant::now() + PATIENCE;
     let found = loop {
         let found = members(families);
-        let running = found.iter().filter(|process| process.state == State::Runs);
+        let running = found.iter().filter(|process| process.state == ProcessState::Runs);
         // What cannot be stopped is told when it is killed.
         let stopped = running.filter(|process| process.signal(Signal::STOP).is_ok()).count();
         if stopped == 0 || Instant::now() > until {
@@ -122,7 +122,9 @@ fn members(families: &[Family]) -> Vec<Process> {
             break;
         }
     }
-    all.into_iter().filter(|process| found.contains(&process.pid) && process.state != State::Ended).collect()
+    all.into_iter()
+        .filter(|process| found.contains(&process.pid) && process.state != ProcessState::Ended)
+        .collect()
 }
 
 fn all() -> impl Iterator<Item = Process> {
@@ -139,9 +141,9 @@ impl Process {
         let (_, rest) = text.rsplit_once(") ")?;
         let mut words = rest.split(' ');
         let state = match words.next()? {
-            "T" | "t" => State::Stopped,
-            "Z" | "X" => State::Ended,
-            _ => State::Runs,
+            "T" | "t" => ProcessState::Stopped,
+            "Z" | "X" => ProcessState::Ended,
+            _ => ProcessState::Runs,
         };
         let (parent, group) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let started = words.nth(16)?.parse().ok()?;
@@ -179,7 +181,7 @@ mod tests {
     fn a_process_is_read_as_the_kernel_shows_it() {
         let own = getpid().as_raw_nonzero().get();
         let read = Process::read(own).unwrap();
-        assert_eq!((read.pid, read.state), (own, State::Runs));
+        assert_eq!((read.pid, read.state), (own, ProcessState::Runs));
         assert!(read.started > 0 && read.parent > 0 && read.group > 0);
         assert_eq!(Process::read(0), None);
     }

@@ -35,7 +35,7 @@ impl Supervisor {
             match self.planes.get(&name).and_then(|plane| plane.plane.detached()) {
                 None => self.pin_again(&name),
                 Some(Detached::Egress) => self.attach_egress_again(&name).await?,
-                Some(Detached::Xdp) if self.deaf.contains(&name) => self.attach_again(&name).await?,
+                Some(Detached::Xdp) if self.detached.contains(&name) => self.attach_again(&name).await?,
                 Some(Detached::Xdp) => self.give_up(&name).await,
             }
         }
@@ -44,12 +44,12 @@ impl Supervisor {
     }
 
     /// Gives up the roles on interfaces whose program is detached. Nothing is judged there any more, and nothing gated.
-    pub(super) async fn give_up_where_deaf(&mut self) {
-        let is_deaf = |name: &&String| {
-            let plane = self.planes.get(*name).filter(|_| !self.deaf.contains(*name));
+    pub(super) async fn give_up_where_detached(&mut self) {
+        let is_detached = |name: &&String| {
+            let plane = self.planes.get(*name).filter(|_| !self.detached.contains(*name));
             plane.is_some_and(|plane| plane.plane.detached() == Some(Detached::Xdp))
         };
-        for name in self.planes.keys().filter(is_deaf).cloned().collect::<Vec<_>>() {
+        for name in self.planes.keys().filter(is_detached).cloned().collect::<Vec<_>>() {
             self.give_up(&name).await;
         }
     }
@@ -59,7 +59,7 @@ impl Supervisor {
             interface = name,
             "somebody has detached the XDP program: giving up the roles, then attaching it again"
         );
-        self.deaf.insert(name.to_owned());
+        self.detached.insert(name.to_owned());
         self.send(Command::Detached { interface: name.to_owned() }).await;
     }
 
@@ -72,7 +72,7 @@ impl Supervisor {
             self.send(Message::Port { interface: name.to_owned(), port: None }).await;
             detach(name, plane).await;
         }
-        self.deaf.remove(name);
+        self.detached.remove(name);
         self.refresh(false).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::netlink::{self, Device};
+use crate::netlink::{Device, DeviceKind};
 use vrrp_engine::{Kind, Link, Nature};
 
 /// The links of these devices. Each counts as it is at this moment; delays come after.
@@ -16,13 +16,13 @@ fn link(device: Device) -> Link {
     Link { index, mac, up: running, carrier: running, carrier_ups, nature, addresses }
 }
 
-const fn kind_of(kind: netlink::Kind) -> Kind {
+const fn kind_of(kind: DeviceKind) -> Kind {
     match kind {
-        netlink::Kind::Ethernet => Kind::Ethernet,
-        netlink::Kind::Loopback => Kind::Loopback,
-        netlink::Kind::NotEthernet => Kind::NotEthernet,
-        netlink::Kind::Tap => Kind::Tap,
-        netlink::Kind::Macvlan => Kind::Macvlan,
-        netlink::Kind::Ipvlan => Kind::Ipvlan,
+        DeviceKind::Ethernet => Kind::Ethernet,
+        DeviceKind::Loopback => Kind::Loopback,
+        DeviceKind::NotEthernet => Kind::NotEthernet,
+        DeviceKind::Tap => Kind::Tap,
+        DeviceKind::Macvlan => Kind::Macvlan,
+        DeviceKind::Ipvlan => Kind::Ipvlan,
     }
 }

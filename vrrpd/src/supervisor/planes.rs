@@ -60,7 +60,7 @@ impl Supervisor {
         tracing::info!(interface = name, xdp = %attached, %pins, "data plane attached");
         self.planes.insert(name.to_owned(), Plane { index: link.index, plane });
         // What was detached before it was another's, whose interface may have gone in the meantime.
-        self.deaf.remove(name);
+        self.detached.remove(name);
         self.inherit(name, &inherited);
         self.note_all(name);
         let inherited = inherited.addresses;

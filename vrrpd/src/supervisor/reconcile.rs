@@ -43,7 +43,7 @@ impl Supervisor {
             match request {
                 Request::Holding { router, name, resources } => {
                     if resources.is_some() && !look {
-                        self.give_up_where_deaf().await;
+                        self.give_up_where_detached().await;
                     }
                     if let Some(resources) = &resources {
                         self.enter(resources);
@@ -141,7 +141,7 @@ impl Supervisor {
             Operation::Remove { spot, .. } | Operation::Mark(spot) => return !outcome.refused.contains(spot),
             Operation::Add(spot) => spot,
         };
-        let possible = observed.index(&spot.interface).is_some() && !self.deaf.contains(&spot.interface);
+        let possible = observed.index(&spot.interface).is_some() && !self.detached.contains(&spot.interface);
         if !possible || outcome.refused.contains(spot) {
             return false;
         }

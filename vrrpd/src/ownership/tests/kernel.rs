@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Operation;
-use crate::address::{Seen, Spot, Traits};
+use crate::address::{KernelAddress, Spot, Traits};
 
 pub(super) fn spot(interface: &str, address: &str, prefix_len: u8) -> Spot {
     Spot { interface: interface.to_owned(), address: address.parse().unwrap(), prefix_len }
@@ -13,7 +13,7 @@ pub(super) fn spot(interface: &str, address: &str, prefix_len: u8) -> Spot {
 #[derive(Debug, Default)]
 pub(super) struct Kernel {
     /// In the kernel's order.
-    addresses: Vec<Seen>,
+    addresses: Vec<KernelAddress>,
     promote: BTreeMap<String, bool>,
     /// What the operator has added and not deleted, and how they left the switch.
     others: BTreeSet<Spot>,
@@ -21,7 +21,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<KernelAddress> {
         self.addresses.clone()
     }
 
@@ -87,7 +87,7 @@ impl Kernel {
         let host = u32::MAX.checked_shr(spot.prefix_len.into()).unwrap_or(0);
         let broadcast = (spot.prefix_len < 31).then(|| (number(spot) | host).into());
         let traits = Traits { broadcast, label: spot.interface.clone(), scope: 0 };
-        self.addresses.push(Seen { spot: spot.clone(), marked, secondary, traits });
+        self.addresses.push(KernelAddress { spot: spot.clone(), marked, secondary, traits });
     }
 
     /// All that is gone afterwards.
@@ -99,7 +99,7 @@ impl Kernel {
         if deleted.secondary {
             return vec![deleted.spot];
         }
-        let follows = |seen: &Seen| same_network(&seen.spot, spot);
+        let follows = |seen: &KernelAddress| same_network(&seen.spot, spot);
         if self.promote.get(&spot.interface).copied().unwrap_or(false) {
             if let Some(next) = self.addresses.iter_mut().find(|seen| follows(seen)) {
                 next.secondary = false;
