@@ -80,7 +80,7 @@ fn attach_here(target: Target, mode: Mode) -> Result<(Attachment, PinnedMaps), A
     Ok((Attachment { plane, tables, events, inherited }, maps))
 }
 
-/// Whether a program that is attached already is attached in the mode that is asked for.
+/// Tells whether a program that is attached already is attached in the mode that is asked for.
 fn suits(mode: Mode, target: &Target) -> bool {
     let native = link::xdp_state(target.index).is_ok_and(|state| state.native);
     let suits = match mode {

@@ -6,9 +6,9 @@ use tracing::info;
 
 use crate::{error::AttachError, sys};
 
-/// Where the BPF file system is.
+/// Directory of the BPF file system.
 pub(crate) const BPFFS: &str = "/sys/fs/bpf";
-/// Its magic number, as statfs(2) gives it.
+/// Magic number of that file system, as statfs(2) gives it.
 const BPFFS_MAGIC: u64 = 0xcafe_4a11;
 
 /// Sees to it that there is a BPF file system, in this thread's mount namespace.

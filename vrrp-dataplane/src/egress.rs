@@ -20,7 +20,7 @@ use crate::{
     target::Target,
 };
 
-/// How the egress program is attached.
+/// Ways in which the egress program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Egress {
     /// A TCX link, pinned with the rest.
@@ -30,7 +30,7 @@ pub(crate) enum Egress {
 }
 
 impl Egress {
-    /// That of this kernel.
+    /// Chooses the way of this kernel.
     pub(crate) fn here() -> Self {
         if host::kernel_older_than(6, 6).1 { Self::Filter } else { Self::Link }
     }
@@ -104,7 +104,7 @@ mod tests {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    /// What kernels before 6.6 get: it works on later ones too.
+    /// Kernels before 6.6 get this; it works on later ones too.
     #[test]
     fn the_egress_filter_stays_and_is_never_there_twice() {
         if !rustix::process::geteuid().is_root() {

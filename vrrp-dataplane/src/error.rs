@@ -1,10 +1,10 @@
-//! Why the data plane could not be put in place, for the person who must do something about it.
+//! Reasons for which a data plane could not be put in place, for the person who must do something about it.
 
 use std::{io, path::PathBuf};
 
 use crate::object::LoadError;
 
-/// What went wrong, and what to do.
+/// A reason, with what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
     /// The build had no tools for the eBPF object.
@@ -13,23 +13,23 @@ pub enum AttachError {
     /// Capabilities that are missing, by name.
     #[error("missing privilege: {}; run as root, or give the process these capabilities", .0.join(", "))]
     Privilege(Vec<&'static str>),
-    /// All capabilities are there, and the kernel still says no.
+    /// The kernel says no, although all capabilities are there.
     #[error(
         "the kernel does not let this process {action}, though it has the capabilities: a container, or a \
              security module (SELinux, AppArmor, lockdown), forbids it"
     )]
     Forbidden {
-        /// What was tried.
+        /// The action that was tried.
         action: &'static str,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// The release of a kernel that is too old.
     #[error("Linux {release} is too old for the program: 6.1 or later is needed")]
     KernelTooOld {
-        /// As `uname -r` says it.
+        /// The release, as `uname -r` says it.
         release: String,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: Box<LoadError>,
     },
     /// The process lives in a time namespace.
@@ -41,22 +41,22 @@ pub enum AttachError {
         /// Offset of the clock in whole seconds, and nanoseconds.
         offset: String,
     },
-    /// No BPF file system.
+    /// There is no BPF file system.
     #[error("no BPF file system at {dir}, and it cannot be mounted: mount -t bpf bpf {dir}")]
     NoBpfFs {
-        /// Where it should be.
+        /// The directory where it should be.
         dir: PathBuf,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// Pins cannot be read or written.
     #[error("cannot {action} {path}")]
     Pin {
-        /// What was tried.
+        /// The action that was tried.
         action: &'static str,
-        /// On what.
+        /// The pin or directory that it was tried on.
         path: PathBuf,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// Another daemon of this kind.
@@ -81,7 +81,7 @@ pub enum AttachError {
     Busy {
         /// The interface.
         interface: String,
-        /// Its name and id, as far as they can be found out.
+        /// The program's name and id, as far as they can be found out.
         program: String,
     },
     /// Native mode was asked for and refused because of the MTU or the like.
@@ -93,7 +93,7 @@ pub enum AttachError {
     NativeRefused {
         /// The interface.
         interface: String,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// Native mode was asked for, and the driver has none.
@@ -109,7 +109,7 @@ pub enum AttachError {
         program: &'static str,
         /// The interface.
         interface: String,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// The kernel does not take the object.
@@ -124,7 +124,7 @@ pub enum AttachError {
 }
 
 impl AttachError {
-    /// Whether a privilege or a feature of the kernel is missing, so that another try will not help.
+    /// Tells whether a privilege or a feature of the kernel is missing, so that another try will not help.
     #[must_use]
     pub const fn is_unsupported(&self) -> bool {
         match self {

@@ -34,7 +34,7 @@ use crate::{
 
 /// `GUARD_PLANES` and the value of `GUARD_COUNTERS`, as aya wants them.
 type Planes = ArrayOfMaps<MapData, Array<MapData, [u64; 16]>>;
-/// The maps that it uses.
+/// Maps of the guard's program.
 const MAPS: [&str; 4] = [name::GUARD, name::PLANES, name::NEAR, name::COUNTERS];
 
 type Counts = [u64; size_of::<Dropped>() / 8];
@@ -50,7 +50,7 @@ pub struct Guard {
     planes: Planes,
     near: Mapping<u64>,
     counters: PerCpuArray<MapData, Counts>,
-    /// What is in `map`.
+    /// Entries of `map`.
     guarded: HashMap<IpAddr, Guarded>,
     /// Indexes in `planes`, by interface.
     numbers: HashMap<String, u32>,
@@ -59,7 +59,7 @@ pub struct Guard {
     uncovered: BTreeMap<Entrance, String>,
     /// Guards of earlier daemons, which go when this one is in place.
     left: Vec<Left>,
-    /// Whether orphans were looked for.
+    /// Says whether orphans were looked for.
     looked: bool,
 }
 
@@ -153,13 +153,13 @@ impl Guard {
         })
     }
 
-    /// Whether the pins beside a data plane are gone, in this thread's mount namespace or through its lock.
+    /// Tells whether the pins beside a data plane are gone, in this thread's mount namespace or through its lock.
     #[must_use]
     pub fn is_unpinned(&self, plane: &DataPlane) -> bool {
         plane.lacks_pin(left::PROGRAM)
     }
 
-    /// The kernel is about to get this address: whoever asks for it is let through while the router in `slot` of the
+    /// Guards an address that the kernel is about to get: whoever asks for it is let through while the router in `slot` of the
     /// data plane of `interface` may answer.
     ///
     /// # Errors
@@ -174,7 +174,7 @@ impl Guard {
         self.insert(address, Guarded { plane, slot })
     }
 
-    /// The kernel does not have this address any more.
+    /// Guards an address no more that the kernel does not have any more.
     ///
     /// # Errors
     ///
@@ -187,18 +187,18 @@ impl Guard {
         Ok(())
     }
 
-    /// The addresses that it guards.
+    /// Lists the addresses that are guarded.
     pub fn guarded(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.guarded.keys().copied()
     }
 
-    /// Whether [`cover`](Self::cover) would find nothing to do.
+    /// Tells whether [`cover`](Self::cover) would find nothing to do.
     #[must_use]
     pub fn is_settled(&self, entrances: &BTreeSet<Entrance>) -> bool {
         self.looked && self.left.is_empty() && self.covered == *entrances
     }
 
-    /// Those of earlier daemons, whose routers this one does not know.
+    /// Lists the addresses of earlier daemons, whose routers this one does not know.
     pub fn strays(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.guarded.iter().filter(|(_, guarded)| guarded.plane == NO_PLANE).map(|(address, _)| *address)
     }
@@ -228,7 +228,7 @@ impl Guard {
         }
     }
 
-    /// Whether somebody has taken it away from one of the entrances. Looks at one of them each time that it is asked,
+    /// Tells whether somebody has taken the guard away from an entrance. Looks at one of them each time that it is asked,
     /// as `turn` grows.
     pub fn is_taken_away(&mut self, turn: usize) -> bool {
         let count = self.covered.len().max(1);
@@ -246,7 +246,7 @@ impl Guard {
         covered.iter().for_each(|entrance| self.uncover(entrance));
     }
 
-    /// What an operator is to know.
+    /// Reports to an operator.
     #[must_use]
     pub fn report(&self) -> Report {
         let mut dropped = [0_u64; size_of::<Dropped>() / 8];
@@ -341,13 +341,13 @@ pub(crate) fn load_program() -> Result<(OwnedFd, Linked), AttachError> {
     Ok((linked.load(name::PROGRAM).map_err(load)?, linked))
 }
 
-/// What an operator is to know of the guard.
+/// Report about the guard for an operator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Interfaces that it is attached to.
+    /// Interfaces that the guard is attached to.
     pub covered: Vec<String>,
-    /// Those that it cannot be attached to, with why.
+    /// Interfaces that it cannot be attached to, with the reason.
     pub uncovered: Vec<(String, String)>,
-    /// Frames.
+    /// Frames that were dropped.
     pub dropped: Dropped,
 }

@@ -13,7 +13,7 @@ use crate::{
     sys,
 };
 
-/// What [`DataPlane`](crate::DataPlane) keeps open.
+/// Descriptors that a [`DataPlane`](crate::DataPlane) keeps open.
 #[derive(Debug)]
 pub(crate) struct Held {
     /// Maps and links by the names of their pins.
@@ -41,7 +41,7 @@ impl Held {
         Ok(Self { objects })
     }
 
-    /// A program that is not attached to this interface any more. Takes the kernel's lock of all interfaces for a
+    /// Finds a program that is not attached to this interface any more. Takes the kernel's lock of all interfaces for a
     /// moment, and so may wait for others who have it.
     pub(crate) fn detached(&self, ifindex: u32) -> Option<Detached> {
         let is_off = |link: &OwnedFd| sys::link_info(link.as_fd()).is_ok_and(|info| info.ifindex != ifindex);
@@ -53,12 +53,12 @@ impl Held {
         )
     }
 
-    /// Whether a pin of the directory is missing. The directory may be of another mount namespace than this thread's.
+    /// Tells whether a pin of the directory is missing. The directory may be of another mount namespace than this thread's.
     pub(crate) fn is_unpinned(&self, dir: &File) -> bool {
         self.objects.iter().any(|(name, _)| lacks_pin(dir, name))
     }
 
-    /// A map by its name.
+    /// Finds a map by its name.
     pub(crate) fn map(&self, name: &str) -> Option<&OwnedFd> {
         self.objects.iter().find(|(held, _)| *held == name).map(|(_, object)| object)
     }
@@ -81,7 +81,7 @@ impl Held {
     }
 }
 
-/// Whether a directory has no pin of that name. It may be of another mount namespace than this thread's.
+/// Tells whether a directory has no pin of that name. The directory may be of another mount namespace than this thread's.
 pub(crate) fn lacks_pin(dir: &File, name: &str) -> bool {
     // Through the descriptor, which every mount namespace sees alike.
     let dir = Path::new("/proc/thread-self/fd").join(dir.as_raw_fd().to_string());

@@ -1,4 +1,4 @@
-//! Where this process stands: mount namespace, capabilities, clock.
+//! Surroundings of this process: mount namespace, capabilities, clock.
 
 use std::{
     fs::{self, File},
@@ -30,12 +30,12 @@ pub(crate) fn in_mounts_of_the_host<T: Send + 'static>(
     thread.map_err(AttachError::Thread)?.join().map_err(panicked)?
 }
 
-/// Whether this process sees other mounts than the host.
+/// Tells whether this process sees other mounts than the host.
 pub(crate) fn has_own_mounts() -> bool {
     foreign("mnt").is_some()
 }
 
-/// This thread's namespace of one kind, by its inode, unless it is the host's.
+/// Finds this thread's namespace of one kind, by its inode, unless it is the host's.
 pub(crate) fn foreign(kind: &str) -> Option<u64> {
     let own = inode(&namespaces("thread-self").join(kind))?;
     (own != inode(&host_namespace(kind)?)?).then_some(own)
@@ -58,13 +58,13 @@ fn enter() -> io::Result<()> {
     sys::enter_mounts(&File::open(mounts)?)
 }
 
-/// Whether what is mounted at `dir` here is mounted in the namespace too that this one was copied from, as in a service
+/// Tells whether what is mounted at `dir` here is mounted in the namespace too that this one was copied from, as in a service
 /// that systemd has put into a sandbox: what is pinned there stays, whoever may look at the host's namespaces.
 fn inherits(dir: &Path) -> bool {
     fs::read_to_string("/proc/thread-self/mountinfo").is_ok_and(|mounts| has_master(&mounts, dir))
 }
 
-/// Whether the last of these mounts at `dir`, which is the one that is seen, receives what is mounted in another
+/// Tells whether the last of these mounts at `dir`, which is the one that is seen, receives what is mounted in another
 /// namespace: proc_pid_mountinfo(5) calls that one its master, and it goes when the master does. `ip netns exec` puts
 /// a `/sys` of its own in its place, in which nothing has one.
 fn has_master(mounts: &str, dir: &Path) -> bool {
@@ -112,7 +112,7 @@ fn namespaces(process: &str) -> PathBuf {
 const NET_ADMIN: (u32, &str) = (12, "CAP_NET_ADMIN");
 const PERFMON: (u32, &str) = (38, "CAP_PERFMON");
 const BPF: (u32, &str) = (39, "CAP_BPF");
-/// Stands for the two newer ones.
+/// Bit that stands for the two newer ones.
 const SYS_ADMIN: u32 = 21;
 
 /// Refuses to go on without the capabilities that loading and attaching need. Without CAP_PERFMON the verifier

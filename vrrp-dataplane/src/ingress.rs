@@ -1,4 +1,4 @@
-//! Where the guard's program is attached: at tc ingress, before all others, and by no link. A link goes with the last
+//! Attachment of the guard's program: at tc ingress, before all others, and by no link. A link goes with the last
 //! pin and descriptor of it; what is attached so stays until it is taken away, or the interface is.
 
 use std::{
@@ -35,23 +35,23 @@ const MOST: usize = 64;
 /// An interface that frames reach the kernel by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entrance {
-    /// Its index in this network namespace.
+    /// Index of the interface in this network namespace.
     pub index: u32,
-    /// Its name.
+    /// Name of the interface.
     pub name: String,
 }
 
-/// How programs are attached to entrances.
+/// Ways in which programs are attached to entrances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Without a qdisc, since Linux 6.6.
+    /// TCX: without a qdisc, since Linux 6.6.
     Tcx,
-    /// As a filter on the clsact qdisc, with the program's id for its handle.
+    /// A filter on the clsact qdisc, with the program's id for its handle.
     Filter,
 }
 
 impl Way {
-    /// That of this kernel.
+    /// Chooses the way of this kernel.
     pub(crate) fn here() -> Self {
         if host::kernel_older_than(6, 6).1 { Self::Filter } else { Self::Tcx }
     }
@@ -79,7 +79,7 @@ impl Way {
         })
     }
 
-    /// Ids of the programs that are attached, as far as the kernel tells. Among them may be handles of filters that are no
+    /// Lists the ids of the programs that are attached, as far as the kernel tells. Among them may be handles of filters that are no
     /// guards.
     pub(crate) fn attached(self, index: u32) -> Option<Vec<u32>> {
         match self {
@@ -111,7 +111,7 @@ fn detach_filter(id: u32, entrance: &Entrance) -> Result<(), Failed> {
     Ok(())
 }
 
-/// On a thread of its own: the caller's may have a runtime already, and there is one on each.
+/// Lists them on a thread of its own: the caller's may have a runtime already, and there is one on each.
 fn filters(index: u32) -> io::Result<Vec<u32>> {
     let panicked = |_payload| Err(io::Error::other("listing the filters has panicked"));
     thread::scope(|scope| scope.spawn(|| list_filters(index)).join().unwrap_or_else(panicked))
@@ -158,7 +158,7 @@ fn query(index: u32) -> io::Result<Vec<u32>> {
     Ok(ids.into_iter().take(count as usize).collect())
 }
 
-/// A program by its id. Needs CAP_SYS_ADMIN.
+/// Opens a program by its id. Needs CAP_SYS_ADMIN.
 pub(crate) fn open_program(id: u32) -> io::Result<OwnedFd> {
     let mut attributes = Attributes([0; 16]);
     let [first, ..] = &mut attributes.0;
@@ -168,7 +168,7 @@ pub(crate) fn open_program(id: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The id of a program.
+/// Finds the id of a program.
 pub(crate) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
     let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", program.as_raw_fd()))?;
     let id = text.lines().find_map(|line| line.strip_prefix("prog_id:"));
@@ -189,7 +189,7 @@ mod tests {
         String::from_utf8(out.stdout).unwrap()
     }
 
-    /// What kernels before 6.6 get: it works on later ones too.
+    /// Kernels before 6.6 get this; it works on later ones too.
     #[test]
     fn filters_stay_go_before_others_and_are_told_apart() {
         if !rustix::process::geteuid().is_root() {

@@ -29,12 +29,12 @@ pub(crate) const GUARD: &str = "guard";
 pub(crate) struct Left {
     pub(crate) program: OwnedFd,
     pub(crate) id: u32,
-    /// What it guards.
+    /// Addresses that it guards.
     pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl Left {
-    /// The one that is pinned in this directory.
+    /// Opens the guard that is pinned in this directory.
     pub(crate) fn pinned(dir: &Path) -> Option<Self> {
         let program = sys::open_pin(&dir.join(PROGRAM)).ok()?;
         let id = id_of(program.as_fd()).ok()?;
@@ -49,7 +49,7 @@ fn addresses(guard: MapData) -> Vec<IpAddr> {
     keys.map(abi::address_from_bytes).collect()
 }
 
-/// Guards that are attached to these entrances, are none of `known`, and belong to no daemon that lives: their pins are
+/// Finds guards that are attached to these entrances, are none of `known`, and belong to no daemon that lives: their pins are
 /// gone. Finds none without CAP_SYS_ADMIN.
 pub(crate) fn orphans(way: Way, entrances: &BTreeSet<Entrance>, known: &BTreeSet<u32>) -> Vec<Left> {
     let attached = entrances.iter().filter_map(|entrance| way.attached(entrance.index)).flatten();

@@ -1,4 +1,4 @@
-//! What rtnetlink says about XDP on an interface: in which mode a program is attached, and which.
+//! XDP on an interface, by rtnetlink: in which mode a program is attached, and which.
 
 use std::io;
 
@@ -8,9 +8,9 @@ use netlink_packet_route::link::{LinkAttribute, LinkXdp, XdpAttached};
 /// An interface's XDP program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct XdpState {
-    /// Whether it runs in the driver.
+    /// Says whether the program runs in the driver.
     pub(crate) native: bool,
-    /// Its id; `None` when there is no program, or one in each mode.
+    /// Id of the program; `None` when there is no program, or one in each mode.
     pub(crate) program: Option<u32>,
 }
 
@@ -44,7 +44,7 @@ fn with(state: XdpState, xdp: &LinkXdp) -> XdpState {
     }
 }
 
-/// A program as a person knows it, by name where this process may look that up.
+/// Describes a program as a person knows it, by name where this process may look that up.
 pub(crate) fn describe_program(id: u32) -> String {
     let name = aya::programs::loaded_programs()
         .flatten()

@@ -16,7 +16,7 @@ impl Lock {
         &self.dir
     }
 
-    /// Of the directory, which may have been removed meanwhile.
+    /// Inode of the directory, which may have been removed meanwhile.
     pub(crate) fn inode(&self) -> Option<u64> {
         self.dir.metadata().map(|dir| dir.ino()).ok()
     }

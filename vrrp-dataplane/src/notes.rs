@@ -19,23 +19,23 @@ use crate::{
     pins::{self, Pins},
 };
 
-/// What an earlier daemon has left on an interface.
+/// State that an earlier daemon has left on an interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inherited {
-    /// The addresses that its tables named. The kernel may have them.
+    /// Addresses that its tables named. The kernel may have them.
     pub addresses: Vec<IpAddr>,
-    /// Its notes, by name.
+    /// Notes of that daemon, by name.
     pub notes: Vec<(String, String)>,
 }
 
 impl Inherited {
-    /// What is there now, whether it can be used again or not.
+    /// Reads the state that is there now, whether it can be used again or not.
     pub(crate) fn read(pins: &Pins) -> Self {
         Self { addresses: addresses(&pins.path(name::VIPS)), notes: read(pins.dir()).into_iter().collect() }
     }
 }
 
-/// The virtual addresses in a pinned map; none if there is no such map.
+/// Reads the virtual addresses in a pinned map; none if there is no such map.
 fn addresses(pin: &Path) -> Vec<IpAddr> {
     let map = MapData::from_pin(pin)
         .ok()
@@ -44,7 +44,7 @@ fn addresses(pin: &Path) -> Vec<IpAddr> {
     keys.flatten().map(abi::address_from_bytes).collect()
 }
 
-/// The notes in a directory.
+/// Reads the notes in a directory.
 pub(crate) fn read(dir: &Path) -> BTreeMap<String, String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let notes = entries.filter_map(|entry| {
@@ -69,7 +69,7 @@ pub(crate) fn write(dir: &File, name: &str, text: Option<&str>) -> io::Result<()
     }
 }
 
-/// The interfaces of this network namespace that have pins which no living daemon holds, each with its notes. Looked for
+/// Finds the interfaces of this network namespace that have pins which no living daemon holds, each with its notes. Looked for
 /// in the host's mount namespace.
 #[must_use]
 pub fn unheld() -> Vec<(String, BTreeMap<String, String>)> {

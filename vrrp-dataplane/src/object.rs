@@ -26,10 +26,10 @@ use crate::{
 /// The eBPF object; empty when it could not be built.
 pub const OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/vrrp-ebpf"));
 
-/// Why it could not be loaded.
+/// Reasons for which the object could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// It is no object.
+    /// The bytes are no object.
     #[error("it cannot be read: {0}")]
     Parse(#[from] ParseError),
     /// The types of its maps and functions.
@@ -46,7 +46,7 @@ pub enum LoadError {
     Map {
         /// The map's name.
         name: String,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: io::Error,
     },
     /// The kernel does not take a program.
@@ -54,9 +54,9 @@ pub enum LoadError {
     Program {
         /// The program's name.
         name: String,
-        /// What the kernel said.
+        /// The kernel's answer.
         source: io::Error,
-        /// And its verifier.
+        /// The verifier's answer.
         log: Log,
     },
 }
@@ -65,7 +65,7 @@ pub enum LoadError {
 #[derive(Debug, Default)]
 pub struct Log(String);
 
-/// As many of them.
+/// Number of those lines.
 const LOG_LINES: usize = 20;
 const LOG_BYTES: usize = 1 << 20;
 
@@ -177,7 +177,7 @@ fn refer(
     Ok(())
 }
 
-/// Stands for the descriptor of a map that is not asked for.
+/// Number that stands for the descriptor of a map that is not asked for.
 const NOT_MADE: RawFd = -1;
 /// An instruction that loads a map's address by its descriptor, and what says that it is one.
 const LOAD_DOUBLE: u8 = 0x18;
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::pins::Pins;
 
-    /// What this thread has read so far.
+    /// Bytes that this thread has read so far.
     fn read() -> u64 {
         let account = fs::read_to_string("/proc/thread-self/io").unwrap();
         account.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()

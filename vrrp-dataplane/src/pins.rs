@@ -30,7 +30,7 @@ use crate::{
     sys,
 };
 
-/// How often the directory is tried to be made.
+/// Tries to make the directory.
 const CREATIONS: usize = 10;
 /// A directory that is locked is tried again for two seconds: long enough for who only clears it away.
 const LOCK_ATTEMPTS: u32 = 100;
@@ -39,7 +39,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) const XDP_LINK: &str = "xdp_link";
 pub(crate) const EGRESS_LINK: &str = "egress_link";
 
-/// A map as it must be to be used again.
+/// Shape of a map that can be used again.
 struct Shape {
     name: &'static str,
     kind: MapType,
@@ -47,7 +47,7 @@ struct Shape {
     value: usize,
     entries: usize,
     flags: u32,
-    /// Whether it holds nothing that a role hangs on: pins of another version may have it in another shape, or lack it, and it
+    /// Says that it holds nothing that a role hangs on: pins of another version may have it in another shape, or lack it, and it
     /// is made anew.
     replaceable: bool,
 }
@@ -92,7 +92,7 @@ pub(crate) struct Pins {
 }
 
 impl Pins {
-    /// Those of `interface` in this thread's network namespace.
+    /// Names the pins of `interface` in this thread's network namespace.
     pub(crate) fn of(interface: &str) -> Self {
         let mut dir = base().join(format!("v{LAYOUT_VERSION}"));
         dir.extend(namespace());
@@ -104,7 +104,7 @@ impl Pins {
         &self.dir
     }
 
-    /// The pin of a map or link: names in lower case.
+    /// Path of the pin of a map or link: names in lower case.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name.to_lowercase())
     }
@@ -114,7 +114,7 @@ impl Pins {
         MAPS.iter().map(|shape| shape.name)
     }
 
-    /// Whether an earlier daemon's maps and program are here, as this one needs them, on this interface.
+    /// Tells whether an earlier daemon's maps and program are here, as this one needs them, on this interface.
     pub(crate) fn are_usable(&self, ifindex: u32) -> bool {
         if !self.path(XDP_LINK).exists() {
             return false;
@@ -160,13 +160,13 @@ impl Pins {
         fs::remove_file(self.path(name)).map_err(|source| self.error("remove a pin from", source))
     }
 
-    /// Of the directory.
+    /// Inode of the directory.
     pub(crate) fn inode(&self) -> Option<u64> {
         fs::metadata(&self.dir).map(|dir| dir.ino()).ok()
     }
 
-    /// Takes the directory for this process, made if it is not there. A daemon in another network namespace that starts at this moment may have
-    /// it while it [sweeps](Self::sweep).
+    /// Takes the directory for this process, made if it is not there. A daemon in another network namespace that starts at
+    /// this moment may have it while it [sweeps](Self::sweep).
     pub(crate) fn lock(&self) -> Result<Lock, AttachError> {
         for _ in 0..LOCK_ATTEMPTS {
             let lock = self.create().and_then(|()| match Lock::of(&self.dir) {
@@ -188,7 +188,7 @@ impl Pins {
         clear(&self.dir).map_err(|source| self.error("clear", source))
     }
 
-    /// The same, with the directory.
+    /// Detaches what is pinned here, and removes the pins and the directory.
     pub(crate) fn remove(&self) -> Result<(), AttachError> {
         remove(&self.dir).map_err(|source| self.error("remove", source))?;
         if let Some(parent) = self.dir.parent() {
@@ -236,7 +236,7 @@ impl Pins {
     }
 }
 
-/// The directories of this network namespace that daemons have locked.
+/// Lists the directories of this network namespace that daemons have locked.
 pub(crate) fn of_the_living() -> Vec<PathBuf> {
     let version = base().join(format!("v{LAYOUT_VERSION}"));
     let dir = namespace().map_or(version.clone(), |namespace| version.join(namespace));
@@ -267,7 +267,7 @@ pub fn namespace() -> Option<String> {
     host::foreign("net").map(|inode| format!("{NAMESPACE}{inode}"))
 }
 
-/// The directories of this network namespace whose pins are there and locked by nobody, each with its interface's name.
+/// Lists the directories of this network namespace whose pins are there and locked by nobody, each with its interface's name.
 pub(crate) fn unheld() -> Vec<(String, PathBuf)> {
     let mut dir = base().join(format!("v{LAYOUT_VERSION}"));
     dir.extend(namespace());
@@ -289,14 +289,14 @@ fn subdirectories(dir: &Path) -> Vec<PathBuf> {
     entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
 }
 
-/// The interface that a program is attached to, by the pin of its link; 0 when it is detached or the interface is gone,
+/// Finds the interface that a program is attached to, by the pin of its link; 0 when it is detached or the interface is gone,
 /// `None` when there is no such pin.
 pub(crate) fn attached_to(link: &Path) -> Option<u32> {
     let link = sys::open_pin(link).ok()?;
     sys::link_info(link.as_fd()).ok().map(|info| info.ifindex)
 }
 
-/// The lock of `dir` if nobody uses its pins: no daemon holds them, and what they are attached to is gone, or is the
+/// Takes the lock of `dir` if nobody uses its pins: no daemon holds them, and what they are attached to is gone, or is the
 /// interface that is wanted. A directory in which nothing is yet belongs to a daemon that starts just now.
 ///
 /// Looked at before it is locked: a daemon that starts again on a working interface is not to find it taken.

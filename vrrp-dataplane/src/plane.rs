@@ -16,16 +16,16 @@ use crate::{
     target::{Attached, Target},
 };
 
-/// What [`attach`](crate::attach) gives.
+/// Result of [`attach`](crate::attach).
 #[derive(Debug)]
 pub struct Attachment {
     /// Keeps what is attached, and takes it away.
     pub plane: DataPlane,
-    /// For the protocol thread.
+    /// Maps, for the protocol thread.
     pub tables: Tables,
-    /// For the protocol thread.
+    /// Ring, for the protocol thread.
     pub events: Events,
-    /// What the daemon before has left, whether its maps were taken over or not.
+    /// State that the daemon before has left, whether its maps were taken over or not.
     pub inherited: Inherited,
 }
 
@@ -39,7 +39,7 @@ pub struct DataPlane {
     pub(crate) egress: Egress,
     pub(crate) pins: Pins,
     pub(crate) held: Arc<Held>,
-    /// Keeps other daemons away.
+    /// Lock that keeps other daemons away.
     pub(crate) lock: Lock,
     /// Guards of daemons that are gone, which were pinned beside it.
     pub(crate) left: Vec<Left>,
@@ -52,38 +52,38 @@ impl DataPlane {
         &self.target
     }
 
-    /// How the XDP program is attached.
+    /// Way in which the XDP program is attached.
     #[must_use]
     pub const fn mode(&self) -> &Attached {
         &self.attached
     }
 
-    /// Whether an earlier daemon's maps and links were taken over, roles and leases included.
+    /// Tells whether an earlier daemon's maps and links were taken over, roles and leases included.
     #[must_use]
     pub const fn is_adopted(&self) -> bool {
         self.adopted
     }
 
-    /// Where everything is pinned, in the host's mount namespace if that could be entered.
+    /// Directory of the pins, in the host's mount namespace if that could be entered.
     #[must_use]
     pub fn pin_dir(&self) -> &Path {
         self.pins.dir()
     }
 
-    /// A program that somebody has detached. Not told of the egress program before Linux 6.6. May block for as long as
+    /// Finds a program that somebody has detached. Not told of the egress program before Linux 6.6. May block for as long as
     /// somebody else reconfigures interfaces.
     #[must_use]
     pub fn detached(&self) -> Option<Detached> {
         self.held.detached(self.target.index)
     }
 
-    /// Whether somebody has removed pins. The programs stay attached while this lives, but would go with it.
+    /// Tells whether somebody has removed pins. The programs stay attached while this lives, but would go with it.
     #[must_use]
     pub fn is_unpinned(&self) -> bool {
         self.held.is_unpinned(self.lock.dir())
     }
 
-    /// Whether something is not pinned beside it.
+    /// Tells whether something is not pinned beside the programs.
     pub(crate) fn lacks_pin(&self, name: &str) -> bool {
         hold::lacks_pin(self.lock.dir(), name)
     }
@@ -118,7 +118,7 @@ impl DataPlane {
         notes::write(self.lock.dir(), name, text)
     }
 
-    /// A planned stop: detaches both programs and removes the pins. From here on the kernel answers for addresses that
+    /// Ends it as planned: detaches both programs and removes the pins. From here on the kernel answers for addresses that
     /// it still has.
     ///
     /// # Errors

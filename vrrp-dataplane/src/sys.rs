@@ -27,9 +27,9 @@ pub(crate) struct LinkInfo {
     id: u32,
     program: u32,
     _padding: u32,
-    /// What it is attached to; 0 when that is gone.
+    /// Index of the interface that it is attached to; 0 when that is gone.
     pub(crate) ifindex: u32,
-    /// Of the union's other fields, as far as the kernel fills them.
+    /// The union's other fields, as far as the kernel fills them.
     _rest: [u32; 11],
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     bpf(OBJ_PIN, &mut Attributes([low, high, object.as_raw_fd() as u32, 0, 0, 0, 0, 0])).map(drop)
 }
 
-/// What a link is attached to.
+/// Reads what a link is attached to.
 pub(crate) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
     let mut info = LinkInfo::default();
     let [low, high] = split((&raw mut info).cast());
@@ -87,7 +87,7 @@ pub(crate) fn detach(link: BorrowedFd<'_>) -> io::Result<()> {
     bpf(LINK_DETACH, &mut Attributes([link.as_raw_fd() as u32, 0, 0, 0, 0, 0, 0, 0])).map(drop)
 }
 
-/// What each processor has at `key` of a per-CPU array whose values have `size` bytes, in words.
+/// Reads what each processor has at `key` of a per-CPU array whose values have `size` bytes, in words.
 pub(crate) fn values_by_cpu(map: BorrowedFd<'_>, key: u32, size: usize) -> io::Result<Vec<Vec<u64>>> {
     // The kernel gives a value for each that there may ever be, each in steps of eight bytes.
     let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
@@ -147,7 +147,7 @@ pub(crate) fn driver(interface: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(name).into_owned())
 }
 
-/// Whether the driver takes VLAN tags off before a program sees the frame (`ethtool -k`: rx-vlan-offload).
+/// Tells whether the driver takes VLAN tags off before a program sees the frame (`ethtool -k`: rx-vlan-offload).
 pub(crate) fn strips_vlan_tags(interface: &str) -> io::Result<bool> {
     const GFLAGS: u32 = 0x25;
     const FLAG_RXVLAN: u32 = 1 << 8;
@@ -159,7 +159,7 @@ pub(crate) fn strips_vlan_tags(interface: &str) -> io::Result<bool> {
     Ok(u32::from_ne_bytes([a, b, c, d]) & FLAG_RXVLAN != 0)
 }
 
-/// One command of `SIOCETHTOOL`, whose structure is `argument`, as long as the command has it.
+/// Carries out a command of `SIOCETHTOOL`, whose structure is `argument`, as long as the command has it.
 fn ethtool(interface: &str, argument: &mut [u8]) -> io::Result<()> {
     const SIOCETHTOOL: libc::Ioctl = 0x8946;
 

@@ -43,7 +43,7 @@ fn number(fd: Option<BorrowedFd<'_>>) -> u32 {
     fd.map_or(0, |fd| fd.as_raw_fd() as u32)
 }
 
-/// What the kernel keeps of a longer one.
+/// Cuts a name to what the kernel keeps of a longer one.
 fn short(name: &str) -> [u8; NAME] {
     let mut short = [0; NAME];
     short.iter_mut().take(NAME - 1).zip(name.bytes()).for_each(|(to, from)| *to = from);
@@ -127,12 +127,12 @@ pub(crate) struct Program<'a> {
     pub(crate) name: &'a str,
     pub(crate) kind: Kind,
     pub(crate) license: &'a CStr,
-    /// With references to all its maps.
+    /// Instructions, with references to all its maps.
     pub(crate) function: &'a Function,
     pub(crate) types: Option<BorrowedFd<'a>>,
 }
 
-/// Where a program runs: its type and the expected place of attachment.
+/// Place where a program runs: its type and the expected place of attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Classifier,
@@ -178,7 +178,7 @@ struct ProgLoad {
     attach_type_id: u32,
 }
 
-/// What the verifier tells: everything, and how much work it was.
+/// Level of the verifier's log: everything, and how much work it was.
 const LOG_LEVEL: u32 = 1 | 4;
 
 impl Program<'_> {
@@ -213,12 +213,12 @@ impl Program<'_> {
     }
 }
 
-/// How an XDP program is attached: flags of the link.
+/// Ways in which an XDP program is attached: flags of the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum XdpWay {
-    /// In the network stack.
+    /// Way through the network stack.
     Generic,
-    /// In the driver.
+    /// Way in the driver.
     Native,
 }
 

@@ -30,7 +30,7 @@ type CpuWords = [u64; size_of::<Cpu>() / 8];
 
 /// Key and value of `VIPS`, as plain as aya wants them.
 type Vips = aya::maps::HashMap<MapData, [u8; 16], u32>;
-/// The same of `PEERS`.
+/// Key and value of `PEERS`, as plain as aya wants them.
 type Peers = aya::maps::HashMap<MapData, [u8; 20], [u8; 4]>;
 
 /// A stamp that is later than this after now was made by no clock: it would keep a master alive that is dead.
@@ -48,9 +48,9 @@ pub struct Tables {
     vips: Vips,
     peers: Peers,
     counters: PerCpuArray<MapData, CpuWords>,
-    /// What is in `peers`.
+    /// Entries of `peers`.
     bounds: HashMap<[u8; 20], [u8; 4]>,
-    /// What is in `vips`: address to slot.
+    /// Entries of `vips`: address to slot.
     owners: HashMap<[u8; 16], u32>,
 }
 
@@ -85,18 +85,18 @@ impl Tables {
         })
     }
 
-    /// What the map says about `slot`.
+    /// Reads what the map says about `slot`.
     #[must_use]
     pub fn router(&self, slot: u32) -> Router {
         self.routers.read(slot)
     }
 
-    /// The slots that hold a router, in order.
+    /// Lists the slots that hold a router, in order.
     pub fn configured_slots(&self) -> impl Iterator<Item = u32> + '_ {
         (0..SLOTS as u32).filter(|&slot| self.role(slot).load(Ordering::Relaxed) != role::NONE)
     }
 
-    /// The virtual addresses with their slots, in no order.
+    /// Lists the virtual addresses with their slots, in no order.
     pub fn vips(&self) -> impl Iterator<Item = (IpAddr, u32)> + '_ {
         self.owners.iter().map(|(address, slot)| (abi::address_from_bytes(*address), *slot))
     }
@@ -104,7 +104,7 @@ impl Tables {
     /// Makes `slot` hold `entry`. The same router keeps its role while its lease is good: that is how a restarted
     /// daemon takes over from itself, and how a reload leaves a master alone. Any other starts as backup.
     ///
-    /// Whether the door is open on return.
+    /// Returns whether the door is open.
     pub fn configure(&mut self, slot: u32, entry: &RouterEntry, now: Time) -> bool {
         let old = self.router(slot);
         let same =
@@ -201,12 +201,12 @@ impl Tables {
         }
     }
 
-    /// This host's own effective priority is that from now on.
+    /// Sets this host's own effective priority.
     pub fn set_priority(&mut self, slot: u32, priority: Priority) {
         self.routers.u8(slot, offset_of!(Router, priority)).store(priority.as_u8(), Ordering::Relaxed);
     }
 
-    /// Whether replies to this host that speak as addresses of `slot` are reported whatever its role.
+    /// Sets whether replies to this host that speak as addresses of `slot` are reported whatever its role.
     pub fn set_asking(&mut self, slot: u32, asking: bool) {
         self.routers.u8(slot, offset_of!(Router, asking)).store(asking.into(), Ordering::Release);
     }
@@ -233,7 +233,7 @@ impl Tables {
         Ok(())
     }
 
-    /// Master for the length of `lease`, and since `now` if it was not before. Nothing but stores.
+    /// Opens the door: master for the length of `lease`, and since `now` if it was not before. Nothing but stores.
     pub fn open(&mut self, slot: u32, lease: Lease, now: Time) {
         self.renew(slot, lease);
         if self.role(slot).load(Ordering::Relaxed) != role::MASTER {
@@ -241,7 +241,7 @@ impl Tables {
         }
     }
 
-    /// The lease of a master. Nothing but stores.
+    /// Writes the lease of a master. Nothing but stores.
     pub fn renew(&mut self, slot: u32, lease: Lease) {
         let until = self.routers.u64(slot, offset_of!(Router, lease_until_ns));
         let told = self.routers.u16(slot, offset_of!(Router, told_centiseconds));
@@ -257,13 +257,13 @@ impl Tables {
         }
     }
 
-    /// Not master from now on. Nothing but stores.
+    /// Closes the door: not master from now on. Nothing but stores.
     pub fn close(&mut self, slot: u32, now: Time) {
         self.store_role(slot, role::BACKUP, now);
         self.renew(slot, Lease::NONE);
     }
 
-    /// The advert to `destination` that needs no judgement any more: its like was accepted just now. A message that the kernel cannot
+    /// Has adverts to `destination` like this one need no judgement any more: its like was accepted just now. A message that the kernel cannot
     /// compare, longer than [`EXPECTED_BYTES`] or no multiple of four, goes to the daemon every time.
     pub fn expect(&mut self, slot: u32, advert: &Advert, destination: IpAddr, message: &[u8]) {
         let source = abi::address_bytes(advert.source);
@@ -286,14 +286,14 @@ impl Tables {
         self.expected_length(slot).store(message.len() as u32, Ordering::Release);
     }
 
-    /// Every advert goes to the daemon from now on.
+    /// Has every advert go to the daemon from now on.
     pub fn forget(&mut self, slot: u32) {
         // Sequentially consistent: nothing that is written after this is seen before it.
         self.expected_length(slot).store(0, Ordering::SeqCst);
         std::sync::atomic::fence(Ordering::SeqCst);
     }
 
-    /// When the expected advert was last heard, and how many were; [`Time::BOOT`] and 0 when none was yet.
+    /// Tells when the expected advert was last heard, and how many were; `None` and 0 when none was yet.
     #[must_use]
     pub fn last_heard(&self, slot: u32) -> (Time, u64) {
         let heard = |offset| self.routers.u64(slot, offset).load(Ordering::Acquire);
@@ -301,7 +301,7 @@ impl Tables {
         (Time::from_nanos(at), heard(offset_of!(Router, heard)))
     }
 
-    /// The interface's own MAC address, where frames to a virtual one are turned to.
+    /// Sets the interface's own MAC address, where frames to a virtual one are turned to.
     pub fn set_mac(&mut self, mac: Mac) {
         const { assert!(offset_of!(Interface, mac) == 0) };
         let [a, b, c, d, e, f] = mac.0;
@@ -314,12 +314,12 @@ impl Tables {
         self.watch.seen()
     }
 
-    /// What arrives here after the link came up.
+    /// Gives access to what arrives here after the link came up.
     pub const fn watch(&mut self) -> &mut Watch {
         &mut self.watch
     }
 
-    /// Frames by verdict since the maps were made, of all CPUs.
+    /// Counts frames by verdict since the maps were made, of all CPUs.
     ///
     /// # Errors
     ///
@@ -361,7 +361,7 @@ impl Tables {
         self.expected.u32(slot, offset_of!(Expected, length))
     }
 
-    /// In one store, so that no frame is ever answered with half of one address and half of another.
+    /// Writes MAC and count in one store, so that no frame is ever answered with half of one address and half of another.
     fn store_mac(&self, slot: u32, mac: Mac, vips: u16) {
         const { assert!(offset_of!(Router, vips) == offset_of!(Router, mac) + 6) };
         let [a, b, c, d, e, f] = mac.0;
@@ -377,7 +377,7 @@ fn peer_entry(slot: u32, peer: &Peer) -> ([u8; 20], [u8; 4]) {
     (bytemuck::cast(key), bytemuck::cast(ttl))
 }
 
-/// Whether the programs look for an address of this family.
+/// Tells whether the programs look for an address of this family.
 pub(crate) const fn is_recognised(vip: IpAddr) -> bool {
     match vip {
         IpAddr::V4(_) => true,

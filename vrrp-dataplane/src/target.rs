@@ -1,4 +1,4 @@
-//! One interface, and where on it the XDP program runs.
+//! An interface, and where on it the XDP program runs.
 
 use std::{fmt, io};
 
@@ -9,35 +9,35 @@ use crate::{error::AttachError, sys};
 /// The interface to attach to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Its name, 1..=15 bytes.
+    /// Name of the interface, 1..=15 bytes.
     pub name: String,
-    /// Its index in this thread's network namespace.
+    /// Index of the interface in this thread's network namespace.
     pub index: u32,
-    /// Its own MAC address.
+    /// MAC address of the interface itself.
     pub mac: Mac,
 }
 
-/// Where the XDP program is to run.
+/// Place where the XDP program is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Native where the driver has it, generic on veth and where native is refused.
     Auto,
-    /// In the driver, or not at all.
+    /// The driver, or nowhere.
     Native,
-    /// In the network stack.
+    /// The network stack.
     Generic,
 }
 
-/// How the XDP program is attached.
+/// Place where the XDP program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attached {
-    /// In the driver.
+    /// The driver.
     Native,
-    /// In the network stack.
+    /// The network stack.
     Generic(Why),
 }
 
-/// Why not in the driver.
+/// Reason for which it does not run in the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// The configuration says so.
@@ -45,9 +45,9 @@ pub enum Why {
     /// The driver is veth's, whose native mode neither delivers what is turned to the interface's own MAC nor sends
     /// answers to a peer without a program.
     Veth,
-    /// What the driver said to native mode: an errno.
+    /// The driver refuses native mode, with this errno.
     Refused(i32),
-    /// So it was attached by the daemon before this one.
+    /// The daemon before this one has attached it so.
     Adopted,
 }
 

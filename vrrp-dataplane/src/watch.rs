@@ -39,7 +39,7 @@ impl Watch {
         self.settling.u32(0, offset_of!(Settling, watched)).store(0, Ordering::Release);
     }
 
-    /// What has arrived since the start.
+    /// Tells what has arrived since the start.
     #[must_use]
     pub fn seen(&self) -> Seen {
         let stamp = |offset| {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-/// Where an address is in the kernel. The same address may be there twice, with two prefixes.
+/// Place of an address in the kernel. The same address may be there twice, with two prefixes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Spot {
     pub(crate) interface: String,
@@ -11,7 +11,7 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
-    /// Whether other addresses may hang on it in the kernel.
+    /// Tells whether other addresses may hang on it in the kernel.
     pub(crate) fn has_network(&self) -> bool {
         match self.address {
             IpAddr::V4(_) => self.prefix_len < 32,
@@ -25,14 +25,14 @@ impl Spot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KernelAddress {
     pub(crate) spot: Spot,
-    /// Whether it has the mark of what vrrpd adds.
+    /// Says that it has the mark of what vrrpd adds.
     pub(crate) marked: bool,
-    /// Whether it goes when the first address of its network goes, unless the kernel promotes it.
+    /// Says that it goes when the first address of its network goes, unless the kernel promotes it.
     pub(crate) secondary: bool,
     pub(crate) traits: Traits,
 }
 
-/// What an address has beside its place.
+/// Properties of an address beside its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Traits {
     pub(crate) broadcast: Option<Ipv4Addr>,

@@ -24,7 +24,7 @@ const IFLA_INET_CONF: u16 = 1;
 /// `IPV4_DEVCONF_PROMOTE_SECONDARIES`.
 const PROMOTE_SECONDARIES: u16 = 20;
 
-/// Why an address was not added.
+/// Reasons for which an address was not added.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AddressError {
     /// vrrpd adds no IPv6 addresses. Said, so that no router believes that it has one.
@@ -36,7 +36,7 @@ pub(crate) enum AddressError {
 }
 
 impl AddressError {
-    /// Whether the address is there already, and was not to be replaced.
+    /// Tells whether the address is there already, and was not to be replaced.
     pub(crate) fn is_there(&self) -> bool {
         match self {
             Self::Ipv6(_) => false,
@@ -52,23 +52,23 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    /// Those on links that have a name here.
+    /// Lists the addresses on links that have a name here.
     pub(crate) fn seen(&self, names: &BTreeMap<u32, String>) -> Vec<KernelAddress> {
         self.messages.iter().filter_map(|message| seen(message, names)).collect()
     }
 
-    /// Those of one link that no vrrpd has added.
+    /// Lists the addresses of one link that no vrrpd has added.
     pub(super) fn own(&self, index: u32) -> impl Iterator<Item = IpAddr> + '_ {
         let here = self.messages.iter().filter(move |message| message.header.index == index);
         here.filter(|message| !message.attributes.contains(&ADDED_BY_VRRPD)).filter_map(local_address)
     }
 
-    /// All of them.
+    /// Collects all addresses.
     pub(crate) fn all(&self) -> HashSet<IpAddr> {
         self.messages.iter().filter_map(local_address).collect()
     }
 
-    /// What the kernel says about the address at a spot of the link with this index.
+    /// Finds what the kernel says about the address at a spot of the link with this index.
     pub(crate) fn message(&self, index: u32, spot: &Spot) -> Option<&AddressMessage> {
         self.messages.iter().find(|message| {
             message.header.index == index
@@ -146,7 +146,7 @@ impl Netlink {
         request.execute().await.or_else(unless_there)
     }
 
-    /// Whether the secondary addresses of a link stay when the first one of their network goes
+    /// Sets whether the secondary addresses of a link stay when the first one of their network goes
     /// (`net.ipv4.conf.IFACE.promote_secondaries`, which needs no /proc/sys this way).
     ///
     /// # Errors

@@ -14,19 +14,19 @@ use vrrp_common::types::Mac;
 
 use super::{Addresses, Netlink, entrances::is_entrance};
 
-/// One interface, as netlink shows it.
+/// An interface, as netlink shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Device {
     pub(crate) index: u32,
     pub(crate) mac: Mac,
     /// Administratively up, with carrier.
     pub(crate) running: bool,
-    /// How often it has come up.
+    /// Number of times that it has come up.
     pub(crate) carrier_ups: u32,
     pub(crate) kind: DeviceKind,
-    /// Whether its flag NOARP is set.
+    /// Flag NOARP.
     pub(crate) no_arp: bool,
-    /// Its addresses, primary ones first, in the kernel's order, without those that a vrrpd has added.
+    /// Addresses on it, primary ones first, in the kernel's order, without those that a vrrpd has added.
     pub(crate) addresses: Vec<IpAddr>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) enum DeviceKind {
     NotEthernet,
     /// Macvtap and ipvtap.
     Tap,
-    /// In any mode but passthru.
+    /// Macvlan in any mode but passthru.
     Macvlan,
     Ipvlan,
 }
@@ -47,9 +47,9 @@ pub(crate) enum DeviceKind {
 /// Links and addresses, as they are at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Observed {
-    /// The links that were asked for, by name.
+    /// Links that were asked for, by name.
     pub(crate) devices: BTreeMap<String, Device>,
-    /// The names of all links, by their index.
+    /// Names of all links, by their index.
     pub(crate) names: BTreeMap<u32, String>,
     /// Links whose secondary addresses stay when the first one of their network goes.
     pub(crate) promoting: BTreeSet<String>,
@@ -59,14 +59,14 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    /// The index of the link with this name.
+    /// Finds the index of the link with this name.
     pub(crate) fn index(&self, name: &str) -> Option<u32> {
         self.names.iter().find(|(_, known)| *known == name).map(|(index, _)| *index)
     }
 }
 
 impl Netlink {
-    /// What is there now, with the links of these names.
+    /// Looks at what is there now, with the links of these names.
     ///
     /// # Errors
     /// As the kernel says.
@@ -142,7 +142,7 @@ fn kind(message: &LinkMessage) -> DeviceKind {
     }
 }
 
-/// By the link's own switch; that of all links is beside it in /proc/sys, and only makes more of them stay.
+/// Reads the link's own switch; that of all links is beside it in /proc/sys, and only makes more of them stay.
 fn promotes_secondaries(message: &LinkMessage) -> bool {
     let specs = message.attributes.iter().filter_map(|attribute| {
         if let LinkAttribute::AfSpecUnspec(specs) = attribute { Some(specs) } else { None }

@@ -29,10 +29,10 @@ use crate::{
 use vrrp_config::{Hook, NotifyFifo, User};
 use vrrp_engine::{RateLimit, StateChange};
 
-/// How long its script, if it ends, is left alone before it is started again.
+/// Time for which its script, if it ends, is left alone before it is started again.
 const RESTART: Duration = Duration::from_secs(1);
 
-/// What the script has for the last lines when the daemon ends.
+/// Time that the script has for the last lines when the daemon ends.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Lines that wait here one by one. Of those beyond, only the latest of each router and group.
@@ -48,7 +48,7 @@ pub(super) struct Fifo {
     task: Task,
 }
 
-/// What one that is given up leaves to the next on the same path.
+/// State that one which is given up leaves to the next on the same path.
 #[derive(Debug, Default)]
 pub(super) struct Estate {
     backlog: Arc<Backlog>,
@@ -56,19 +56,19 @@ pub(super) struct Estate {
 }
 
 impl Estate {
-    /// Of the program before this one, which has left it under this name.
+    /// Takes the state of the program before this one, which has left it under this name.
     fn inherited(name: &str) -> Self {
         Self { pipe: Pipe::inherited(name).map(Arc::new), ..Self::default() }
     }
 }
 
-/// One place in the configuration where a FIFO may be named.
+/// A place in the configuration where a FIFO may be named.
 #[derive(Debug)]
 pub(super) struct Outlet {
-    /// What it is left to the next program as.
+    /// Variable that it is handed over to the next program in.
     variable: &'static str,
     fifo: Option<Fifo>,
-    /// Of the program before, until the first configuration says what becomes of it.
+    /// State of the program before, until the first configuration says what becomes of it.
     estate: Estate,
 }
 
@@ -77,7 +77,7 @@ impl Outlet {
         Self { variable, fifo: None, estate: Estate::inherited(variable) }
     }
 
-    /// One that stays where it is stays open: its readers go on.
+    /// Goes by a configuration. A FIFO that stays where it is stays open: its readers go on.
     pub(super) fn configure(
         &mut self,
         config: Option<&NotifyFifo>,
@@ -115,11 +115,11 @@ impl Outlet {
     }
 }
 
-/// What is not in the pipe yet.
+/// Lines that are not in the pipe yet.
 #[derive(Debug)]
 struct Backlog {
     waiting: Mailbox<StateChange>,
-    /// For the log line about what is left out, which may be thousands.
+    /// Limit on the log line about what is left out, which may be thousands.
     limit: Mutex<RateLimit>,
 }
 
@@ -133,7 +133,7 @@ impl Default for Backlog {
 }
 
 impl Backlog {
-    /// Never waits.
+    /// Takes a line, and never waits.
     fn push(&self, news: &StateChange, path: &Path) {
         let left_out = self.waiting.push(news.clone()).len();
         if left_out > 0
@@ -167,7 +167,7 @@ impl Fifo {
         Estate { backlog: Arc::clone(&self.backlog), pipe: self.pipe.get().cloned() }
     }
 
-    /// For the program that takes this one's place. What is in the pipe stays there meanwhile.
+    /// Hands it over to the program that takes this one's place. What is in the pipe stays there meanwhile.
     fn hand_over(&self, name: &'static str) -> Option<HandoverState> {
         self.pipe.get()?.hand_over(name)
     }
@@ -176,7 +176,7 @@ impl Fifo {
         &self.config
     }
 
-    /// Never waits.
+    /// Takes a line to be written, and never waits.
     pub(super) fn write(&self, news: &StateChange) {
         self.backlog.push(news, &self.config.path);
     }
@@ -196,7 +196,7 @@ impl Fifo {
     }
 }
 
-/// Where the open FIFO is put, and the one that is there already.
+/// Place where the open FIFO is put, and the one that is there already.
 struct Place {
     pipe: Arc<OnceLock<Arc<Pipe>>>,
     before: Option<Arc<Pipe>>,

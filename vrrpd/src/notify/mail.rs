@@ -33,7 +33,7 @@ const WAITING: usize = 128;
 /// Pauses before each further try. After the last one the mail is given up.
 const RETRIES: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(30), Duration::from_secs(120)];
 
-/// What a server has for one mail once it is connected.
+/// Time that a server has for one mail once it is connected.
 const CONVERSATION: Duration = Duration::from_secs(60);
 
 /// Sends mails.
@@ -45,10 +45,10 @@ pub(super) struct Mailer {
     task: Task,
 }
 
-/// How the last mail went.
+/// Outcome of the last mail.
 type Last = Mutex<Option<HookStatus>>;
 
-/// What is to be said.
+/// Subject and text of a mail.
 #[derive(Clone, Debug)]
 struct Letter {
     subject: String,
@@ -56,7 +56,7 @@ struct Letter {
     news: StateChange,
 }
 
-/// Why a mail was not sent.
+/// Reasons for which a mail was not sent.
 #[derive(Debug, thiserror::Error)]
 enum MailError {
     #[error("{0:?} is no mail address")]
@@ -70,7 +70,7 @@ enum MailError {
 }
 
 impl MailError {
-    /// Whether another try may help.
+    /// Tells whether another try may help.
     fn is_passing(&self) -> bool {
         match self {
             Self::Address(..) | Self::Compose(_) => false,
@@ -92,14 +92,14 @@ impl Mailer {
         &self.config
     }
 
-    /// Never waits.
+    /// Takes a mail to be sent, and never waits.
     pub(super) fn send(&self, router_id: &str, news: &StateChange) {
         for old in self.waiting.push(Letter::new(router_id, news.clone())) {
             tracing::warn!(mail = %old.subject, "the mail server is too slow; this mail is left out");
         }
     }
 
-    /// How the last one went.
+    /// Tells how the last one went.
     pub(super) fn status(&self) -> Option<HookStatus> {
         lock(&self.last).clone()
     }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::lock;
 
-/// What waits for one reader, in the order in which it came.
+/// Queue of what waits for one reader, in the order in which it came.
 #[derive(Debug)]
 pub(super) struct Mailbox<T> {
     contents: Mutex<Contents<T>>,
@@ -22,15 +22,15 @@ pub(super) struct Mailbox<T> {
     overflow: Overflow<T>,
 }
 
-/// What goes when there is no room.
+/// Choice of what goes when there is no room.
 #[derive(Debug)]
 pub(super) enum Overflow<T> {
     /// The one that has waited longest.
     Oldest,
-    /// All that say of the same subject what is no longer true. The latest of each subject stays, so that there are never
+    /// All of the same subject, which say what is no longer true. The latest of each subject stays, so that there are never
     /// more than the room has places and subjects there are.
     Superseded {
-        /// Whether two are of one subject.
+        /// Tells whether two are of one subject.
         by: fn(&T, &T) -> bool,
     },
 }
@@ -38,13 +38,13 @@ pub(super) enum Overflow<T> {
 #[derive(Debug)]
 struct Contents<T> {
     waiting: VecDeque<T>,
-    /// Whether the reader is at work on one that it has taken.
+    /// Says that the reader is at work on one that it has taken.
     busy: bool,
     closed: bool,
 }
 
 impl<T> Mailbox<T> {
-    /// An empty one.
+    /// Makes an empty one.
     pub(super) fn new(room: usize, overflow: Overflow<T>) -> Self {
         let contents = Contents { waiting: VecDeque::new(), busy: false, closed: false };
         Self { contents: Mutex::new(contents), bell: Notify::new(), room, overflow }
@@ -86,7 +86,7 @@ impl<T> Mailbox<T> {
         self.bell.notify_one();
     }
 
-    /// Whether it was closed.
+    /// Tells whether it was closed.
     pub(super) fn is_closed(&self) -> bool {
         self.contents().closed
     }
@@ -98,7 +98,7 @@ impl<T> Mailbox<T> {
         }
     }
 
-    /// Whether nothing waits, and the reader is done with all that it has taken.
+    /// Tells whether nothing waits, and the reader is done with all that it has taken.
     pub(super) fn is_idle(&self) -> bool {
         let contents = self.contents();
         contents.waiting.is_empty() && !contents.busy

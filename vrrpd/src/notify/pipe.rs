@@ -23,7 +23,7 @@ use crate::{
 };
 use vrrp_config::User;
 
-/// What the next program is told of how it came about.
+/// Words by which the next program is told how it came about.
 const MADE: &str = "made";
 const FOUND: &str = "found";
 
@@ -97,7 +97,7 @@ impl Pipe {
         Some(Self { path, file: Mutex::new(Some(file)), identity: identity(&found), made })
     }
 
-    /// For the program that takes this one's place.
+    /// Hands it over to the program that takes this one's place.
     pub(super) fn hand_over(&self, name: &'static str) -> Option<HandoverState> {
         let note = format!("{} {}", if self.made { MADE } else { FOUND }, self.path.to_str()?);
         let file = lock(&self.file);

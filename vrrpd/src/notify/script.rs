@@ -21,7 +21,7 @@ use vrrp_config::{Hook, Hooks, User};
 /// comes, and comes last.
 const WAITING: usize = 16;
 
-/// What is run for a state: the one of the state as it is written, then `notify` with arguments.
+/// Lists what is run for a state: the one of the state as it is written, then `notify` with arguments.
 pub(super) fn hooks_of(hooks: &Hooks, state: State) -> impl Iterator<Item = (&'static str, &Hook)> {
     let own = match state {
         State::Master => Some(("notify_master", &hooks.notify_master)),
@@ -37,7 +37,7 @@ pub(super) fn hooks_of(hooks: &Hooks, state: State) -> impl Iterator<Item = (&'s
 /// The one that gets arguments.
 const NOTIFY: &str = "notify";
 
-/// What waits for its scripts.
+/// A change that waits for its scripts.
 #[derive(Debug)]
 struct Item {
     news: StateChange,
@@ -66,7 +66,7 @@ impl Queue {
         }
     }
 
-    /// Whether something runs or waits.
+    /// Tells whether something runs or waits.
     pub(super) fn is_live(&self) -> bool {
         !self.waiting.is_idle()
     }

@@ -1,11 +1,11 @@
-//! What the protocol thread is told of an interface, from what netlink shows of it.
+//! Links as the protocol thread is told of them, from what netlink shows.
 
 use std::collections::BTreeMap;
 
 use crate::netlink::{Device, DeviceKind};
 use vrrp_engine::{Kind, Link, Nature};
 
-/// The links of these devices. Each counts as it is at this moment; delays come after.
+/// Makes links of these devices. Each counts as it is at this moment; delays come after.
 pub(super) fn of(devices: BTreeMap<String, Device>) -> BTreeMap<String, Link> {
     devices.into_iter().map(|(name, device)| (name, link(device))).collect()
 }

@@ -1,4 +1,4 @@
-//! On which interfaces this host is a member of the multicast group: those with routers that listen to it, as long as they
+//! Membership of this host in the multicast group, by interface: on those with routers that listen to it, as long as they
 //! are there.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +12,12 @@ use crate::multicast::Membership;
 /// An interface, and the family whose adverts are listened to there.
 type Group = (String, Family);
 
-/// What is wanted, and what there is.
+/// Memberships that are wanted, and those that there are.
 #[derive(Debug, Default)]
 pub(super) struct Memberships {
     wanted: BTreeSet<Group>,
     joined: BTreeMap<Group, Membership>,
-    /// Those of which it is said already that they cannot be joined.
+    /// Groups of which it is said already that they cannot be joined.
     refused: BTreeSet<Group>,
 }
 
