@@ -61,9 +61,11 @@ fn attach_here(target: Target, mode: Mode) -> Result<(Attachment, PinnedMaps), A
     let pins = Pins::of(&target.name);
     let mut left = Vec::new();
     pins.sweep(target.index, |gone| left.extend(Left::pinned(gone)));
+    // Before the pins of this interface are looked at: a daemon that starts at the same time may clear them away.
     let lock = pins.lock()?;
     let inherited = Inherited::read(&pins);
     left.extend(Left::pinned(pins.dir()));
+    // A link keeps its mode for life, so that another one can only begin afresh.
     let adopted = pins.are_usable(target.index) && suits(mode, &target);
     if !adopted {
         pins.clear()?;
@@ -102,6 +104,7 @@ type InPlace = (Attached, Egress, Tables, Events, PinnedMaps);
 
 fn put_in_place(target: &Target, mode: Mode, pins: &Pins, adopted: bool) -> Result<InPlace, AttachError> {
     let outdated = pins.outdated();
+    // The ring is never pinned: what an earlier daemon has not read is of no use to this one.
     let pin = |map: &str| (map != name::EVENTS && !outdated.contains(&map)).then(|| pins.path(map));
     let maps: Vec<_> = Pins::map_names().chain([name::EVENTS]).collect();
     let mut linked = object::link(&[name::INGRESS, name::EGRESS], &maps, pin).map_err(load_error)?;

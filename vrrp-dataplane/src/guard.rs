@@ -206,6 +206,7 @@ impl Guard {
     /// Covers these entrances and no others, then takes away the guards of earlier daemons: what they guard of `present`,
     /// which the kernel has, this one guards from now on. Blocks, for a hundredth of a second an entrance.
     pub fn cover(&mut self, entrances: &BTreeSet<Entrance>, present: &HashSet<IpAddr>) {
+        // First this one, then the others go: at no moment is an entrance without a guard.
         self.look_for_orphans(entrances);
         let inherited: Vec<_> = self.left.iter().flat_map(|left| left.addresses.iter().copied()).collect();
         for address in inherited.into_iter().filter(|address| present.contains(address)) {

@@ -62,7 +62,7 @@ impl Way {
             Self::Tcx => command(PROG_ATTACH, [entrance.index, fd(program), TCX_INGRESS, BEFORE]),
             Self::Filter => attach_filter(program, id, entrance),
         };
-        // It is there already: the interface has got another name.
+        // The kernel knows programs by interface index. It is there already: the interface has got another name.
         attached.or_else(|error| if error.raw_os_error() == Some(libc::EEXIST) { Ok(()) } else { Err(error) })
     }
 

@@ -16,6 +16,7 @@ pub(crate) struct XdpState {
 
 /// Asks for the state of the interface with this index, in this thread's network namespace.
 pub(crate) fn xdp_state(ifindex: u32) -> io::Result<XdpState> {
+    // A runtime for one question: this runs on a thread that `host` has made for the pins, which has none.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(async {
         let (connection, handle, _messages) = rtnetlink::new_connection()?;

@@ -30,7 +30,7 @@ use crate::{
     sys,
 };
 
-/// Tries to make the directory.
+/// Tries to make the directory. Each fails only if another daemon takes the parent away at that very moment.
 const CREATIONS: usize = 10;
 /// A directory that is locked is tried again for two seconds: long enough for who only clears it away.
 const LOCK_ATTEMPTS: u32 = 100;

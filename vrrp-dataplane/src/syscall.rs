@@ -94,6 +94,7 @@ pub(crate) fn create_map(
             flags: definition.map_flags(),
             inner: number(inner),
             numa_node: 0,
+            // Fifteen characters and a zero: the kernel refuses a longer one.
             name: short(name),
             ifindex: 0,
             types,

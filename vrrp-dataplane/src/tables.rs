@@ -147,6 +147,7 @@ impl Tables {
     ///
     /// That of the map of its peers; the router is gone in any case.
     pub fn remove(&mut self, slot: u32) -> io::Result<()> {
+        // The door first: from here on the program answers no frame for it, whatever is left below.
         self.role(slot).store(role::NONE, Ordering::Release);
         self.forget(slot);
         self.set_peers(slot, &[])
@@ -170,6 +171,8 @@ impl Tables {
         let wanted: HashMap<[u8; 16], u32> =
             wanted.iter().map(|(&vip, &slot)| (Vip::new(vip).address, slot)).collect();
         let mut changed: HashSet<u32> = HashSet::new();
+        // What comes and what moves goes before what leaves, so that an address that only changes its slot is never without
+        // one, and the kernel never answers for it meanwhile.
         for (&address, &slot) in &wanted {
             if self.owners.get(&address) != Some(&slot) {
                 self.vips.insert(address, slot, 0).map_err(map_error)?;
@@ -235,6 +238,7 @@ impl Tables {
 
     /// Opens the door: master for the length of `lease`, and since `now` if it was not before. Nothing but stores.
     pub fn open(&mut self, slot: u32, lease: Lease, now: Time) {
+        // The lease before the role: no program finds a master whose lease was another's.
         self.renew(slot, lease);
         if self.role(slot).load(Ordering::Relaxed) != role::MASTER {
             self.store_role(slot, role::MASTER, now);
@@ -259,6 +263,7 @@ impl Tables {
 
     /// Closes the door: not master from now on. Nothing but stores.
     pub fn close(&mut self, slot: u32, now: Time) {
+        // The role before the lease: a program that looks in between finds the door closed by either.
         self.store_role(slot, role::BACKUP, now);
         self.renew(slot, Lease::NONE);
     }
@@ -283,6 +288,7 @@ impl Tables {
         let destination = abi::address_bytes(destination);
         self.expected.write(slot, offset_of!(Expected, destination), &destination);
         self.expected.write(slot, offset_of!(Expected, message), &padded);
+        // Last, as it says that the rest is whole: the program compares nothing while the length is 0.
         self.expected_length(slot).store(message.len() as u32, Ordering::Release);
     }
 
@@ -295,10 +301,11 @@ impl Tables {
 
     /// Tells when the expected advert was last heard, and how many were; `None` and 0 when none was yet.
     #[must_use]
-    pub fn last_heard(&self, slot: u32) -> (Time, u64) {
+    pub fn last_heard(&self, slot: u32) -> (Option<Time>, u64) {
         let heard = |offset| self.routers.u64(slot, offset).load(Ordering::Acquire);
         let at = heard(offset_of!(Router, last_heard_ns));
-        (Time::from_nanos(at), heard(offset_of!(Router, heard)))
+        // The program writes no stamp of 0: the clock has run since the machine was booted.
+        ((at != 0).then_some(Time::from_nanos(at)), heard(offset_of!(Router, heard)))
     }
 
     /// Sets the interface's own MAC address, where frames to a virtual one are turned to.

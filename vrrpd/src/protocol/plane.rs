@@ -118,7 +118,8 @@ impl Plane for OpenPort {
     }
 
     fn last_heard(&self, slot: u32) -> (Time, u64) {
-        self.tables.last_heard(slot)
+        let (at, count) = self.tables.last_heard(slot);
+        (at.unwrap_or(Time::BOOT), count)
     }
 
     fn watch(&mut self) {
