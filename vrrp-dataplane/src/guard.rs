@@ -29,7 +29,7 @@ use crate::{
     object::{self, Linked, OBJECT},
     plane::DataPlane,
     sys,
-    tables::{is_recognised, unrecognised},
+    tables::recognise,
 };
 
 /// `GUARD_PLANES` and the value of `GUARD_COUNTERS`, as aya wants them.
@@ -265,9 +265,7 @@ impl Guard {
         if self.guarded.get(&address) == Some(&guarded) {
             return Ok(());
         }
-        if !is_recognised(address) {
-            return Err(unrecognised(address));
-        }
+        recognise(address)?;
         let value = [guarded.plane, guarded.slot];
         self.map.insert(Vip::new(address).address, value, 0).map_err(|error| errno_of(&error))?;
         self.guarded.insert(address, guarded);

@@ -161,10 +161,9 @@ impl Tables {
     /// `E2BIG`: more than [`abi::MAX_VIPS`] addresses on the interface. Some may have been added. `Unsupported`: there is
     /// an IPv6 address among them, for which no program would answer or be silent; all others are assigned.
     pub fn assign(&mut self, wanted: &HashMap<IpAddr, u32>) -> io::Result<()> {
-        let (known, unknown): (HashMap<IpAddr, u32>, HashMap<IpAddr, u32>) =
-            wanted.iter().partition(|(vip, _)| is_recognised(**vip));
-        self.assign_recognised(&known)?;
-        unknown.keys().next().map_or(Ok(()), |vip| Err(unrecognised(*vip)))
+        let recognised = wanted.iter().filter(|(vip, _)| recognise(**vip).is_ok());
+        self.assign_recognised(&recognised.map(|(vip, slot)| (*vip, *slot)).collect())?;
+        wanted.keys().try_for_each(|vip| recognise(*vip))
     }
 
     fn assign_recognised(&mut self, wanted: &HashMap<IpAddr, u32>) -> io::Result<()> {
@@ -384,18 +383,16 @@ fn peer_entry(slot: u32, peer: &Peer) -> ([u8; 20], [u8; 4]) {
     (bytemuck::cast(key), bytemuck::cast(ttl))
 }
 
-/// Tells whether the programs look for an address of this family.
-pub(crate) const fn is_recognised(vip: IpAddr) -> bool {
+/// Refuses an address of a family that the programs do not look for.
+pub(crate) fn recognise(vip: IpAddr) -> io::Result<()> {
     match vip {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(_) => false,
+        IpAddr::V4(_) => Ok(()),
+        IpAddr::V6(_) => {
+            let text =
+                format!("{vip} is an IPv6 address, which the data plane neither answers for nor guards");
+            Err(io::Error::new(io::ErrorKind::Unsupported, text))
+        }
     }
-}
-
-/// The error about an address that the programs do not look for.
-pub(crate) fn unrecognised(vip: IpAddr) -> io::Error {
-    let text = format!("{vip} is an IPv6 address, which the data plane neither answers for nor guards");
-    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 /// The errno that the kernel said, where it said one.
