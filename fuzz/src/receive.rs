@@ -177,9 +177,9 @@ fn is_accepted_again_when_sent_anew(received: &Received<'_>, local: &Local<'_>) 
     let IpAddr::V4(source) = received.advert.source else { panic!("an IPv4 frame") };
     let header = Header::parse(received.message).unwrap_or_else(|| panic!("an accepted header"));
     let list: Vec<_> = addresses(received.message, Family::V4, header.count)
-        .filter_map(|address| match address {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
+        .map(|address| match address {
+            IpAddr::V4(address) => address,
+            IpAddr::V6(address) => panic!("{address} in a list of IPv4 addresses"),
         })
         .collect();
     let Advert { priority, interval, mac, .. } = received.advert;

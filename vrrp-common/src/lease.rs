@@ -15,19 +15,19 @@ impl Lease {
     /// No lease.
     pub const NONE: Self = Self { until: Time::BOOT, told: None };
 
-    /// The one that an advert with this interval grants, which left at `at`.
+    /// Makes the one that an advert with this interval grants, which left at `at`.
     #[must_use]
     pub fn granted(at: Time, told: AdvertInterval) -> Self {
         Self { until: at + told.lease(), told: Some(told) }
     }
 
-    /// The same, but over at `end` if it were not before.
+    /// Cuts it short: it is over at `end` if it were not before.
     #[must_use]
     pub fn cut_short(self, end: Time) -> Self {
         Self { until: self.until.min(end), ..self }
     }
 
-    /// Whether it is running, and an advert can have granted it: one that reaches further than any advert of its interval
+    /// Tells whether it is running, and an advert can have granted it: one that reaches further than any advert of its interval
     /// was never granted, whoever wrote it.
     #[must_use]
     pub fn is_running(self, now: Time) -> bool {
@@ -35,18 +35,18 @@ impl Lease {
         now < self.until && self.until <= now + longest
     }
 
-    /// When the advert left that granted it, if it was not cut short since: then it was later. [`Time::BOOT`] if that is not
+    /// Tells when the advert left that granted it, if it was not cut short since: then it was later. `None` if that is not
     /// known.
     #[must_use]
-    pub fn granted_at(self) -> Time {
-        self.told.map_or(Time::BOOT, |told| self.until - told.lease())
+    pub fn granted_at(self) -> Option<Time> {
+        self.told.map(|told| self.until - told.lease())
     }
 
-    /// From when on a peer may have taken over that heard nothing since: three intervals after that advert. Where they are
+    /// Tells from when on a peer may have taken over that heard nothing since: three intervals after that advert. Where they are
     /// not known, no later than the lease ends.
     #[must_use]
     pub fn silent_at(self) -> Time {
-        self.told.map_or(self.until, |told| self.granted_at() + told.span() * 3)
+        self.granted_at().zip(self.told).map_or(self.until, |(granted_at, told)| granted_at + told.span() * 3)
     }
 }
 
@@ -77,11 +77,14 @@ mod tests {
     #[test]
     fn the_silence_that_peers_wait_for_begins_with_the_advert() {
         let lease = Lease::granted(NOW, TEN_SECONDS);
-        assert_eq!((lease.granted_at(), lease.silent_at()), (NOW, NOW + TEN_SECONDS.span() * 3));
+        assert_eq!((lease.granted_at(), lease.silent_at()), (Some(NOW), NOW + TEN_SECONDS.span() * 3));
         let unknown = Lease { told: None, ..lease };
-        assert_eq!((unknown.granted_at(), unknown.silent_at()), (Time::BOOT, lease.until));
+        assert_eq!((unknown.granted_at(), unknown.silent_at()), (None, lease.until));
         let cut = lease.cut_short(NOW + Duration::from_secs(1));
-        assert!(cut.granted_at() < NOW && cut.silent_at() < lease.silent_at(), "never later than it was");
+        assert!(
+            cut.granted_at().is_some_and(|at| at < NOW) && cut.silent_at() < lease.silent_at(),
+            "never later than it was"
+        );
         assert_eq!(lease.cut_short(Time::NEVER), lease);
     }
 }

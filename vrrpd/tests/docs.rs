@@ -171,9 +171,14 @@ fn exists(word: &str, sources: &[Source]) -> bool {
     };
     let here: Vec<_> = sources.iter().filter(|source| belongs_to(source, owner)).collect();
     let definitions = if upper(item) {
-        [format!("\n    {item},"), format!("\n    {item}("), format!("\n    {item} {{")]
+        vec![
+            format!("\n    {item},"),
+            format!("\n    {item}("),
+            format!("\n    {item} {{"),
+            format!("const {item}:"),
+        ]
     } else {
-        [format!("fn {item}("), format!("fn {item}<"), format!("const {item}:")]
+        vec![format!("fn {item}("), format!("fn {item}<")]
     };
     here.iter().any(|source| definitions.iter().any(|definition| source.text.contains(definition)))
 }
@@ -226,6 +231,16 @@ fn the_ledger_names_what_exists() {
     let (tests, symbols) =
         (words.iter().copied().filter(|word| is_test(word)), |word: &&&str| word.contains("::"));
     assert!(tests.count() > 50 && words.iter().filter(symbols).count() > 30, "the ledger was not read");
+}
+
+#[test]
+fn the_architecture_names_what_exists() {
+    let text = read("ARCHITECTURE.md");
+    let sources = sources();
+    let symbols: Vec<_> = quoted(&text).filter(|word| word.contains("::") && !word.contains(' ')).collect();
+    let missing: Vec<_> = symbols.iter().filter(|symbol| !exists(symbol, &sources)).collect();
+    assert!(missing.is_empty(), "named in ARCHITECTURE.md, but not there: {missing:?}");
+    assert!(symbols.len() > 5, "the document was not read");
 }
 
 #[test]

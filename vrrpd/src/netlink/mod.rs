@@ -30,10 +30,10 @@ pub(crate) struct Netlink {
     handle: Handle,
 }
 
-/// What has changed. Just what about it is to be looked up: messages may be lost.
+/// Notices of what has changed. Just what about it is to be looked up: messages may be lost.
 pub(crate) type Changes = BoxStream<'static, Changed>;
 
-/// What kind of thing has changed.
+/// Kind of thing that has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Changed {
     /// A link or an address.
@@ -44,7 +44,7 @@ pub(crate) enum Changed {
     Unknown,
 }
 
-/// What is done about a route or a rule.
+/// Action on a route or a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Change {
     Add,
@@ -86,8 +86,9 @@ impl Netlink {
     }
 }
 
-/// Links and addresses.
+/// Tells of links and addresses that have changed.
 fn changes() -> io::Result<Changes> {
+    // No IPv6 address is kept here, so that their coming and going, of which hosts have plenty, wakes nobody.
     let groups = [MulticastGroup::Link, MulticastGroup::Ipv4Ifaddr];
     let (connection, handle, messages) = new_multicast_connection(&groups)?;
     tokio::spawn(connection);
