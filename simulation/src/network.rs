@@ -39,6 +39,8 @@ pub(crate) struct Network {
     /// Hosts that are suspended.
     asleep: Vec<bool>,
     last: Vec<Vec<Moment>>,
+    /// The same of what each hears from strangers.
+    last_strange: Vec<Moment>,
 }
 
 impl Network {
@@ -51,6 +53,7 @@ impl Network {
             shut: vec![false; hosts],
             asleep: vec![false; hosts],
             last: vec![vec![0; hosts]; hosts],
+            last_strange: vec![0; hosts],
         }
     }
 
@@ -96,6 +99,14 @@ impl Network {
     pub(crate) fn carry_one(&self, random: &mut Random, (from, to): (usize, usize)) -> Option<u64> {
         let lost = self.is_blocked(from, to) || self.loses(random, (from, to));
         (!lost).then(|| random.within(MIN_DELAY, self.quality.max_delay))
+    }
+
+    /// When `to` hears what a stranger says now: in order, unless the LAN is one that keeps none.
+    pub(crate) fn carry_strange(&mut self, random: &mut Random, now: Moment, to: usize) -> Moment {
+        let at = now + random.within(MIN_DELAY, self.quality.max_delay);
+        let in_order = at.max(self.last_strange[to] + 1);
+        self.last_strange[to] = in_order;
+        if self.quality.reordering > 0 { at } else { in_order }
     }
 
     /// When which copies of `frame` arrive at `to`.

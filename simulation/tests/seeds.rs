@@ -10,7 +10,7 @@ use simulation::{Failure, Mutation, Scenario, run, sweep};
 /// Seeds that every run tries, in two halves that run side by side.
 const SEEDS: u64 = 25_000;
 /// Seeds that broke an invariant once.
-const ONCE_BROKEN: [u64; 8] = [
+const ONCE_BROKEN: [u64; 10] = [
     35_917_810_935_813,
     50_000_009_351,
     50_000_033_807,
@@ -19,6 +19,8 @@ const ONCE_BROKEN: [u64; 8] = [
     62_000_017_033,
     62_000_066_889,
     62_000_122_381,
+    62_000_205_394,
+    62_000_336_725,
 ];
 /// Seeds in which each defect must be found.
 const PER_DEFECT: u64 = 400;

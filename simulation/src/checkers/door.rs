@@ -114,8 +114,12 @@ impl Checker for Followed {
             {
                 self.heard[by] = None;
             }
-            Seen::Changed { by, transition, .. } if transition.cause == Cause::MasterDown => {
-                let Some((master, serial)) = self.heard[by] else { return Ok(()) };
+            Seen::Changed { by, transition, .. } if transition.to == StateName::Master => {
+                // Who becomes master has waited for that one, or believed a farewell, for as long as it had to.
+                let heard = self.heard[by].take();
+                let Some((master, serial)) = heard.filter(|_| transition.cause == Cause::MasterDown) else {
+                    return Ok(());
+                };
                 let answers = self.last_sent[master] == serial && view.open(master);
                 return ensure(!answers, || {
                     format!("{by} takes over while {master} answers, as it has heard")

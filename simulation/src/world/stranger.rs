@@ -6,7 +6,6 @@ use super::{Next, World};
 use crate::{
     faults::{Kind, Speech, Trouble},
     host::{frame, password},
-    network::MIN_DELAY,
 };
 
 impl World<'_> {
@@ -17,7 +16,7 @@ impl World<'_> {
         let Some(frame) = frame(settings, list, ChecksumForm::PseudoHeader, priority) else { return };
         let open: Vec<_> = (0..self.hosts.len()).filter(|to| !self.network.is_cut_off(*to)).collect();
         for to in open {
-            let moment = self.now + self.random.within(MIN_DELAY, self.network.quality.max_delay);
+            let moment = self.network.carry_strange(&mut self.random, self.now, to);
             // From no host.
             self.at(moment, Next::Arrive { to, from: self.hosts.len(), serial: 0 });
             self.frames.insert(self.order, frame.clone());

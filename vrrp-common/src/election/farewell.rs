@@ -7,7 +7,7 @@
 
 use core::{net::IpAddr, time::Duration};
 
-use super::{Backup, Effects, Election, Expect, Settings, State, Superior, superior::outranks};
+use super::{Backup, Effects, Election, Expect, Probe, Settings, State, Superior, superior::outranks};
 use crate::{
     receive::Advert,
     time::Time,
@@ -41,7 +41,12 @@ impl Backup {
             return None;
         }
         let Some(awaited) = self.awaited_before(settings, source) else {
-            self.superiors.forget(source);
+            let waited_for = self.superiors.forget(source);
+            // What the one that is followed says is stamped, and wakes nobody who would reckon anew. A question that is under way
+            // runs on.
+            if waited_for && !self.released && self.probe == Probe::default() {
+                self.master_down_at = self.silent_until(settings);
+            }
             return None;
         };
         self.heard_at = at;

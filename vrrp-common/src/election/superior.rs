@@ -55,11 +55,13 @@ impl Superiors {
         self.iter().map(Superior::due).max().unwrap_or(Time::BOOT)
     }
 
-    /// Drops the one that has left.
-    pub(super) fn forget(&mut self, source: IpAddr) {
+    /// Drops the one that has left. Whether it was known.
+    pub(super) fn forget(&mut self, source: IpAddr) -> bool {
+        let known = self.iter().any(|superior| superior.advert.source == source);
         for place in &mut self.0 {
             *place = place.filter(|superior| superior.advert.source != source);
         }
+        known
     }
 
     /// In a free place, or in that of the least one, if that is outranked.

@@ -31,8 +31,10 @@ fn a_better_master_that_has_left_is_waited_for_no_longer() {
     let mut election = follower(SETTINGS);
     election.hear(ms(100), quick(3, 150));
     election.hear(ms(110), advert(2, 0));
+    let down_at = |heard_at| heard_at + FAST.master_down(Version::V3, Priority::DEFAULT);
+    assert_eq!(election.deadline(), down_at(ms(100)), "what is stamped from now on wakes nobody");
     election.hear(ms(120), quick(3, 150));
-    assert_eq!(election.deadline(), ms(120) + FAST.master_down(Version::V3, Priority::DEFAULT));
+    assert_eq!(election.deadline(), down_at(ms(120)));
 }
 
 #[test]
