@@ -18,19 +18,23 @@ use core::{net::IpAddr, time::Duration};
 
 use crate::{
     lease::Lease,
-    receive::Advert,
     time::Time,
-    types::{AdvertInterval, Mac, Priority, Version},
+    types::{AdvertInterval, Priority, Version},
 };
 
 mod backup;
 mod cause;
 mod clash;
 mod deaf;
+mod effects;
 mod farewell;
+mod input;
+mod leaving;
 mod outgoing;
 mod probe;
 mod settling;
+mod starting;
+mod state;
 mod superior;
 mod transitions;
 mod unsuitable;
@@ -38,9 +42,12 @@ mod unsuitable;
 pub use cause::{Cause, Fault, StateName, Transition};
 pub use clash::Clash;
 pub use deaf::Deaf;
+pub use effects::{Door, Effects, Expect, Remark};
+pub use input::Input;
 pub use outgoing::Outgoing;
 pub use probe::Probe;
 pub use settling::{SPANNING_TREE, Settling};
+pub use state::{Backup, Master, Preemption, State};
 pub use superior::{Superior, Superiors};
 
 #[cfg(test)]
@@ -86,192 +93,6 @@ impl Settings {
     fn owner(&self) -> bool {
         self.priority == Priority::OWNER
     }
-}
-
-/// Where a router is, with the deadlines that belong there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Not taking part; `None` before the first start.
-    Initialize(Option<Fault>),
-    /// Another router is master, or will be unless it is heard no more.
-    Backup(Backup),
-    /// This router is master.
-    Master(Master),
-    /// Was master and has said that it leaves; its door stays open until the successor is heard, or until then.
-    Leaving {
-        /// When the door closes at last.
-        until: Time,
-        /// Who takes over, once heard.
-        successor: Option<Advert>,
-    },
-    /// Left for good.
-    Stopped,
-}
-
-/// What a backup knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Backup {
-    /// When the master counts as dead.
-    pub master_down_at: Time,
-    /// Since when its silence counts: the last advert that mattered, or the start.
-    pub heard_at: Time,
-    /// The master's interval (version 3 learns it).
-    pub interval: AdvertInterval,
-    /// The master that was followed last; `None`: nobody was since the start.
-    pub master: Option<Advert>,
-    /// Others that outrank it, and were followed before.
-    pub superiors: Superiors,
-    /// One that was followed before it and may not hear it, so that both may go on.
-    pub beside: Option<Superior>,
-    /// The last advert that did not count, because this router is to be master in its sender's place.
-    pub rival: Option<Advert>,
-    /// How it stands with a master of lower priority.
-    pub preemption: Preemption,
-    /// The master has said that it leaves.
-    pub released: bool,
-    /// In a group: the master counts as dead, and the others are waited for. Over with the next advert that counts.
-    pub held: bool,
-    /// The master that the role was given up to because it cannot hear: it is followed like a better one.
-    pub yielded_to: Option<IpAddr>,
-    /// How it stands with the question whether the silent master still answers.
-    pub probe: Probe,
-}
-
-/// How a backup stands to a master of lower priority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Preemption {
-    /// There is none.
-    Idle,
-    /// It is followed like any other until then (`preempt_delay`).
-    Waiting {
-        /// When its adverts stop to count.
-        until: Time,
-    },
-    /// Its adverts do not count.
-    Due,
-}
-
-/// What a master knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Master {
-    /// When the next advert is due.
-    pub advert_at: Time,
-    /// From when on a peer may have taken over, unless an advert leaves before: three of the intervals that the last
-    /// one told, not of those configured since.
-    pub silent_at: Time,
-    /// Losing adverts answered in this interval.
-    pub readverts: u8,
-    /// Peers may know this master by another source address or interval than an advert would tell them now, because none
-    /// has left since these have changed.
-    pub changed: bool,
-    /// Another master that goes on and, by all that it sends, cannot hear this one.
-    pub deaf: Option<Deaf>,
-}
-
-/// What happened. Times lie at or before the `now` that goes with them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// The interface is ready. An owner is master at once (RFC 9568 §6.4.1).
-    Start,
-    /// The interface is ready, and even an owner is to listen for Master_Down_Interval first.
-    Listen,
-    /// The interface is ready, and an earlier daemon's lease is still running: go on as the master that it was.
-    Adopt(Lease),
-    /// An advert passed the receive ladder.
-    Advert {
-        /// The advert.
-        advert: Advert,
-        /// When it reached the host.
-        at: Time,
-        /// When the kernel last saw the expected advert; [`Time::BOOT`] if never.
-        last_heard: Time,
-    },
-    /// A deadline may have passed. All adverts that had arrived by now were handed in before.
-    Timeout {
-        /// When the kernel last saw the expected advert; [`Time::BOOT`] if never.
-        last_heard: Time,
-    },
-    /// An advert with our priority, or the farewell, has left.
-    Sent {
-        /// Read from the clock before it was handed to the kernel.
-        at: Time,
-    },
-    /// Another host says by ARP that it has one of the virtual addresses.
-    Claimed {
-        /// When that reached the host.
-        at: Time,
-    },
-    /// The same, in answer to a question of ours ([`Effects::ask`]).
-    Answered {
-        /// When that reached the host.
-        at: Time,
-        /// Where it says that the address is.
-        mac: Mac,
-    },
-    /// The router cannot take part any more.
-    Fault(Fault),
-    /// Leave, handing over if master.
-    Stop,
-    /// Leave at once.
-    Halt,
-    /// In a group: all members would take the role. Does nothing unless this one would too.
-    Promote,
-    /// In a group: another member has lost the role.
-    Yield,
-    /// Priority, interval, or preemption have changed.
-    Configure(Settings),
-    /// The link has come up or gone down, or something was heard since.
-    Settle(Settling),
-}
-
-/// What is to be done, in this order: close, send, expect, tell. A door opens only in answer to [`Input::Sent`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Effects {
-    /// The door of the data plane.
-    pub door: Option<Door>,
-    /// An advert to send, with this priority.
-    pub send: Option<Priority>,
-    /// One to send before it, which is a farewell: that is believed only from whom peers know.
-    pub first: Option<Priority>,
-    /// What the kernel may recognise without asking.
-    pub expect: Option<Expect>,
-    /// The state has changed.
-    pub transition: Option<Transition>,
-    /// To ask by ARP who has the addresses that are in both lists: this station, or all.
-    pub ask: Option<Mac>,
-    /// To tell by ARP, once, that those addresses are at this MAC: the role was given up to one that cannot be told by an advert.
-    pub moved_to: Option<Mac>,
-    /// What an operator is to be told.
-    pub remark: Option<Remark>,
-}
-
-/// What is no change of state, and an operator is to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remark {
-    /// The advert was of another cluster with the same VRID, and did not count.
-    Clash,
-    /// The master that is followed has lowered its priority, to hand over, and does not hear that this router would take over.
-    HandsOverInVain,
-    /// The master is silent, and answers ARP: adverts are lost on their way. It is left alone.
-    SilentMasterAnswers,
-}
-
-/// Whether the data plane answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// Answer for that long.
-    Open(Lease),
-    /// Be silent.
-    Close,
-}
-
-/// What the kernel may recognise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// The advert that was just handed in.
-    This,
-    /// Nothing: every advert is to be judged.
-    Nothing,
 }
 
 /// The election of one virtual router.

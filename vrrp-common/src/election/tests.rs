@@ -6,7 +6,10 @@ use core::{
 };
 
 use super::*;
-use crate::receive::Lists;
+use crate::{
+    receive::{Advert, Lists},
+    types::Mac,
+};
 
 mod backup;
 mod clash;

@@ -1,9 +1,8 @@
 //! One function for each input, one match arm for each state that it matters in.
 
 use super::{
-    ANNOUNCEMENT_GRACE, Backup, Cause, Deaf, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, Master,
-    Preemption, Probe, READVERTS_PER_INTERVAL, Remark, Settings, State, Superiors, Transition,
-    settling::is_of_the_link,
+    Backup, Cause, Deaf, Door, Effects, Election, Expect, Master, Preemption, Probe, READVERTS_PER_INTERVAL,
+    Remark, Settings, State, Transition,
 };
 use crate::{
     lease::Lease,
@@ -13,53 +12,6 @@ use crate::{
 };
 
 impl Election {
-    /// RFC 9568 §6.4.1. In a group even an owner waits for the others.
-    pub(super) fn start(&mut self, now: Time) -> Effects {
-        if let Some(effects) = self.resume(now) {
-            return effects;
-        }
-        if !matches!(self.state, State::Initialize(_)) || !self.settings.owner() || self.settings.grouped {
-            return self.start_listening(now);
-        }
-        self.since = now;
-        if self.owner_waits(now) {
-            return self.listen_unsettled(now, Cause::Started);
-        }
-        self.become_master(now, Cause::Owner)
-    }
-
-    /// As start, for an owner too.
-    pub(super) fn start_listening(&mut self, now: Time) -> Effects {
-        if let Some(effects) = self.resume(now) {
-            return effects;
-        }
-        if !matches!(self.state, State::Initialize(_)) {
-            return Effects::default();
-        }
-        self.since = now;
-        self.listen(now, Cause::Started)
-    }
-
-    /// A lease that is over, or that nobody can have granted, is worth nothing: start like anybody else.
-    pub(super) fn adopt(&mut self, now: Time, lease: Lease) -> Effects {
-        if !matches!(self.state, State::Initialize(_)) || !lease.is_running(now) {
-            return self.start(now);
-        }
-        self.go_on(now, lease, Cause::Adopted)
-    }
-
-    /// Goes on as the master that was granted this lease.
-    pub(super) fn go_on(&mut self, now: Time, lease: Lease, cause: Cause) -> Effects {
-        let effects = self.become_master(now, cause);
-        self.lease = lease;
-        // The earlier daemon's last advert counts, with the interval that it told, so that I6 holds across the change.
-        self.since = lease.granted_at().unwrap_or(Time::BOOT);
-        let advert_at = now + self.settings.interval.span();
-        self.state =
-            State::Master(Master { silent_at: lease.silent_at(), changed: true, ..Master::until(advert_at) });
-        effects
-    }
-
     pub(super) fn advert(&mut self, now: Time, advert: Advert, at: Time, last_heard: Time) -> Effects {
         match self.state {
             State::Initialize(_) | State::Stopped => return Effects::default(),
@@ -130,32 +82,6 @@ impl Election {
         Effects { send, ask, ..Effects::default() }
     }
 
-    fn advert_as_leaving(&mut self, until: Time, advert: Advert, at: Time) -> Effects {
-        if advert.priority == Priority::RELEASE {
-            return Effects::default();
-        }
-        let grace = if advert.from_virtual_mac { HANDOVER_GRACE } else { ANNOUNCEMENT_GRACE };
-        self.leave_by(until.min(at + grace), advert)
-    }
-
-    /// A successor that was heard answers now. Anybody else's claim is a conflict, and changes nothing.
-    pub(super) fn claimed(&mut self, at: Time) -> Effects {
-        match self.state {
-            State::Leaving { until, successor: Some(successor) } => self.leave_by(until.min(at), successor),
-            State::Leaving { successor: None, .. }
-            | State::Initialize(_)
-            | State::Backup(_)
-            | State::Master(_)
-            | State::Stopped => Effects::default(),
-        }
-    }
-
-    fn leave_by(&mut self, until: Time, successor: Advert) -> Effects {
-        self.state = State::Leaving { until, successor: Some(successor) };
-        self.lease = self.lease.cut_short(until);
-        Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
-    }
-
     pub(super) fn timeout(&mut self, now: Time, last_heard: Time) -> Effects {
         match self.state {
             State::Backup(backup) => self.timeout_as_backup(now, backup, last_heard),
@@ -209,15 +135,6 @@ impl Election {
         }
     }
 
-    /// A master leaves, so that its peers need not wait, and contends like anybody else.
-    pub(super) fn yield_role(&mut self, now: Time) -> Effects {
-        if !matches!(self.state, State::Master(_)) {
-            return Effects::default();
-        }
-        let Effects { first, send, .. } = self.farewell(now);
-        Effects { first, send, ..self.listen(now, Cause::Group) }
-    }
-
     /// Adverts that are due within a sixteenth of the interval leave with those that are due now, so that many
     /// routers fall into step and leave in one batch.
     fn timeout_as_master(&mut self, now: Time, mut master: Master) -> Effects {
@@ -251,48 +168,6 @@ impl Election {
             State::Initialize(_) | State::Backup(_) | State::Stopped => return Effects::default(),
         };
         Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
-    }
-
-    /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway, and it may
-    /// go on in that time.
-    pub(super) fn fault(&mut self, now: Time, fault: Fault) -> Effects {
-        let farewell = if is_of_the_link(fault) { Effects::default() } else { self.farewell(now) };
-        let Effects { first, send, .. } = farewell;
-        self.interrupt(fault);
-        match self.state {
-            State::Stopped => return Effects::default(),
-            State::Initialize(Some(known)) if known == fault => return Effects::default(),
-            State::Leaving { .. } => return self.become_stopped(Cause::Fault(fault)),
-            State::Initialize(_) | State::Backup(_) | State::Master(_) => {}
-        }
-        let effects = self.leave(State::Initialize(Some(fault)), Cause::Fault(fault));
-        Effects { first, send, expect: Some(Expect::Nothing), ..effects }
-    }
-
-    /// A master makes before it breaks (I7): the door stays open for its successor to take over.
-    pub(super) fn stop(&mut self, now: Time) -> Effects {
-        match self.state {
-            State::Master(master) if !master.was_silent(now) => {
-                let (from, farewell) = (self.name(), self.farewell(now));
-                self.state = State::Leaving { until: now + self.settings.interval.span(), successor: None };
-                Effects {
-                    expect: Some(Expect::Nothing),
-                    transition: Some(Transition { from, to: self.name(), cause: Cause::Stop }),
-                    ..farewell
-                }
-            }
-            State::Leaving { .. } | State::Stopped => Effects::default(),
-            State::Initialize(_) | State::Backup(_) | State::Master(_) => self.become_stopped(Cause::Stop),
-        }
-    }
-
-    /// As stop, but the door closes before a successor is heard.
-    pub(super) fn halt(&mut self, now: Time) -> Effects {
-        if matches!(self.state, State::Stopped) {
-            return Effects::default();
-        }
-        let Effects { first, send, .. } = self.farewell(now);
-        Effects { first, send, ..self.become_stopped(Cause::Stop) }
     }
 
     /// A change never moves the role by itself (I9); a master advertises it at once.
@@ -337,31 +212,6 @@ impl Election {
         }
     }
 
-    /// Listens first, and contends like anybody else: at the start, and after a silence as master.
-    pub(super) fn listen(&mut self, now: Time, cause: Cause) -> Effects {
-        let effects = self.become_backup(self.silent_backup(now), cause);
-        Effects { expect: Some(Expect::Nothing), ..effects }
-    }
-
-    /// A backup that has heard nobody since `at`.
-    pub(super) fn silent_backup(&self, at: Time) -> Backup {
-        let Settings { version, priority, interval, .. } = self.settings;
-        Backup {
-            master_down_at: at + interval.master_down(version, priority),
-            heard_at: at,
-            interval,
-            master: None,
-            superiors: Superiors::NONE,
-            beside: None,
-            rival: None,
-            preemption: Preemption::Idle,
-            released: false,
-            held: false,
-            yielded_to: None,
-            probe: Probe::default(),
-        }
-    }
-
     pub(super) fn become_backup(&mut self, backup: Backup, cause: Cause) -> Effects {
         self.leave(State::Backup(backup), cause)
     }
@@ -377,7 +227,7 @@ impl Election {
     }
 
     /// The advert goes first; the door opens when it is out.
-    fn become_master(&mut self, now: Time, cause: Cause) -> Effects {
+    pub(super) fn become_master(&mut self, now: Time, cause: Cause) -> Effects {
         let from = self.name();
         let interval = self.settings.interval.span();
         let (advert_at, silent_at) = (now + interval, now + interval * 3);
@@ -390,29 +240,17 @@ impl Election {
         }
     }
 
-    fn become_stopped(&mut self, cause: Cause) -> Effects {
+    pub(super) fn become_stopped(&mut self, cause: Cause) -> Effects {
         let effects = self.leave(State::Stopped, cause);
         Effects { expect: Some(Expect::Nothing), ..effects }
     }
 
     /// To a state in which the door is closed.
-    fn leave(&mut self, to: State, cause: Cause) -> Effects {
+    pub(super) fn leave(&mut self, to: State, cause: Cause) -> Effects {
         let from = self.name();
         self.state = to;
         self.lease = Lease::NONE;
         let transition = Transition { from, to: self.name(), cause };
         Effects { door: Some(Door::Close), transition: Some(transition), ..Effects::default() }
-    }
-}
-
-impl Master {
-    /// One whose next advert is due then, and of whom nothing else is known.
-    const fn until(advert_at: Time) -> Self {
-        Self { advert_at, silent_at: advert_at, readverts: 0, changed: false, deaf: None }
-    }
-
-    /// Whether so much time has passed since the last advert that a peer may have taken over (I6).
-    pub(super) fn was_silent(&self, now: Time) -> bool {
-        now >= self.silent_at
     }
 }
