@@ -92,7 +92,7 @@ impl Checker for Alone {
                 let epochs = [one.epoch, other.epoch];
                 let both = view.open(a) && view.open(b) && one.runs() && other.runs();
                 let both = both && overlap(one.list, other.list);
-                let bound = bound(view, [a, b]).filter(|_| both);
+                let bound = if both { bound(view, [a, b]) } else { None };
                 let since = &mut self.since[a][b];
                 *since = match *since {
                     Some((began, then)) if bound.is_some() && then == epochs && !disturbed => {
@@ -215,20 +215,17 @@ impl Checker for Served {
             seen,
             Seen::Trouble { .. } | Seen::Started { .. } | Seen::Turned { configured: true, .. }
         ) || view.is_claimed(seen);
-        let unserved = unserved(view);
-        self.since = match self.since {
-            Some(since) if unserved.is_some() && !disturbed => Some(since),
-            _ => unserved.map(|_| view.now),
+        let Some(unserved) = unserved(view) else {
+            self.since = None;
+            return Ok(());
         };
-        let before = if self.since.is_some_and(|since| since < view.now) { self.longest } else { 0 };
-        self.longest = before.max(slowest(view));
+        let since = self.since.filter(|_| !disturbed);
+        self.longest = since.map_or(0, |_| self.longest).max(slowest(view));
         // Two takeovers: of one who follows another who is silent as well.
         let bound =
             9 * self.longest + ns(Duration::from_secs(1)) + 4 * (view.scenario.quality.max_delay + ACT);
-        let waited = self.since.map_or(0, |since| view.now - since);
-        ensure(waited <= bound, || {
-            format!("{unserved:?} takes part, and nobody has answered for {waited} ns")
-        })
+        let waited = view.now - *self.since.insert(since.unwrap_or(view.now));
+        ensure(waited <= bound, || format!("{unserved} takes part, and nobody has answered for {waited} ns"))
     }
 }
 

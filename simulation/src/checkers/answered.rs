@@ -52,16 +52,17 @@ impl Checker for Answered {
         let hosts = 0..view.hosts.len();
         let dead =
             hosts.clone().all(|host| !view.open(host)) && hosts.clone().any(|host| takes_part(view, host));
+        if !dead {
+            self.since = None;
+            return Ok(());
+        }
         let disturbed = matches!(
             seen,
             Seen::Trouble { .. } | Seen::Started { .. } | Seen::Turned { configured: true, .. }
         ) || view.is_claimed(seen);
-        self.since = match self.since {
-            Some(since) if dead && !disturbed => Some(since),
-            _ => dead.then_some(view.now),
-        };
-        self.bound = if dead && !disturbed { self.bound.max(takeover(view)) } else { takeover(view) };
-        let dead_for = self.since.map_or(0, |since| view.now - since);
+        let since = self.since.filter(|_| !disturbed);
+        self.bound = since.map_or(0, |_| self.bound).max(takeover(view));
+        let dead_for = view.now - *self.since.insert(since.unwrap_or(view.now));
         ensure(dead_for <= self.bound, || format!("nobody has answered for {dead_for} ns"))
     }
 }
