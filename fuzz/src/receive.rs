@@ -228,7 +228,7 @@ fn moves_the_election_as_it_may(advert: Advert, local: &Local<'_>) {
     election.handle(now, Input::Start);
     takes(election, now, advert);
     let now = election.deadline();
-    election.handle(now, Input::Timeout { last_heard: Time::BOOT });
+    election.handle(now, Input::Timeout { last_heard: None });
     election.handle(now, Input::Sent { at: now });
     assert_eq!(election.name(), StateName::Master);
     takes(election, now, advert);
@@ -239,7 +239,7 @@ fn moves_the_election_as_it_may(advert: Advert, local: &Local<'_>) {
 fn takes(mut election: Election, now: Time, advert: Advert) {
     let (before, lease) = (election.name(), election.lease_until());
     let Effects { door, transition, .. } =
-        election.handle(now, Input::Advert { advert, at: now, last_heard: Time::BOOT });
+        election.handle(now, Input::Advert { advert, at: now, last_heard: None });
     if let Some(Door::Open(granted)) = door {
         assert!(before == StateName::Leaving && granted.until <= lease, "an advert prolongs a lease");
     }

@@ -62,7 +62,7 @@ pub(crate) struct Kernel {
     expected: Option<(IpAddr, Vec<u8>)>,
     /// Of the master that was followed last.
     master_address: Option<IpAddr>,
-    last_heard: Time,
+    last_heard: Option<Time>,
     last_stamp: Time,
     ring: VecDeque<(Vec<u8>, Time)>,
     lease_ignored: bool,
@@ -75,7 +75,7 @@ impl Kernel {
         let now = now.max(self.last_stamp + Duration::from_nanos(1));
         self.last_stamp = now;
         if self.recognises(frame) {
-            self.last_heard = now;
+            self.last_heard = Some(now);
             return true;
         }
         let room = self.ring.len() < if privileged { RING } else { RING / 2 };

@@ -209,9 +209,9 @@ impl Subject {
         let Some(mutation) = self.mutation else { return (now, input) };
         let input = of_strangers(mutation, &state, &own, input);
         let input = match (mutation, state, input) {
-            (Mutation::StampIgnored, _, Input::Timeout { .. }) => Input::Timeout { last_heard: Time::BOOT },
+            (Mutation::StampIgnored, _, Input::Timeout { .. }) => Input::Timeout { last_heard: None },
             (Mutation::StampIgnored, _, Input::Advert { advert, at, .. }) => {
-                Input::Advert { advert, at, last_heard: Time::BOOT }
+                Input::Advert { advert, at, last_heard: None }
             }
             (
                 Mutation::EveryFarewellBelieved,
@@ -337,7 +337,7 @@ fn misjudged(mutation: Mutation, state: State, settling: Settling) -> Settling {
             Settling { spanning_tree: false, ..settling }
         }
         (Mutation::FirstFrameEndsSilence, _) => {
-            let limit = settling.forwarded.map(|at| at.since(settling.since));
+            let limit = settling.forwarded.zip(settling.since).map(|(at, since)| at.since(since));
             Settling { limit, ..settling }
         }
         _ => settling,

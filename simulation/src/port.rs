@@ -14,13 +14,13 @@ pub(crate) struct Port {
 
 /// The link is down.
 pub(crate) const DOWN: Settling =
-    Settling { since: Time::NEVER, came_up: false, forwarded: None, spanning_tree: false, limit: None };
+    Settling { since: None, came_up: false, forwarded: None, spanning_tree: false, limit: None };
 
 impl Port {
     pub(crate) const FORWARDS: Self = Self { shut: false, settling: Settling::SETTLED };
 
     pub(crate) fn is_down(&self) -> bool {
-        self.settling.since == Time::NEVER
+        self.settling.since.is_none()
     }
 
     /// A daemon that starts while the port is shut cannot know since when the link is up. One that goes on with a lease takes it
@@ -29,7 +29,7 @@ impl Port {
         if leased && !self.is_down() {
             self.settling = Settling::SETTLED;
         } else if self.shut && !self.is_down() {
-            self.settling = Settling { since: now, ..DOWN };
+            self.settling = Settling { since: Some(now), ..DOWN };
         }
     }
 

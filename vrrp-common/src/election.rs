@@ -101,8 +101,9 @@ pub struct Election {
     settings: Settings,
     state: State,
     lease: Lease,
-    /// Since when this router takes part. What came before was meant for an earlier daemon.
-    since: Time,
+    /// Since when this router takes part: what came before was meant for an earlier daemon. `None` before the start, and where that
+    /// daemon's last advert is of an unknown time: then everything counts.
+    since: Option<Time>,
     /// Those whose lists had an address of ours.
     acquaintances: clash::Acquaintances,
     /// Another cluster with the same VRID.
@@ -120,7 +121,7 @@ impl Election {
             settings,
             state: State::Initialize(None),
             lease: Lease::NONE,
-            since: Time::BOOT,
+            since: None,
             acquaintances: clash::Acquaintances::NONE,
             clash: None,
             settling: Settling::SETTLED,
@@ -197,9 +198,9 @@ impl Election {
             Input::Listen => self.start_listening(now),
             Input::Adopt(lease) => self.adopt(now, lease),
             Input::Advert { advert, at, last_heard } => {
-                self.advert(now, advert, at.min(now), last_heard.min(now))
+                self.advert(now, advert, at.min(now), last_heard.map(|at| at.min(now)))
             }
-            Input::Timeout { last_heard } => self.timeout(now, last_heard.min(now)),
+            Input::Timeout { last_heard } => self.timeout(now, last_heard.map(|at| at.min(now))),
             Input::Sent { at } => self.sent(at.min(now)),
             Input::Claimed { at } => self.claimed(at.min(now)),
             Input::Answered { at, mac } => self.answered(now, at.min(now), mac),
@@ -212,7 +213,7 @@ impl Election {
             Input::Settle(settling) => self.settle(now, settling),
         };
         debug_assert!(self.looks_back(now), "{:?} at {now}", self.state);
-        self.since = self.since.min(now);
+        self.since = self.since.map(|since| since.min(now));
         effects
     }
 
@@ -220,9 +221,9 @@ impl Election {
     /// counted from when something was heard.
     fn looks_back(&self, now: Time) -> bool {
         let heard_at = match self.state {
-            State::Backup(backup) => backup.heard_at,
-            State::Initialize(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => Time::BOOT,
+            State::Backup(backup) => Some(backup.heard_at),
+            State::Initialize(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => None,
         };
-        self.since <= now && heard_at <= now
+        self.since.into_iter().chain(heard_at).all(|at| at <= now)
     }
 }

@@ -205,12 +205,9 @@ impl<O: Outside> Engine<O> {
     }
 
     /// When the kernel last saw the advert that this router expects.
-    fn last_heard(&self, id: RouterId) -> Time {
-        let heard = self.roster.get(id).and_then(|router| {
-            let plane = self.ports.plane(router.home)?;
-            Some(plane.last_heard(router.slot).0)
-        });
-        heard.unwrap_or(Time::BOOT)
+    fn last_heard(&self, id: RouterId) -> Option<Time> {
+        let router = self.roster.get(id)?;
+        self.ports.plane(router.home)?.last_heard(router.slot).0
     }
 
     fn drain_planes(&mut self) {

@@ -96,8 +96,8 @@ pub trait Plane {
     /// Has every advert handed on from now on.
     fn forget(&mut self, slot: u32);
 
-    /// When the expected advert was last heard, [`Time::BOOT`] if never, and how many were.
-    fn last_heard(&self, slot: u32) -> (Time, u64);
+    /// When the expected advert was last heard, if ever, and how many were.
+    fn last_heard(&self, slot: u32) -> (Option<Time>, u64);
 
     /// Begins to look for what shows whether the switch port forwards. What was seen before is forgotten.
     fn watch(&mut self);

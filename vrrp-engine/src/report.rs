@@ -46,7 +46,7 @@ impl<O: Outside> Engine<O> {
 
     fn router_status(&self, router: &VirtualRouter, at: Time) -> RouterStatus {
         let plane = self.ports.plane(router.home);
-        let (stamped_at, recognised) = plane.map_or((Time::BOOT, 0), |plane| plane.last_heard(router.slot));
+        let (stamped_at, recognised) = plane.map_or((None, 0), |plane| plane.last_heard(router.slot));
         let config = &router.config;
         let (master_address, master_priority, fault) = match router.election.state() {
             State::Master(_) | State::Leaving { .. } => {
@@ -99,7 +99,7 @@ fn on_its_interface(vip: &VirtualAddress) -> String {
     format!("{}/{}{dev}", vip.address, vip.prefix_len)
 }
 
-fn timers(router: &VirtualRouter, stamped_at: Time, at: Time) -> Timers {
+fn timers(router: &VirtualRouter, stamped_at: Option<Time>, at: Time) -> Timers {
     let us = |span| nanos(span) / 1_000;
     let (version, priority) = (router.config.version, router.priority());
     let own: AdvertInterval = router.config.advert_int;
@@ -107,7 +107,6 @@ fn timers(router: &VirtualRouter, stamped_at: Time, at: Time) -> Timers {
         State::Backup(backup) => (backup.interval, backup.master.map(|_heard| backup.heard_at)),
         State::Initialize(_) | State::Master(_) | State::Leaving { .. } | State::Stopped => (own, None),
     };
-    let stamped_at = (stamped_at > Time::BOOT).then_some(stamped_at);
     let deadline = router.election.deadline();
     Timers {
         advert_int_us: us(own.span()),

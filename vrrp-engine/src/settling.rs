@@ -46,7 +46,7 @@ impl Uplink {
         match self.since {
             None if router.config.dont_track_primary => Settling { limit, ..Settling::SETTLED },
             since => Settling {
-                since: since.unwrap_or(Time::NEVER),
+                since,
                 came_up: self.came_up,
                 forwarded: self.seen.forwarded,
                 spanning_tree: self.seen.bpdu.is_some() && !router.config.dont_track_primary,

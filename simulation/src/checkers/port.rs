@@ -15,7 +15,7 @@ pub(super) struct Port {
     knows: Vec<Option<Time>>,
     last: Vec<Option<(Time, Advert)>>,
     /// The shortest interval that each has heard since its link came up, and when that was.
-    heard: Vec<Option<(Time, AdvertInterval)>>,
+    heard: Vec<Option<(Option<Time>, AdvertInterval)>>,
 }
 
 impl Port {
@@ -58,7 +58,7 @@ impl Port {
 /// Whether no port is waited for any longer.
 fn is_over(view: &View<'_>, host: usize) -> bool {
     let host = &view.hosts[host];
-    host.clock(view.now) >= host.port.settling.since + SPANNING_TREE
+    host.port.settling.since.is_some_and(|since| host.clock(view.now) >= since + SPANNING_TREE)
 }
 
 impl Checker for Port {
@@ -84,7 +84,7 @@ impl Checker for Port {
             }
             Seen::Advertised { by, advert, .. } => {
                 let port = view.hosts[by].port;
-                let knows = self.knows[by] == Some(port.settling.since);
+                let knows = self.knows[by].is_some() && self.knows[by] == port.settling.since;
                 let blocked = knows && port.shut && port.settling.forwarded.is_none();
                 let blocked = blocked && !is_over(view, by);
                 ensure(!blocked || advert.priority == Priority::RELEASE, || {
@@ -94,7 +94,7 @@ impl Checker for Port {
             }
             Seen::Turned { by, .. } => {
                 let settling = view.hosts[by].port.settling;
-                self.knows[by] = settling.spanning_tree.then_some(settling.since);
+                self.knows[by] = settling.since.filter(|_| settling.spanning_tree);
             }
             _ => {}
         }

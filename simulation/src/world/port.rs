@@ -22,7 +22,7 @@ impl World<'_> {
     /// It comes back, and the port stays shut.
     pub(super) fn plug(&mut self, index: usize, host: usize) {
         let Kind::SlowPort { hello, shut } = self.scenario.troubles[index].kind else { return };
-        let since = self.hosts[host].clock(self.now);
+        let since = Some(self.hosts[host].clock(self.now));
         self.settle(host, Settling { since, came_up: true, ..DOWN });
         self.command(host, Input::Start);
         self.at(self.now + hello, Next::Hello(index));

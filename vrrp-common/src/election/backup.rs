@@ -41,8 +41,10 @@ impl Backup {
     }
 
     /// What the kernel has heard since it was last asked.
-    pub(super) fn take_stamp(&mut self, settings: &Settings, last_heard: Time) {
-        if last_heard > self.heard_at {
+    pub(super) fn take_stamp(&mut self, settings: &Settings, last_heard: Option<Time>) {
+        if let Some(last_heard) = last_heard
+            && last_heard > self.heard_at
+        {
             self.heard_at = last_heard;
             self.released = false;
             self.held = false;

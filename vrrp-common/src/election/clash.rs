@@ -63,14 +63,14 @@ impl Acquaintances {
     /// In the place of the one that has been silent for longest, if there is none.
     fn remember(&mut self, advert: Advert, at: Time) {
         let new = Acquaintance { source: advert.source, heard_at: at, interval: advert.interval };
-        let heard_at = |known: &Option<Acquaintance>| known.map_or(Time::BOOT, |known| known.heard_at);
         let place =
             match self.0.iter().position(|known| known.is_some_and(|known| known.source == new.source)) {
                 Some(index) => self.0.get_mut(index),
-                None => self.0.iter_mut().min_by_key(|known| heard_at(known)),
+                None => self.0.iter_mut().min_by_key(|known| known.map(|known| known.heard_at)),
             };
         if let Some(place) = place {
-            *place = Some(Acquaintance { heard_at: at.max(heard_at(place)), ..new });
+            let heard_at = place.map_or(at, |known| known.heard_at.max(at));
+            *place = Some(Acquaintance { heard_at, ..new });
         }
     }
 }
@@ -83,11 +83,18 @@ impl Election {
     }
 
     /// Whether an advert does not concern this router. `last_heard`: when the kernel last saw that of the master.
-    pub(super) fn is_of_another_cluster(&mut self, advert: Advert, at: Time, last_heard: Time) -> bool {
+    pub(super) fn is_of_another_cluster(
+        &mut self,
+        advert: Advert,
+        at: Time,
+        last_heard: Option<Time>,
+    ) -> bool {
         if let State::Backup(backup) = &self.state
             && let Some(master) = backup.master
         {
-            self.acquaintances.was_heard(master.source, backup.heard_at.max(last_heard.min(at)));
+            let stamped_at = last_heard.map(|last_heard| last_heard.min(at));
+            self.acquaintances
+                .was_heard(master.source, stamped_at.map_or(backup.heard_at, |at| at.max(backup.heard_at)));
         }
         let ours = match advert.lists {
             Lists::Same | Lists::Overlap => true,

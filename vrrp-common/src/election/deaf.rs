@@ -39,8 +39,8 @@ pub struct Deaf {
     pub heard_at: Time,
     /// How many adverts of ours have left since the first, each of which outranks it.
     pub outranked: u8,
-    /// When it was asked by ARP last; it answers if it serves.
-    pub asked_at: Time,
+    /// When it was asked by ARP last, if it was; it answers if it serves.
+    pub asked_at: Option<Time>,
     /// When it answered last.
     pub answered_at: Option<Time>,
 }
@@ -49,7 +49,7 @@ impl Deaf {
     /// One that this router takes the role from, and that may not hear it. It is asked with the next advert.
     pub(super) fn preempted(advert: Advert, now: Time) -> Option<Self> {
         let suspect =
-            Self { advert, since: now, heard_at: now, outranked: 0, asked_at: Time::BOOT, answered_at: None };
+            Self { advert, since: now, heard_at: now, outranked: 0, asked_at: None, answered_at: None };
         advert.may_be_deaf().then_some(suspect)
     }
 
@@ -94,7 +94,7 @@ impl Master {
                 None
             }
             None if counts => {
-                let (since, heard_at, asked_at) = (at, at, at);
+                let (since, heard_at, asked_at) = (at, at, Some(at));
                 self.deaf = Some(Deaf { advert, since, heard_at, asked_at, outranked: 0, answered_at: None });
                 Some(advert.mac)
             }
@@ -108,8 +108,9 @@ impl Master {
     /// Asks again, or forgets one that is gone. Whom to ask.
     pub(super) fn look_again(&mut self, settings: &Settings, now: Time) -> Option<Mac> {
         self.deaf = self.deaf.filter(|deaf| !deaf.is_silent(settings, now));
-        let deaf = self.deaf.as_mut().filter(|deaf| now.since(deaf.asked_at) >= BETWEEN_QUESTIONS)?;
-        deaf.asked_at = now;
+        let again = |asked_at: Time| now.since(asked_at) >= BETWEEN_QUESTIONS;
+        let deaf = self.deaf.as_mut().filter(|deaf| deaf.asked_at.is_none_or(again))?;
+        deaf.asked_at = Some(now);
         Some(deaf.advert.mac)
     }
 }
@@ -119,12 +120,16 @@ impl Election {
     /// to. One that hears this router does not answer any more when it is asked again.
     #[must_use]
     pub fn announces_from(&self) -> Time {
-        let State::Master(Master { deaf: Some(deaf), .. }) = &self.state else { return Time::BOOT };
+        let State::Master(Master { deaf: Some(Deaf { asked_at: Some(asked_at), answered_at, .. }), .. }) =
+            self.state
+        else {
+            return Time::BOOT;
+        };
         // With the first advert that is due after that.
         let again = BETWEEN_QUESTIONS + until_next_advert(self.settings.interval);
-        match deaf.answered_at {
-            Some(answered_at) if answered_at >= deaf.asked_at => deaf.asked_at + again + ANSWER,
-            Some(_) | None => deaf.asked_at + ANSWER,
+        match answered_at {
+            Some(answered_at) if answered_at >= asked_at => asked_at + again + ANSWER,
+            Some(_) | None => asked_at + ANSWER,
         }
     }
 
@@ -145,7 +150,9 @@ impl Election {
                 backup.probe.answered |= backup.probe.asked_at.is_some_and(|asked| at >= asked);
                 Effects::default()
             }
-            State::Master(Master { deaf: Some(deaf), .. }) if at >= deaf.asked_at => {
+            State::Master(Master { deaf: Some(deaf), .. })
+                if deaf.asked_at.is_none_or(|asked| at >= asked) =>
+            {
                 (deaf.heard_at, deaf.answered_at) = (deaf.heard_at.max(at), Some(at));
                 let Deaf { advert, heard_at, .. } = *deaf;
                 if !deaf.is_evident(&self.settings, at) {

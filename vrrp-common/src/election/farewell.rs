@@ -40,7 +40,7 @@ impl Backup {
         if at < self.heard_at {
             return None;
         }
-        let Some(awaited) = self.awaited_before(settings, source) else {
+        let Some(awaited) = self.awaited_before(settings, source, at) else {
             let waited_for = self.superiors.forget(source);
             // What the one that is followed says is stamped, and wakes nobody who would reckon anew. A question that is under way
             // runs on.
@@ -73,18 +73,18 @@ impl Backup {
         of_master.then_some(Expect::Nothing)
     }
 
-    /// Until when others are waited for before a farewell of `source` counts; `None`: it never does. A master that is about to
+    /// Until when others are waited for before a farewell of `source`, heard at `at`, counts; `None`: it never does. A master that is about to
     /// be preempted is believed too, unless a better one is followed.
-    fn awaited_before(&self, settings: &Settings, source: IpAddr) -> Option<Time> {
+    fn awaited_before(&self, settings: &Settings, source: IpAddr, at: Time) -> Option<Time> {
         // A master that lives is heard within its interval.
         let Some(master) = self.master else { return Some(next_advert(self.heard_at, self.interval)) };
         if master.source == source {
-            return Some(self.superiors.due());
+            return Some(self.superiors.due().unwrap_or(at));
         }
         let rival =
             self.rival.filter(|rival| rival.source == source && master.priority < settings.priority)?;
         let better = outranks(master, rival).then_some(Superior { advert: master, heard_at: self.heard_at });
-        Some(better.map_or(Time::BOOT, Superior::due))
+        Some(better.map_or(at, Superior::due))
     }
 }
 

@@ -18,13 +18,13 @@ pub enum Input {
         advert: Advert,
         /// When it reached the host.
         at: Time,
-        /// When the kernel last saw the expected advert; [`Time::BOOT`] if never.
-        last_heard: Time,
+        /// When the kernel last saw the expected advert, if ever.
+        last_heard: Option<Time>,
     },
     /// A deadline may have passed. All adverts that had arrived by now were handed in before.
     Timeout {
-        /// When the kernel last saw the expected advert; [`Time::BOOT`] if never.
-        last_heard: Time,
+        /// When the kernel last saw the expected advert, if ever.
+        last_heard: Option<Time>,
     },
     /// An advert with our priority, or the farewell, has left.
     Sent {

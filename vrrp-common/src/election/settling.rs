@@ -18,8 +18,8 @@ pub const SPANNING_TREE: Duration = Duration::from_secs(35);
 /// What is known of the way to the other hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settling {
-    /// Since when the link is up, or is looked at; [`Time::NEVER`] while it is down.
-    pub since: Time,
+    /// Since when the link is up, or is looked at; `None` while it is down.
+    pub since: Option<Time>,
     /// Whether it was seen to come up. If not, it may have been up for long.
     pub came_up: bool,
     /// When the first frame was heard since then that only a port which forwards lets through.
@@ -33,7 +33,7 @@ pub struct Settling {
 impl Settling {
     /// A port that is known to forward.
     pub const SETTLED: Self = Self {
-        since: Time::BOOT,
+        since: Some(Time::BOOT),
         came_up: false,
         forwarded: Some(Time::BOOT),
         spanning_tree: false,
@@ -43,7 +43,7 @@ impl Settling {
     /// When it is waited for no longer.
     fn over_at(&self, master_down: Duration) -> Time {
         let usual = if self.spanning_tree { SPANNING_TREE.max(master_down) } else { master_down };
-        self.since + self.limit.unwrap_or(usual)
+        self.since.map_or(Time::NEVER, |since| since + self.limit.unwrap_or(usual))
     }
 
     /// Whether it is known to forward, or is waited for no longer.
@@ -73,7 +73,7 @@ impl Election {
     /// once that it is there.
     fn settle_as_master(&mut self, now: Time, mut master: Master, former: Settling) -> Effects {
         let since = self.settling.since;
-        if since == Time::NEVER || master.was_silent(now) {
+        if since.is_none() || master.was_silent(now) {
             return Effects::default();
         }
         if self.is_shut(now) {
@@ -117,7 +117,7 @@ impl Election {
     /// An owner need not listen any longer then.
     pub(super) fn down_at(&self, backup: &Backup) -> Time {
         let Settling { since, spanning_tree, limit, .. } = self.settling;
-        let heard_since = backup.heard_at >= since;
+        let heard_since = since.is_some_and(|since| backup.heard_at >= since);
         let waits = spanning_tree || limit.is_some();
         if heard_since && (backup.master.is_some() || (backup.released && !waits)) {
             return backup.master_down_at;

@@ -14,7 +14,7 @@ impl Election {
         if !matches!(self.state, State::Initialize(_)) || !self.settings.owner() || self.settings.grouped {
             return self.start_listening(now);
         }
-        self.since = now;
+        self.since = Some(now);
         if self.owner_waits(now) {
             return self.listen_unsettled(now, Cause::Started);
         }
@@ -29,7 +29,7 @@ impl Election {
         if !matches!(self.state, State::Initialize(_)) {
             return Effects::default();
         }
-        self.since = now;
+        self.since = Some(now);
         self.listen(now, Cause::Started)
     }
 

@@ -50,9 +50,9 @@ impl Superiors {
         self.0.into_iter().flatten()
     }
 
-    /// When the next advert of each is there, if all of them are alive.
-    pub(super) fn due(&self) -> Time {
-        self.iter().map(Superior::due).max().unwrap_or(Time::BOOT)
+    /// When the next advert of each is there, if all of them are alive; `None`: there are none.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.iter().map(Superior::due).max()
     }
 
     /// Drops the one that has left. Whether it was known.

@@ -85,13 +85,13 @@ impl Virtual for Election {
         self.hear_late(at, at, advert)
     }
     fn hear_late(&mut self, now: Time, at: Time, advert: Advert) -> Effects {
-        self.handle(now, Input::Advert { advert, at, last_heard: Time::BOOT })
+        self.handle(now, Input::Advert { advert, at, last_heard: None })
     }
     fn wake(&mut self, now: Time) -> Effects {
-        self.wake_stamped(now, Time::BOOT)
+        self.handle(now, Input::Timeout { last_heard: None })
     }
     fn wake_stamped(&mut self, now: Time, last_heard: Time) -> Effects {
-        self.handle(now, Input::Timeout { last_heard })
+        self.handle(now, Input::Timeout { last_heard: Some(last_heard) })
     }
     fn left(&mut self, at: Time) -> Effects {
         self.handle(at, Input::Sent { at })

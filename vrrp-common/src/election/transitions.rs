@@ -12,10 +12,18 @@ use crate::{
 };
 
 impl Election {
-    pub(super) fn advert(&mut self, now: Time, advert: Advert, at: Time, last_heard: Time) -> Effects {
+    pub(super) fn advert(
+        &mut self,
+        now: Time,
+        advert: Advert,
+        at: Time,
+        last_heard: Option<Time>,
+    ) -> Effects {
         match self.state {
             State::Initialize(_) | State::Stopped => return Effects::default(),
-            State::Backup(_) | State::Master(_) | State::Leaving { .. } if at < self.since => {
+            State::Backup(_) | State::Master(_) | State::Leaving { .. }
+                if self.since.is_some_and(|since| at < since) =>
+            {
                 return Effects::default();
             }
             State::Backup(_) | State::Master(_) | State::Leaving { .. } => {}
@@ -37,7 +45,7 @@ impl Election {
         mut backup: Backup,
         advert: Advert,
         at: Time,
-        last_heard: Time,
+        last_heard: Option<Time>,
     ) -> Effects {
         let settings = &self.settings;
         backup.take_stamp(settings, last_heard);
@@ -66,7 +74,7 @@ impl Election {
         }
         if master.was_silent(now) {
             let effects = self.listen(now, Cause::Silent);
-            let expect = self.advert(now, advert, at, Time::BOOT).expect.or(effects.expect);
+            let expect = self.advert(now, advert, at, None).expect.or(effects.expect);
             return Effects { expect, ..effects };
         }
         let ask = master.weigh(&self.settings, advert, at);
@@ -82,7 +90,7 @@ impl Election {
         Effects { send, ask, ..Effects::default() }
     }
 
-    pub(super) fn timeout(&mut self, now: Time, last_heard: Time) -> Effects {
+    pub(super) fn timeout(&mut self, now: Time, last_heard: Option<Time>) -> Effects {
         match self.state {
             State::Backup(backup) => self.timeout_as_backup(now, backup, last_heard),
             State::Master(master) => self.timeout_as_master(now, master),
@@ -95,7 +103,7 @@ impl Election {
 
     /// The kernel's stamp first: an advert that reached the host in time counts, however late we are, and one that
     /// reached it late still shows that the master lives.
-    fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Time) -> Effects {
+    fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Option<Time>) -> Effects {
         backup.take_stamp(&self.settings, last_heard);
         let due = matches!(backup.preemption, Preemption::Waiting { until } if now >= until);
         if due {

@@ -273,9 +273,9 @@ fn an_upgrade_from_0_1_with_another_interval_hears_better_masters_at_once() {
         assert_eq!(election.name(), StateName::Master);
         election.handle(lease.until.min(at + Duration::from_secs(30)), input)
     };
-    let heard = Input::Advert { advert: better, at, last_heard: Time::BOOT };
+    let heard = Input::Advert { advert: better, at, last_heard: None };
     assert_eq!(adopted(heard).transition.map(|change| change.cause), Some(Cause::Outranked(better)));
-    let timeout = Input::Timeout { last_heard: Time::BOOT };
+    let timeout = Input::Timeout { last_heard: None };
     assert_eq!(adopted(timeout).transition.map(|change| change.cause), Some(Cause::Silent));
     upgraded.plane.detach().unwrap();
 }

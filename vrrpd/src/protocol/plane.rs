@@ -117,9 +117,8 @@ impl Plane for OpenPort {
         self.tables.forget(slot);
     }
 
-    fn last_heard(&self, slot: u32) -> (Time, u64) {
-        let (at, count) = self.tables.last_heard(slot);
-        (at.unwrap_or(Time::BOOT), count)
+    fn last_heard(&self, slot: u32) -> (Option<Time>, u64) {
+        self.tables.last_heard(slot)
     }
 
     fn watch(&mut self) {

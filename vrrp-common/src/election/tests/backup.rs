@@ -131,20 +131,20 @@ fn a_flood_of_priority_0_does_not_keep_the_address_dead() {
 }
 
 /// The kernel has stamped adverts, of which the election is told with the farewell.
-fn hear_stamped(election: &mut Election, at: Time, last_heard: Time) {
+fn hear_stamped(election: &mut Election, at: Time, last_heard: Option<Time>) {
     election.handle(ms(9_000), Input::Advert { advert: advert(2, 0), at, last_heard });
 }
 
 #[test]
 fn a_farewell_grants_its_whole_skew_although_the_last_timeout_was_long_ago() {
     let mut election = follower(SETTINGS);
-    hear_stamped(&mut election, ms(3_600), ms(3_500));
+    hear_stamped(&mut election, ms(3_600), Some(ms(3_500)));
     assert_eq!(election.deadline(), ms(3_600) + SKEW);
 }
 
 #[test]
 fn a_farewell_whose_end_was_slept_through_does_not_shorten_a_later_one() {
-    for last_heard in [ms(8_800), Time::BOOT] {
+    for last_heard in [Some(ms(8_800)), None] {
         let mut election = follower(SETTINGS);
         hear_stamped(&mut election, ms(1_000), last_heard);
         hear_stamped(&mut election, ms(8_900), last_heard);

@@ -99,13 +99,13 @@ fn a_farewell_waits_for_the_next_advert_of_a_better_master() {
         election
     };
     let (next, sixteenth) = (span(1_000), Duration::from_micros(62_500));
-    let mut dead = contested(Time::BOOT);
+    let mut dead = contested(None);
     assert_eq!(dead.deadline(), ms(200) + next + sixteenth);
     assert_eq!(cause(dead.wake(ms(200) + next + sixteenth)), Some(Cause::MasterReleased));
-    let mut alive = contested(Time::BOOT);
+    let mut alive = contested(None);
     alive.hear(ms(1_200), advert(2, 200));
     assert_eq!(alive.deadline(), ms(1_200) + MASTER_DOWN, "the other is master");
-    let hidden = contested(ms(450));
+    let hidden = contested(Some(ms(450)));
     assert_eq!(
         hidden.deadline(),
         ms(450) + next + sixteenth,

@@ -35,7 +35,7 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
                 ..advert(last, priority)
             },
             at: Time::BOOT,
-            last_heard: Time::BOOT,
+            last_heard: None,
         },
     );
     let told = prop_oneof![Just(0u16), Just(1), Just(100), Just(4095), 1..=25_500u16];
@@ -49,7 +49,7 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
         2 => Just(Input::Answered { at: Time::BOOT, mac: Mac::BROADCAST }),
         1 => adopt,
         8 => adverts,
-        8 => Just(Input::Timeout { last_heard: Time::BOOT }),
+        8 => Just(Input::Timeout { last_heard: None }),
         8 => Just(Input::Sent { at: Time::BOOT }),
         1 => Just(Input::Fault(Fault::InterfaceDown)),
         1 => Just(Input::Stop),
@@ -64,13 +64,13 @@ fn input() -> impl Strategy<Value = (Input, Duration)> {
 
 /// A link that is down, or has come up; the times are set later.
 fn settling() -> impl Strategy<Value = Settling> {
-    let since = prop_oneof![Just(Time::NEVER), Just(Time::BOOT)];
+    let since = prop_oneof![Just(None), Just(Some(Time::BOOT))];
     let limit = prop_oneof![Just(None), Just(Some(0u64)), (0..60_000u64).prop_map(Some)];
     (since, any::<bool>(), any::<bool>(), any::<bool>(), limit).prop_map(
         |(since, came_up, forwards, spanning_tree, limit)| Settling {
             since,
             came_up,
-            forwarded: (forwards && since != Time::NEVER).then_some(Time::BOOT),
+            forwarded: (forwards && since.is_some()).then_some(Time::BOOT),
             spanning_tree,
             limit: limit.map(span),
         },
@@ -82,13 +82,15 @@ fn placed(input: Input, now: Time, past: Duration) -> Input {
     match input {
         // Some reach further than their interval allows: nobody has granted those.
         Input::Adopt(lease) => Input::Adopt(Lease { until: now + past, ..lease }),
-        Input::Advert { advert, .. } => Input::Advert { advert, at: now - past, last_heard: now - past / 2 },
-        Input::Timeout { .. } => Input::Timeout { last_heard: now - past },
+        Input::Advert { advert, .. } => {
+            Input::Advert { advert, at: now - past, last_heard: Some(now - past / 2) }
+        }
+        Input::Timeout { .. } => Input::Timeout { last_heard: Some(now - past) },
         Input::Sent { .. } => Input::Sent { at: now },
         Input::Claimed { .. } => Input::Claimed { at: now - past },
         Input::Answered { mac, .. } => Input::Answered { at: now - past, mac },
-        Input::Settle(settling) if settling.since != Time::NEVER => Input::Settle(Settling {
-            since: now - past,
+        Input::Settle(settling) if settling.since.is_some() => Input::Settle(Settling {
+            since: Some(now - past),
             forwarded: settling.forwarded.map(|_| now - past / 2),
             ..settling
         }),

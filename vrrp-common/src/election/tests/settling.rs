@@ -4,12 +4,12 @@ use super::*;
 
 /// The link came up at 0, and nothing was heard since.
 const CAME_UP: Settling =
-    Settling { since: ms(0), came_up: true, forwarded: None, spanning_tree: false, limit: None };
+    Settling { since: Some(ms(0)), came_up: true, forwarded: None, spanning_tree: false, limit: None };
 /// So it did, and a frame of a spanning tree was heard.
 const BLOCKED: Settling = Settling { spanning_tree: true, ..CAME_UP };
 /// Nothing is known at the start of the daemon.
 const AT_START: Settling = Settling { came_up: false, ..CAME_UP };
-const DOWN: Settling = Settling { since: Time::NEVER, ..CAME_UP };
+const DOWN: Settling = Settling { since: None, ..CAME_UP };
 
 /// Listens since 0.
 fn listening(settings: Settings, settling: Settling) -> Election {
@@ -91,7 +91,7 @@ fn a_farewell_of_a_stranger_that_comes_through_first_waits_for_who_lives() {
 #[test]
 fn what_was_heard_before_the_link_went_is_worth_nothing() {
     let mut election = follower(SETTINGS);
-    let again = Settling { since: ms(2_000), ..BLOCKED };
+    let again = Settling { since: Some(ms(2_000)), ..BLOCKED };
     election.handle(ms(2_000), Input::Settle(again));
     assert_eq!(election.deadline(), ms(37_000));
     let mut heard = election;
@@ -105,7 +105,7 @@ fn while_the_link_is_down_silence_says_nothing() {
     election.handle(ms(500), Input::Settle(DOWN));
     assert_eq!(election.deadline(), Time::NEVER);
     assert_eq!(election.wake(ms(100_000)), Effects::default());
-    election.handle(ms(101_000), Input::Settle(Settling { since: ms(101_000), ..CAME_UP }));
+    election.handle(ms(101_000), Input::Settle(Settling { since: Some(ms(101_000)), ..CAME_UP }));
     takes_over_at(election, ms(101_000) + MASTER_DOWN, Cause::MasterDown);
 }
 
@@ -151,7 +151,7 @@ fn a_master_whose_switch_keeps_its_port_shut_listens_without_a_farewell() {
 #[test]
 fn a_master_goes_on_whose_port_has_let_something_through_or_was_waited_for() {
     let through = Settling { forwarded: Some(ms(100)), ..BLOCKED };
-    let waited_for = Settling { since: ms(0) - span(35_000), ..BLOCKED };
+    let waited_for = Settling { since: Some(ms(0) - span(35_000)), ..BLOCKED };
     let needs_no_wait = Settling { limit: Some(Duration::ZERO), ..BLOCKED };
     for settling in [through, waited_for, needs_no_wait, CAME_UP, DOWN] {
         let mut election = master(SETTINGS);
@@ -165,13 +165,16 @@ fn a_master_goes_on_whose_port_has_let_something_through_or_was_waited_for() {
 fn a_master_whose_link_is_back_says_at_once_that_it_is_there() {
     let mut election = master(SETTINGS);
     assert_eq!(election.handle(ms(500), Input::Settle(DOWN)).send, None);
-    let back = Settling { since: ms(700), ..CAME_UP };
+    let back = Settling { since: Some(ms(700)), ..CAME_UP };
     assert_eq!(election.handle(ms(700), Input::Settle(back)).send, Some(Priority::DEFAULT));
     assert_eq!(election.deadline(), ms(1_700));
     assert_eq!(election.handle(ms(800), forwards(back, ms(800))).send, None, "what is heard is no reason");
     let mut silent = master(SETTINGS);
     silent.handle(ms(500), Input::Settle(DOWN));
-    assert_eq!(silent.handle(ms(3_000), Input::Settle(Settling { since: ms(3_000), ..CAME_UP })).send, None);
+    assert_eq!(
+        silent.handle(ms(3_000), Input::Settle(Settling { since: Some(ms(3_000)), ..CAME_UP })).send,
+        None
+    );
     assert_eq!(cause(silent.wake(ms(3_000))), Some(Cause::Silent));
 }
 
@@ -188,7 +191,7 @@ fn a_master_whose_link_was_away_for_less_than_its_lease_goes_on_at_once() {
     for fault in [Fault::InterfaceDown, Fault::InterfaceMissing] {
         for start in [Input::Start, Input::Listen] {
             let mut election = interrupted(PATIENT, fault);
-            election.handle(ms(2_900), Input::Settle(Settling { since: ms(2_900), ..CAME_UP }));
+            election.handle(ms(2_900), Input::Settle(Settling { since: Some(ms(2_900)), ..CAME_UP }));
             let effects = election.handle(ms(2_900), start);
             assert_eq!(cause(effects), Some(Cause::Resumed));
             assert_eq!((effects.send, effects.door), (Some(Priority::DEFAULT), None));
@@ -236,7 +239,7 @@ fn a_lease_is_gone_on_with_once_and_by_no_member_of_a_group() {
 #[test]
 fn a_master_does_not_go_on_behind_a_port_that_is_known_to_be_shut() {
     let mut election = interrupted(SETTINGS, Fault::InterfaceDown);
-    election.handle(ms(600), Input::Settle(Settling { since: ms(500), ..BLOCKED }));
+    election.handle(ms(600), Input::Settle(Settling { since: Some(ms(500)), ..BLOCKED }));
     assert_eq!(cause(election.handle(ms(600), Input::Start)), Some(Cause::Started));
 }
 
