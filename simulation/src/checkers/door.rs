@@ -238,8 +238,8 @@ pub(super) struct Handover {
     spoke: [Option<(usize, Moment)>; 2],
     /// From where each has advertised, and until when it may be taken for alive there.
     known: HashMap<IpAddr, (usize, Moment)>,
-    /// What boxes that are no hosts have said as masters, and until when their next adverts may be waited for.
-    strange: Vec<(Advert, Moment)>,
+    /// Until when a box that is no host and has spoken as master may be waited for.
+    strange_until: Moment,
 }
 
 struct Leave {
@@ -263,8 +263,8 @@ impl Handover {
         {
             return None;
         }
-        // A farewell waits for the next advert of one that outranks who leaves: if that was asleep, it does not know of it.
-        if self.strange.iter().any(|(advert, until)| *until > view.now && outranks(*advert, view.own(host))) {
+        // A box that is no host and speaks as master too may be followed by now, or be waited for because it outranks who leaves.
+        if self.strange_until > view.now {
             return None;
         }
         let skews = view.hosts.iter().filter(|other| other.runs()).filter_map(|other| {
@@ -316,8 +316,8 @@ impl Checker for Handover {
             && advert.priority != Priority::RELEASE
         {
             self.running = None;
-            self.strange.retain(|(_, until)| *until > view.now);
-            self.strange.push((advert, view.now + ns(advert.interval.span()) * 9 / 8));
+            let next = view.now + ns(advert.interval.span()) * 9 / 8;
+            self.strange_until = self.strange_until.max(next);
         }
         let Some(leave) = &self.running else { return Ok(()) };
         let disturbed = view.hosts.iter().zip(&leave.epochs).any(|(host, epoch)| host.epoch != *epoch);
