@@ -55,37 +55,37 @@ mod tests;
 
 pub use unsuitable::Unsuitable;
 
-/// How long a leaving master goes on answering after it has heard its successor, whose door opens only when its
+/// Time for which a leaving master goes on answering after it has heard its successor, whose door opens only when its
 /// advert is out. Both answer with the same MAC meanwhile.
 pub const HANDOVER_GRACE: Duration = Duration::from_micros(500);
 
-/// The same for a successor that speaks with its own MAC, as keepalived does without `use_vmac`: it adds the addresses
-/// after its first advert, which takes a busy host milliseconds, and announces them ([`Input::Claimed`]) when they are
-/// there. Until then nobody else answers.
+/// Time for which a leaving master goes on answering where its successor speaks with its own MAC, as keepalived does without
+/// `use_vmac`. Such a successor adds the addresses after its first advert, which takes a busy host milliseconds, and announces
+/// them ([`Input::Claimed`]) when they are there. Nobody else answers until then.
 pub const ANNOUNCEMENT_GRACE: Duration = Duration::from_millis(50);
 
 /// Losing adverts that a master answers at once, in each of its intervals. More are discarded: a flood of them shall
 /// not make us flood.
 const READVERTS_PER_INTERVAL: u8 = 3;
 
-/// What the election goes by.
+/// Configuration of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Protocol version.
     pub version: Version,
     /// Effective priority, 1..=255.
     pub priority: Priority,
-    /// Our own interval.
+    /// Interval of our adverts.
     pub interval: AdvertInterval,
     /// Source address of our adverts, which breaks ties.
     pub address: IpAddr,
-    /// Whether a master of lower priority loses its role to us. An owner always preempts.
+    /// Permission to take the role from a master of lower priority. An owner always preempts.
     pub preempt: bool,
-    /// How long a master of lower priority is left alone.
+    /// Time for which a master of lower priority is left alone.
     pub preempt_delay: Duration,
-    /// Whether it takes the role only together with others, when it is told to ([`Input::Promote`]).
+    /// Membership in a sync group: the router takes the role only when it is told to ([`Input::Promote`]).
     pub grouped: bool,
-    /// For how many intervals a master that is silent and still answers ARP is left alone; 0: nobody is asked.
+    /// Intervals for which a master that is silent and still answers ARP is left alone; 0: nobody is asked.
     pub probe_limit: u8,
 }
 
@@ -101,15 +101,15 @@ pub struct Election {
     settings: Settings,
     state: State,
     lease: Lease,
-    /// Since when this router takes part: what came before was meant for an earlier daemon. `None` before the start, and where that
-    /// daemon's last advert is of an unknown time: then everything counts.
+    /// Beginning of this router's part: an advert from before was meant for an earlier daemon. `None` before the start, and where
+    /// that daemon's last advert is of an unknown time: then every advert counts.
     since: Option<Time>,
-    /// Those whose lists had an address of ours.
+    /// Boxes whose lists had an address of ours.
     acquaintances: clash::Acquaintances,
     /// Another cluster with the same VRID.
     clash: Option<Clash>,
     settling: Settling,
-    /// What a fault of its link has left to a master.
+    /// Lease that a fault of its link has left to a master.
     interrupted: Lease,
 }
 
@@ -129,19 +129,19 @@ impl Election {
         }
     }
 
-    /// What it goes by.
+    /// Configuration that the election goes by.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Where it is.
+    /// State of the election, with its data.
     #[must_use]
     pub const fn state(&self) -> &State {
         &self.state
     }
 
-    /// Where it is, in a word.
+    /// Name of the state.
     #[must_use]
     pub const fn name(&self) -> StateName {
         match self.state {
@@ -154,25 +154,25 @@ impl Election {
         }
     }
 
-    /// What it knows of its way to other hosts.
+    /// Knowledge about the way to other hosts.
     #[must_use]
     pub const fn settling(&self) -> &Settling {
         &self.settling
     }
 
-    /// How long the door may be open, and what the last advert told.
+    /// Lease of the door, with the interval that the last advert told.
     #[must_use]
     pub const fn lease(&self) -> Lease {
         self.lease
     }
 
-    /// Until when the door may be open. In the past when it is closed.
+    /// End of the lease. In the past when the door is closed.
     #[must_use]
     pub const fn lease_until(&self) -> Time {
         self.lease.until
     }
 
-    /// When [`Input::Timeout`] is wanted next; [`Time::NEVER`] if not at all.
+    /// Time at which [`Input::Timeout`] is wanted next; [`Time::NEVER`] if not at all.
     #[must_use]
     pub fn deadline(&self) -> Time {
         match self.state {
@@ -217,8 +217,8 @@ impl Election {
         effects
     }
 
-    /// Whether what it takes for past is: an advert from before [`since`](Self::since) is not judged, and a silence is
-    /// counted from when something was heard.
+    /// Checks that all times that are taken for past are: an advert from before [`since`](Self::since) is not judged, and a
+    /// silence is counted from when something was heard.
     fn looks_back(&self, now: Time) -> bool {
         let heard_at = match self.state {
             State::Backup(backup) => Some(backup.heard_at),

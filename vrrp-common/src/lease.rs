@@ -5,7 +5,7 @@ use crate::{time::Time, types::AdvertInterval};
 /// A lease (I2). It goes by the interval that the last advert told, which need not be the one configured since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lease {
-    /// When it ends.
+    /// End of the lease.
     pub until: Time,
     /// The interval in the advert that granted it; `None`: not known. A farewell shortens a lease and grants none.
     pub told: Option<AdvertInterval>,
@@ -21,29 +21,28 @@ impl Lease {
         Self { until: at + told.lease(), told: Some(told) }
     }
 
-    /// Cuts it short: it is over at `end` if it were not before.
+    /// Shortens the lease to `end`, if it were not over before.
     #[must_use]
     pub fn cut_short(self, end: Time) -> Self {
         Self { until: self.until.min(end), ..self }
     }
 
-    /// Tells whether it is running, and an advert can have granted it: one that reaches further than any advert of its interval
-    /// was never granted, whoever wrote it.
+    /// Tells that the lease is running, and that an advert can have granted it: one that reaches further than any advert of its
+    /// interval was never granted, whoever wrote it.
     #[must_use]
     pub fn is_running(self, now: Time) -> bool {
         let longest = self.told.unwrap_or(AdvertInterval::MAX_V2).lease();
         now < self.until && self.until <= now + longest
     }
 
-    /// Tells when the advert left that granted it, if it was not cut short since: then it was later. `None` if that is not
-    /// known.
+    /// Time at which the advert left that granted the lease, if it was not cut short since: then it was later. `None`: unknown.
     #[must_use]
     pub fn granted_at(self) -> Option<Time> {
         self.told.map(|told| self.until - told.lease())
     }
 
-    /// Tells from when on a peer may have taken over that heard nothing since: three intervals after that advert. Where they are
-    /// not known, no later than the lease ends.
+    /// Time from which on a peer may have taken over that heard nothing since: three intervals after that advert. Where they
+    /// are not known, no later than the lease ends.
     #[must_use]
     pub fn silent_at(self) -> Time {
         self.granted_at().zip(self.told).map_or(self.until, |(granted_at, told)| granted_at + told.span() * 3)

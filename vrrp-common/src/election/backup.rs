@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Backup {
-    /// Whether this advert keeps the router a backup.
+    /// Tells that this advert keeps the router a backup.
     pub(super) fn yields_to(&mut self, settings: &Settings, advert: Advert, at: Time) -> bool {
         // Who discards our adverts would go on as master beside us (I11).
         let cannot_hear = advert.deaf || (self.yielded_to == Some(advert.source) && advert.may_be_deaf());
@@ -40,7 +40,7 @@ impl Backup {
         self.master_down_at = self.silent_until(settings);
     }
 
-    /// What the kernel has heard since it was last asked.
+    /// Takes in what the kernel has heard since it was last asked.
     pub(super) fn take_stamp(&mut self, settings: &Settings, last_heard: Option<Time>) {
         if let Some(last_heard) = last_heard
             && last_heard > self.heard_at
@@ -53,7 +53,7 @@ impl Backup {
         }
     }
 
-    /// By which interval a silent master is waited for: its own in version 3, which says it for that; the longer one in version 2,
+    /// Interval by which a silent master is waited for: its own in version 3, which says it for that; the longer one in version 2,
     /// where both are to be the same.
     pub(super) fn patience(&self, settings: &Settings, masters: Option<AdvertInterval>) -> AdvertInterval {
         match (settings.version, masters) {
@@ -76,7 +76,7 @@ impl Backup {
         master.map(|advert| Superior { advert, heard_at: self.heard_at })
     }
 
-    /// Two masters that do not hear each other are both heard here: when one gives way, the other one is waited for.
+    /// Remembers the master before `next` where neither may hear the other: when one gives way, the other one is waited for.
     pub(super) fn remember_beside(&mut self, next: Advert) {
         let candidates = [self.living_master(), self.beside].into_iter().flatten();
         self.beside = candidates
@@ -84,14 +84,14 @@ impl Backup {
             .max_by_key(|other| other.heard_at);
     }
 
-    /// When the master counts as dead if nothing more is heard, and those that outrank it or go on beside it.
+    /// Time from which on the master counts as dead if nothing more is heard, with those that outrank it or go on beside it.
     pub(super) fn silent_until(&self, settings: &Settings) -> Time {
         let down = self.interval.master_down(settings.version, settings.priority);
         let others = self.superiors.iter().chain(self.beside);
         others.map(|other| self.down_at_of(settings, other)).fold(self.heard_at + down, Time::max)
     }
 
-    /// When another master than the one that is followed counts as dead.
+    /// Time from which on another master than the one that is followed counts as dead.
     pub(super) fn down_at_of(&self, settings: &Settings, other: Superior) -> Time {
         let interval = self.patience(settings, Some(other.advert.interval));
         other.heard_at + interval.master_down(settings.version, settings.priority)

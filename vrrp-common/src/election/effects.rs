@@ -1,4 +1,4 @@
-//! What an election wants done.
+//! Effects that an election asks for.
 
 use super::Transition;
 use crate::{
@@ -6,28 +6,28 @@ use crate::{
     types::{Mac, Priority},
 };
 
-/// What is to be done, in this order: close, send, expect, tell. A door opens only in answer to [`Input::Sent`].
+/// Effects of an input, in this order: close, send, expect, tell. A door opens only in answer to [`Input::Sent`](super::Input::Sent).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// The door of the data plane.
+    /// Change of the data plane's door.
     pub door: Option<Door>,
-    /// An advert to send, with this priority.
+    /// Priority of an advert to send.
     pub send: Option<Priority>,
-    /// One to send before it, which is a farewell: that is believed only from whom peers know.
+    /// Priority of an advert to send before that one, which is a farewell: peers believe it only from whom they know.
     pub first: Option<Priority>,
-    /// What the kernel may recognise without asking.
+    /// Change of what the kernel may recognise by itself.
     pub expect: Option<Expect>,
-    /// The state has changed.
+    /// Change of the state.
     pub transition: Option<Transition>,
-    /// To ask by ARP who has the addresses that are in both lists: this station, or all.
+    /// Station, or all, to ask by ARP who has the addresses that are in both lists.
     pub ask: Option<Mac>,
-    /// To tell by ARP, once, that those addresses are at this MAC: the role was given up to one that cannot be told by an advert.
+    /// MAC address to tell by ARP, once, as that of those addresses: the role was given up to a master that no advert can tell.
     pub moved_to: Option<Mac>,
-    /// What an operator is to be told.
+    /// Remark for the operator.
     pub remark: Option<Remark>,
 }
 
-/// What is no change of state, and an operator is to be told.
+/// Remark for the operator about something that changes no state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remark {
     /// The advert was of another cluster with the same VRID, and did not count.
@@ -38,16 +38,16 @@ pub enum Remark {
     SilentMasterAnswers,
 }
 
-/// Whether the data plane answers.
+/// Order to the data plane's door.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
-    /// Answer for that long.
+    /// Answer until the lease is over.
     Open(Lease),
     /// Be silent.
     Close,
 }
 
-/// What the kernel may recognise.
+/// Order to the kernel about what to recognise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// The advert that was just handed in.

@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl Election {
-    /// What a master says when it goes: an advert first, where peers may know it otherwise than it is now. One that was silent
-    /// says nothing: it may be master no more.
+    /// Farewell of a master: an advert first, where peers may know it otherwise than it is now. A master that was silent says
+    /// nothing: it may be master no more.
     pub(super) fn farewell(&self, now: Time) -> Effects {
         match self.state {
             State::Master(master) if !master.was_silent(now) => Effects {
@@ -34,7 +34,7 @@ impl Election {
 }
 
 impl Backup {
-    /// Whether the master has left, by what `source` said at that time.
+    /// Takes in the farewell that `source` said at that time. The order to the kernel, if the master has left.
     pub(super) fn take_farewell(&mut self, settings: &Settings, source: IpAddr, at: Time) -> Option<Expect> {
         // From before the last advert: it says nothing about the master of now.
         if at < self.heard_at {
@@ -61,9 +61,9 @@ impl Backup {
         Some(Expect::Nothing)
     }
 
-    /// This one does not count. Where it is the master that was followed last, its priority is what it says now.
-    /// What the master itself said before is expected no longer: said again, it is to be judged, and not only stamped.
-    /// Whoever else outranks nobody changes nothing about what is expected.
+    /// Takes note of an advert that does not count. The priority of the master that was followed last is what it says now, and
+    /// its earlier advert is expected no longer: said again, it is to be judged, and not only stamped. An advert of anybody else
+    /// changes nothing about what is expected.
     pub(super) fn contend_with(&mut self, advert: Advert) -> Option<Expect> {
         self.rival = Some(advert);
         let of_master = self.master.is_some_and(|master| master.source == advert.source);
@@ -73,8 +73,8 @@ impl Backup {
         of_master.then_some(Expect::Nothing)
     }
 
-    /// Until when others are waited for before a farewell of `source`, heard at `at`, counts; `None`: it never does. A master that is about to
-    /// be preempted is believed too, unless a better one is followed.
+    /// Time until which others are waited for before a farewell of `source`, heard at `at`, counts; `None`: it never does. A
+    /// master that is about to be preempted is believed too, unless a better one is followed.
     fn awaited_before(&self, settings: &Settings, source: IpAddr, at: Time) -> Option<Time> {
         // A master that lives is heard within its interval.
         let Some(master) = self.master else { return Some(next_advert(self.heard_at, self.interval)) };
@@ -88,12 +88,12 @@ impl Backup {
     }
 }
 
-/// When a master's next advert is there, if its last one was before `last` and it is not late by more than a sixteenth.
+/// Time at which a master's next advert is there, if its last one was before `last` and it is not late by more than a sixteenth.
 pub(super) fn next_advert(last: Time, interval: AdvertInterval) -> Time {
     last + until_next_advert(interval)
 }
 
-/// How long that takes.
+/// Time from one advert to the next, with a sixteenth for its lateness.
 pub(super) fn until_next_advert(interval: AdvertInterval) -> Duration {
     interval.span() + interval.span() / 16
 }

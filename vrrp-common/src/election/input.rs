@@ -1,9 +1,9 @@
-//! What an election is told.
+//! Events that an election is told of.
 
 use super::{Fault, Settings, Settling};
 use crate::{lease::Lease, receive::Advert, time::Time, types::Mac};
 
-/// What happened. Times lie at or before the `now` that goes with them.
+/// Event that an election is told of. Times lie at or before the `now` that goes with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// The interface is ready. An owner is master at once (RFC 9568 §6.4.1).
@@ -16,42 +16,42 @@ pub enum Input {
     Advert {
         /// The advert.
         advert: Advert,
-        /// When it reached the host.
+        /// Arrival at the host.
         at: Time,
-        /// When the kernel last saw the expected advert, if ever.
+        /// Time at which the kernel last saw the expected advert, if ever.
         last_heard: Option<Time>,
     },
     /// A deadline may have passed. All adverts that had arrived by now were handed in before.
     Timeout {
-        /// When the kernel last saw the expected advert, if ever.
+        /// Time at which the kernel last saw the expected advert, if ever.
         last_heard: Option<Time>,
     },
     /// An advert with our priority, or the farewell, has left.
     Sent {
-        /// Read from the clock before it was handed to the kernel.
+        /// Time that was read from the clock before the advert was handed to the kernel.
         at: Time,
     },
-    /// Another host says by ARP that it has one of the virtual addresses.
+    /// A host says by ARP that it has one of the virtual addresses.
     Claimed {
-        /// When that reached the host.
+        /// Arrival at the host.
         at: Time,
     },
-    /// The same, in answer to a question of ours ([`Effects::ask`]).
+    /// A host says so in answer to a question of ours ([`Effects::ask`](super::Effects::ask)).
     Answered {
-        /// When that reached the host.
+        /// Arrival at the host.
         at: Time,
-        /// Where it says that the address is.
+        /// MAC address in the answer.
         mac: Mac,
     },
     /// The router cannot take part any more.
     Fault(Fault),
-    /// Leave, handing over if master.
+    /// The operator stops the router. A master hands over.
     Stop,
-    /// Leave at once.
+    /// The router is to leave at once.
     Halt,
-    /// In a group: all members would take the role. Does nothing unless this one would too.
+    /// All members of the group would take the role. Does nothing unless this one would too.
     Promote,
-    /// In a group: another member has lost the role.
+    /// A member of the group has lost the role.
     Yield,
     /// Priority, interval, or preemption have changed.
     Configure(Settings),

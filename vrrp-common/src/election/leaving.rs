@@ -1,4 +1,4 @@
-//! How a router stops to take part, and a master hands over (I7).
+//! The end of a router's part, and the handover of a master (I7).
 
 use super::{
     ANNOUNCEMENT_GRACE, Cause, Door, Effects, Election, Expect, Fault, HANDOVER_GRACE, State, Transition,
@@ -7,7 +7,7 @@ use super::{
 use crate::{receive::Advert, time::Time, types::Priority};
 
 impl Election {
-    /// A master leaves, so that its peers need not wait, and contends like anybody else.
+    /// Gives up the role with a farewell, so that peers need not wait, and contends like any other.
     pub(super) fn yield_role(&mut self, now: Time) -> Effects {
         if !matches!(self.state, State::Master(_)) {
             return Effects::default();
@@ -16,8 +16,8 @@ impl Election {
         Effects { first, send, ..self.listen(now, Cause::Group) }
     }
 
-    /// A master says that it leaves. If it cannot even send, its peers wait longer than its door was open anyway, and it may
-    /// go on in that time.
+    /// Takes the router out of the election. A master says that it leaves. If it cannot even send, its peers wait longer than its
+    /// door was open anyway, and it may go on in that time.
     pub(super) fn fault(&mut self, now: Time, fault: Fault) -> Effects {
         let farewell = if is_of_the_link(fault) { Effects::default() } else { self.farewell(now) };
         let Effects { first, send, .. } = farewell;
@@ -32,7 +32,7 @@ impl Election {
         Effects { first, send, expect: Some(Expect::Nothing), ..effects }
     }
 
-    /// A master makes before it breaks (I7): the door stays open for its successor to take over.
+    /// Stops the router. A master makes before it breaks (I7): the door stays open for its successor to take over.
     pub(super) fn stop(&mut self, now: Time) -> Effects {
         match self.state {
             State::Master(master) if !master.was_silent(now) => {
@@ -49,7 +49,7 @@ impl Election {
         }
     }
 
-    /// As stop, but the door closes before a successor is heard.
+    /// Stops the router, and closes its door before a successor is heard.
     pub(super) fn halt(&mut self, now: Time) -> Effects {
         if matches!(self.state, State::Stopped) {
             return Effects::default();
@@ -66,7 +66,7 @@ impl Election {
         self.leave_by(until.min(at + grace), advert)
     }
 
-    /// A successor that was heard answers now. Anybody else's claim is a conflict, and changes nothing.
+    /// Ends a handover: the successor that was heard answers now. Without one, the claim is a conflict and changes nothing.
     pub(super) fn claimed(&mut self, at: Time) -> Effects {
         match self.state {
             State::Leaving { until, successor: Some(successor) } => self.leave_by(until.min(at), successor),

@@ -1,4 +1,4 @@
-//! How a router begins to take part (RFC 9568 §6.4.1), and how it begins anew.
+//! The beginning of a router's part (RFC 9568 §6.4.1), and its beginning anew.
 
 use super::{
     Backup, Cause, Effects, Election, Expect, Master, Preemption, Probe, Settings, State, Superiors,
@@ -6,7 +6,7 @@ use super::{
 use crate::{lease::Lease, time::Time};
 
 impl Election {
-    /// RFC 9568 §6.4.1. In a group even an owner waits for the others.
+    /// Starts the router (RFC 9568 §6.4.1). In a group even an owner waits for the others.
     pub(super) fn start(&mut self, now: Time) -> Effects {
         if let Some(effects) = self.resume(now) {
             return effects;
@@ -21,7 +21,7 @@ impl Election {
         self.become_master(now, Cause::Owner)
     }
 
-    /// As start, for an owner too.
+    /// Starts the router as one that listens, an owner too.
     pub(super) fn start_listening(&mut self, now: Time) -> Effects {
         if let Some(effects) = self.resume(now) {
             return effects;
@@ -33,7 +33,8 @@ impl Election {
         self.listen(now, Cause::Started)
     }
 
-    /// A lease that is over, or that nobody can have granted, is worth nothing: start like anybody else.
+    /// Goes on with an earlier daemon's lease. One that is over, or that nobody can have granted, is worth nothing: the router
+    /// starts like any other.
     pub(super) fn adopt(&mut self, now: Time, lease: Lease) -> Effects {
         if !matches!(self.state, State::Initialize(_)) || !lease.is_running(now) {
             return self.start(now);
@@ -59,7 +60,7 @@ impl Election {
         Effects { expect: Some(Expect::Nothing), ..effects }
     }
 
-    /// A backup that has heard nobody since `at`.
+    /// Makes a backup that has heard nobody since `at`.
     pub(super) fn silent_backup(&self, at: Time) -> Backup {
         let Settings { version, priority, interval, .. } = self.settings;
         Backup {

@@ -8,30 +8,31 @@ use core::net::IpAddr;
 use super::{Backup, Settings, farewell::next_advert};
 use crate::{receive::Advert, time::Time, types::Priority};
 
-/// Masters that are remembered. Besides the cluster's own one, two boxes that should not be there may speak, now higher and now lower.
+/// Number of masters that are remembered. Besides the cluster's own one, two boxes that should not be there may speak, now higher
+/// and now lower, each of which would make it forgotten by itself.
 const REMEMBERED: usize = 3;
 
 /// A master that is heard beside the one that is followed, and outranks it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Superior {
-    /// Its last advert, as far as it was judged.
+    /// Last advert of that master, as far as it was judged.
     pub advert: Advert,
-    /// When it was heard last.
+    /// Time at which it was heard last.
     pub heard_at: Time,
 }
 
-/// The best of them.
+/// The best of the masters that outrank the one that is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Superiors([Option<Superior>; REMEMBERED]);
 
-/// Whether `one` is another master than `other`, and goes before it.
+/// Tells that `one` is another master than `other`, and goes before it.
 pub(super) fn outranks(one: Advert, other: Advert) -> bool {
     one.source != other.source && (one.priority, one.source) > (other.priority, other.source)
 }
 
 impl Superior {
-    /// When its next advert is there, if it is alive and not late by more than a sixteenth of its interval. It may be the one
-    /// that is followed, under its former address.
+    /// Time at which the next advert is there, if the master is alive and not late by more than a sixteenth of its interval. It
+    /// may be the one that is followed, under its former address.
     pub(super) fn due(self) -> Time {
         next_advert(self.heard_at, self.advert.interval)
     }
@@ -42,20 +43,20 @@ impl Superior {
 }
 
 impl Superiors {
-    /// None of them.
+    /// No master.
     pub const NONE: Self = Self([None; REMEMBERED]);
 
-    /// Each of them.
+    /// Iterates over the masters, in no order.
     pub fn iter(&self) -> impl Iterator<Item = Superior> {
         self.0.into_iter().flatten()
     }
 
-    /// When the next advert of each is there, if all of them are alive; `None`: there are none.
+    /// Time at which the next advert of each is there, if all of them are alive; `None`: there are none.
     pub(super) fn due(&self) -> Option<Time> {
         self.iter().map(Superior::due).max()
     }
 
-    /// Drops the one that has left. Whether it was known.
+    /// Drops the master at `source`, which has left, and tells whether there was one.
     pub(super) fn forget(&mut self, source: IpAddr) -> bool {
         let known = self.iter().any(|superior| superior.advert.source == source);
         for place in &mut self.0 {
@@ -64,7 +65,7 @@ impl Superiors {
         known
     }
 
-    /// In a free place, or in that of the least one, if that is outranked.
+    /// Puts a master into a free place, or into that of the least one, if that is outranked.
     fn insert(&mut self, superior: Superior) {
         let least = self.0.iter_mut().min_by_key(|place| place.map(Superior::rank));
         if let Some(place) = least
@@ -76,8 +77,8 @@ impl Superiors {
 }
 
 impl Backup {
-    /// The one that is followed from `at` on is `next`: of those before, the best ones stay known that outrank it, have not left,
-    /// and were not silent for as long as a dead one is.
+    /// Remembers who outranks `next`, which is followed from `at` on: the best ones that have not left, and were not silent for
+    /// as long as a dead master is.
     pub(super) fn remember_superiors(&mut self, settings: &Settings, next: Advert, at: Time) {
         let mut known = Superiors::NONE;
         self.superiors

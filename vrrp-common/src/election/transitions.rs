@@ -39,7 +39,7 @@ impl Election {
         }
     }
 
-    /// RFC 9568 §6.4.2.
+    /// Judges an advert by RFC 9568 §6.4.2.
     fn advert_as_backup(
         &mut self,
         mut backup: Backup,
@@ -62,7 +62,7 @@ impl Election {
         Effects { expect, remark, ..Effects::default() }
     }
 
-    /// RFC 9568 §6.4.3.
+    /// Judges an advert by RFC 9568 §6.4.3.
     fn advert_as_master(&mut self, now: Time, mut master: Master, advert: Advert, at: Time) -> Effects {
         let own = (self.settings.priority, self.settings.address);
         if advert.priority != Priority::RELEASE && (advert.priority, advert.source) > own {
@@ -101,7 +101,7 @@ impl Election {
         }
     }
 
-    /// The kernel's stamp first: an advert that reached the host in time counts, however late we are, and one that
+    /// Looks at the kernel's stamp first: an advert that reached the host in time counts, however late we are, and one that
     /// reached it late still shows that the master lives.
     fn timeout_as_backup(&mut self, now: Time, mut backup: Backup, last_heard: Option<Time>) -> Effects {
         backup.take_stamp(&self.settings, last_heard);
@@ -131,7 +131,7 @@ impl Election {
         Effects { expect, ..Effects::default() }
     }
 
-    /// Only a backup that would have taken the role by itself.
+    /// Lets a backup take the role together with its group, if it would have by itself.
     pub(super) fn promote(&mut self, now: Time) -> Effects {
         match self.state {
             State::Backup(backup) if backup.held && now >= self.down_at(&backup) => self.succeed(now, backup),
@@ -143,7 +143,7 @@ impl Election {
         }
     }
 
-    /// Adverts that are due within a sixteenth of the interval leave with those that are due now, so that many
+    /// Sends the next advert. Adverts that are due within a sixteenth of the interval leave with those that are due now, so that many
     /// routers fall into step and leave in one batch.
     fn timeout_as_master(&mut self, now: Time, mut master: Master) -> Effects {
         let interval = self.settings.interval.span();
@@ -161,7 +161,7 @@ impl Election {
         Effects { send: Some(self.settings.priority), ask, ..Effects::default() }
     }
 
-    /// The only place where a lease is taken or renewed (I2).
+    /// Takes or renews the lease, which nothing else does (I2).
     pub(super) fn sent(&mut self, at: Time) -> Effects {
         self.lease = match &mut self.state {
             State::Master(master) => {
@@ -178,7 +178,7 @@ impl Election {
         Effects { door: Some(Door::Open(self.lease)), ..Effects::default() }
     }
 
-    /// A change never moves the role by itself (I9); a master advertises it at once.
+    /// Takes in another configuration. A change never moves the role by itself (I9); a master advertises it at once.
     pub(super) fn configure(&mut self, now: Time, settings: Settings) -> Effects {
         if self.settings == settings {
             return Effects::default();
@@ -224,7 +224,7 @@ impl Election {
         self.leave(State::Backup(backup), cause)
     }
 
-    /// In the place of the master that was silent, has left, or is preempted. One that has not left may live, and not hear.
+    /// Takes the place of the master that was silent, has left, or is preempted. A master that has not left may live, and not hear.
     fn succeed(&mut self, now: Time, backup: Backup) -> Effects {
         let effects = self.become_master(now, self.cause_of_takeover(&backup));
         let before = backup.rival.or(backup.master).filter(|_| !backup.released && !self.settings.owner());
@@ -234,7 +234,7 @@ impl Election {
         effects
     }
 
-    /// The advert goes first; the door opens when it is out.
+    /// Takes the role. The advert goes first; the door opens when it is out.
     pub(super) fn become_master(&mut self, now: Time, cause: Cause) -> Effects {
         let from = self.name();
         let interval = self.settings.interval.span();
@@ -253,7 +253,7 @@ impl Election {
         Effects { expect: Some(Expect::Nothing), ..effects }
     }
 
-    /// To a state in which the door is closed.
+    /// Moves to a state in which the door is closed.
     pub(super) fn leave(&mut self, to: State, cause: Cause) -> Effects {
         let from = self.name();
         self.state = to;
