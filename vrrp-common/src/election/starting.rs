@@ -47,7 +47,7 @@ impl Election {
         let effects = self.become_master(now, cause);
         self.lease = lease;
         // The earlier daemon's last advert counts, with the interval that it told, so that I6 holds across the change.
-        self.since = lease.granted_at().unwrap_or(Time::BOOT);
+        self.since = lease.granted_at();
         let advert_at = now + self.settings.interval.span();
         self.state =
             State::Master(Master { silent_at: lease.silent_at(), changed: true, ..Master::until(advert_at) });
