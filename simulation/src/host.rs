@@ -1,25 +1,28 @@
-//! A host: clock, model of the data plane, and the daemon around the election.
+//! A host: its clock, its port, its kernel and its daemon.
 
 use std::{
-    collections::VecDeque,
+    cell::RefCell,
     net::{IpAddr, Ipv4Addr},
-    time::Duration,
+    rc::Rc,
 };
 
 use vrrp_common::{
-    election::{Door, Effects, Expect, Fault, Input, Outgoing, Settings, State, StateName, Transition},
-    lease::Lease,
+    abi,
+    election::{Election, Input, Settings, State, StateName, Transition},
     receive::{Advert, Discard, Lists, Local, Received, receive},
     time::Time,
     types::{AdvertInterval, Family, Mac, Priority, Version, Vrid},
     wire::{
         ethernet, ipv4,
-        vrrp::{AUTH_LEN, AdvertV4, ChecksumForm},
+        vrrp::{AUTH_LEN, AdvertV4, ChecksumForm, Header},
     },
 };
+use vrrp_engine::Link;
 
 use crate::{
-    mutation::{Mutation, Subject},
+    daemon::{Daemon, Order, link},
+    kernel::Kernel,
+    mutation::Mutation,
     port::Port,
     scenario::Plan,
     trace::Moment,
@@ -38,7 +41,7 @@ const LISTS: [&[usize]; 4] = [&[0], &[0, 1], &[1, 2], &[3]];
 pub(crate) const LIST_COUNT: usize = LISTS.len();
 
 /// The addresses of a list.
-fn addresses(list: usize) -> Vec<Ipv4Addr> {
+pub(crate) fn addresses(list: usize) -> Vec<Ipv4Addr> {
     LISTS[list].iter().map(|vip| VIPS[*vip]).collect()
 }
 
@@ -46,70 +49,10 @@ fn addresses(list: usize) -> Vec<Ipv4Addr> {
 pub(crate) fn overlap(one: usize, other: usize) -> bool {
     LISTS[one].iter().any(|vip| LISTS[other].contains(vip))
 }
-/// Events that wait for a daemon at most, as in the real ring some 680 do. The second half is kept for adverts of the present
-/// master, and for those that outrank this host.
-const RING: usize = 512;
 /// Parts of a million are counted in, to the nanosecond, without numbers of 128 bits: clocks are read at every event.
 const MILLION: u64 = 1_000_000;
 /// All clocks have been running for a while.
 const EPOCH: u64 = 1_000_000_000_000;
-
-/// What XDP has and does.
-#[derive(Debug, Default)]
-pub(crate) struct Kernel {
-    master: bool,
-    lease: Lease,
-    expected: Option<(IpAddr, Vec<u8>)>,
-    /// Of the master that was followed last.
-    master_address: Option<IpAddr>,
-    last_heard: Option<Time>,
-    last_stamp: Time,
-    ring: VecDeque<(Vec<u8>, Time)>,
-    lease_ignored: bool,
-}
-
-impl Kernel {
-    /// Stamps what is expected and queues what is not; `false` when the ring is full.
-    fn receive(&mut self, frame: &[u8], privileged: bool, now: Time) -> bool {
-        // No two frames have the same stamp: each takes many nanoseconds, however slow the clock is.
-        let now = now.max(self.last_stamp + Duration::from_nanos(1));
-        self.last_stamp = now;
-        if self.recognises(frame) {
-            self.last_heard = Some(now);
-            return true;
-        }
-        let room = self.ring.len() < if privileged { RING } else { RING / 2 };
-        if room {
-            self.ring.push_back((frame.to_vec(), now));
-        }
-        room
-    }
-
-    fn recognises(&self, frame: &[u8]) -> bool {
-        let Some((source, message)) = &self.expected else { return false };
-        let Some((ethernet::IPV4, packet)) = ethernet::payload(frame) else { return false };
-        ipv4::parse(packet).is_ok_and(|packet| {
-            packet.ttl == ipv4::TTL
-                && IpAddr::V4(packet.source) == *source
-                && packet.payload == message.as_slice()
-        })
-    }
-
-    fn open(&self, now: Time) -> bool {
-        self.master && (now < self.lease.until || self.lease_ignored)
-    }
-}
-
-/// The process.
-#[derive(Debug)]
-pub(crate) struct Daemon {
-    pub(crate) subject: Subject,
-    pub(crate) commands: VecDeque<Input>,
-    /// Sent, but the map is not yet written.
-    opening: Option<Lease>,
-    /// What is to be sent at the end of the turn.
-    outbox: Outgoing,
-}
 
 /// What a turn of the daemon's loop has done, besides the map.
 #[derive(Debug, Default)]
@@ -132,11 +75,14 @@ pub(crate) struct Host {
     pub(crate) paused: bool,
     /// The machine is suspended, with all that runs on it.
     asleep: bool,
+    /// A check of its router fails.
+    faulty: bool,
     /// Changes with every trouble of this host.
     pub(crate) epoch: u32,
     pub(crate) wake_at: Moment,
     pub(crate) port: Port,
-    kernel: Kernel,
+    carrier_ups: u32,
+    kernel: Rc<RefCell<Kernel>>,
 }
 
 impl Host {
@@ -149,10 +95,12 @@ impl Host {
             daemon: None,
             paused: false,
             asleep: false,
+            faulty: false,
             epoch: 0,
             wake_at: Moment::MAX,
             port: Port::FORWARDS,
-            kernel: Kernel::default(),
+            carrier_ups: 1,
+            kernel: Rc::default(),
         }
     }
 
@@ -183,15 +131,20 @@ impl Host {
     }
 
     pub(crate) fn open(&self, now: Moment) -> bool {
-        self.kernel.open(self.clock(now))
+        self.kernel.borrow().is_open(slot(), self.clock(now))
     }
 
-    pub(crate) const fn lease_until(&self) -> Time {
-        self.kernel.lease.until
+    pub(crate) fn lease_until(&self) -> Time {
+        self.kernel.borrow().lease_until(slot())
+    }
+
+    /// Its router's election.
+    pub(crate) fn election(&self) -> Option<&Election> {
+        self.daemon.as_ref()?.election()
     }
 
     pub(crate) fn state(&self) -> Option<StateName> {
-        self.daemon.as_ref().map(|daemon| daemon.subject.election().name())
+        self.daemon.as_ref().map(Daemon::name)
     }
 
     pub(crate) fn judge<'a>(&self, frame: &'a [u8]) -> Result<Received<'a>, Discard> {
@@ -208,51 +161,55 @@ impl Host {
 
     pub(crate) fn receive(&mut self, now: Moment, frame: &[u8]) -> bool {
         let now = self.clock(now);
+        let mut kernel = self.kernel.borrow_mut();
         let privileged = self.judge(frame).is_ok_and(|received| {
             let Advert { source, priority, .. } = received.advert;
-            priority >= self.settings.priority || self.kernel.master_address == Some(source)
+            priority >= self.settings.priority || kernel.master_address(slot()) == Some(source)
         });
-        self.kernel.receive(frame, privileged, now)
+        kernel.receive(slot(), frame, privileged, now)
     }
 
     pub(crate) fn has_events(&self) -> bool {
-        !self.kernel.ring.is_empty()
+        self.kernel.borrow().has_events()
     }
 
     /// A new process, which adopts a running lease.
     pub(crate) fn start(&mut self, now: Moment, mutation: Option<Mutation>) {
-        let (lease, now) = (self.kernel.lease, self.clock(now));
-        self.kernel.lease_ignored = mutation == Some(Mutation::LeaseIgnoredByDataPlane);
-        let running = self.kernel.master && lease.is_running(now);
-        let first = if self.port.is_down() {
-            Input::Fault(Fault::InterfaceDown)
-        } else if running {
-            Input::Adopt(lease)
-        } else {
-            Input::Start
+        let now = self.clock(now);
+        let running = {
+            let mut kernel = self.kernel.borrow_mut();
+            kernel.lease_ignored = mutation == Some(Mutation::LeaseIgnoredByDataPlane);
+            kernel.lease_of_master(slot()).is_some_and(|lease| lease.is_running(now))
         };
         self.port.restart(now, running);
-        let subject = Subject::new(self.settings, mutation);
-        let commands = [Input::Settle(self.port.settling), first].into();
-        self.daemon = Some(Daemon { subject, commands, opening: None, outbox: Outgoing::default() });
+        self.faulty = false;
+        let mut daemon = Daemon::new(self.plan, (self.settings, self.list), &self.kernel, now, mutation);
+        daemon.order(Order::Link { link: Some(self.link()), jammed: false });
+        daemon.order(Order::Attach);
+        self.daemon = Some(daemon);
         self.epoch += 1;
+    }
+
+    fn link(&self) -> Link {
+        link(self.settings.address, !self.port.is_down(), self.carrier_ups)
     }
 
     pub(crate) fn kill(&mut self) {
         self.daemon = None;
         self.paused = false;
         self.wake_at = Moment::MAX;
+        self.kernel.borrow_mut().abandon();
         self.epoch += 1;
     }
 
     /// The daemon was one that wrote no interval beside its lease.
     pub(crate) fn forget_interval(&mut self) {
-        self.kernel.lease.told = None;
+        self.kernel.borrow_mut().forget_intervals();
     }
 
     pub(crate) fn power_off(&mut self) {
         self.kill();
-        self.kernel = Kernel::default();
+        *self.kernel.borrow_mut() = Kernel::default();
     }
 
     pub(crate) fn pause(&mut self, paused: bool) {
@@ -267,122 +224,140 @@ impl Host {
         self.epoch += 1;
     }
 
-    pub(crate) fn command(&mut self, input: Input) {
+    /// The operator stops the daemon.
+    pub(crate) fn stop(&mut self) {
+        self.order(Order::Stop);
+    }
+
+    /// The operator has changed the file, and says so. Where nobody runs, the next process reads it.
+    pub(crate) fn configure(&mut self, settings: Settings) {
+        if self.daemon.is_none() {
+            self.settings = settings;
+            return;
+        }
+        if settings.address != self.settings.address {
+            self.settings.address = settings.address;
+            self.order(Order::Link { link: Some(self.link()), jammed: false });
+        }
+        self.order(Order::Configure { settings, list: self.list, faulty: self.faulty });
+    }
+
+    /// The host has another address, the kernel has no room for a frame just then, and the operator stops the daemon.
+    pub(crate) fn move_and_stop(&mut self, settings: Settings) {
+        self.settings.address = settings.address;
+        self.order(Order::Link { link: Some(self.link()), jammed: true });
+        self.stop();
+    }
+
+    /// A check of the router fails, or does not any more.
+    pub(crate) fn check(&mut self, faulty: bool) {
+        self.faulty = faulty;
+        self.order(Order::Check { faulty });
+    }
+
+    /// The link has gone, or has come back.
+    pub(crate) fn relink(&mut self) {
+        self.carrier_ups += u32::from(!self.port.is_down());
+        self.order(Order::Link { link: Some(self.link()), jammed: false });
+    }
+
+    /// A frame of the switch's spanning tree. Whether that is new.
+    pub(crate) fn hear_bpdu(&mut self, now: Moment) -> bool {
+        let at = self.clock(now);
+        let is_heard = !self.port.is_down() && !self.asleep && self.kernel.borrow_mut().hear_bpdu(at);
+        let is_new = is_heard && !self.port.settling.spanning_tree;
+        self.port.settling.spanning_tree |= is_heard;
+        is_new
+    }
+
+    /// Something has come through its port. Whether that is new.
+    pub(crate) fn let_through(&mut self, now: Moment) -> bool {
+        let at = self.clock(now);
+        if !self.port.is_down() {
+            self.kernel.borrow_mut().let_through(at);
+        }
+        self.port.let_through(at)
+    }
+
+    fn order(&mut self, order: Order) {
         if let Some(daemon) = &mut self.daemon {
-            daemon.commands.push_back(input);
+            daemon.order(order);
             self.epoch += 1;
         }
     }
 
-    /// An answer to its question has come, which is no trouble.
-    pub(crate) fn answer(&mut self, input: Input) {
-        if let Some(daemon) = &mut self.daemon {
-            daemon.commands.push_back(input);
-        }
+    /// An answer to its question has come, from the host with that number.
+    pub(crate) fn answer(&mut self, now: Moment, from: u8) {
+        let at = self.clock(now);
+        let frame = arp_reply(self.link().mac, addresses(self.list)[0], Mac([2, 0, 0, 0, 0, from]));
+        self.kernel.borrow_mut().claim(slot(), frame, at);
     }
 
     /// The store that follows a send.
     pub(crate) fn write_door(&mut self) {
-        if let Some(lease) = self.daemon.as_mut().and_then(|daemon| daemon.opening.take()) {
-            self.kernel.master = true;
-            self.kernel.lease = lease;
-        }
+        self.kernel.borrow_mut().write_doors();
     }
 
-    /// One turn of the loop: ring, commands, timeout, and then what is to be sent.
+    /// What the daemon does when it wakes.
     pub(crate) fn turn(&mut self, now: Moment) -> Turn {
         let now = self.clock(now);
         let mut turn = Turn::default();
         self.write_door();
-        let first_timeout =
-            self.daemon.as_ref().is_some_and(|daemon| daemon.subject.has(Mutation::RingNotDrained));
-        if first_timeout {
-            self.timeout(now, &mut turn);
+        let Some(daemon) = &mut self.daemon else { return turn };
+        let done = daemon.turn(now);
+        if let Some(settings) = done.configured {
+            turn.configured = self.settings != settings;
+            self.settings = settings;
         }
-        // A new process starts its routers before it reads what the earlier one has left.
-        let starts = |input: &Input| matches!(input, Input::Settle(_) | Input::Start | Input::Adopt(_));
-        while let Some(input) = self.command_if(starts) {
-            self.feed(now, input, None, &mut turn);
-        }
-        while let Some((frame, at)) = self.kernel.ring.pop_front() {
-            let Ok(received) = self.judge(&frame) else { continue };
-            let input = Input::Advert { advert: received.advert, at, last_heard: self.kernel.last_heard };
-            self.feed(now, input, Some(&received), &mut turn);
-        }
-        while let Some(input) = self.command_if(|_| true) {
-            if let Input::Configure(settings) = input {
-                turn.configured = self.settings != settings;
-                self.settings = settings;
+        turn.transitions = done.transitions;
+        let sent = std::mem::take(&mut self.kernel.borrow_mut().sent);
+        for frame in sent {
+            match said(&frame) {
+                Some(advert) => turn.frames.push((advert, frame)),
+                None if is_question(&frame) => turn.asked.push(self.asked()),
+                None => {}
             }
-            self.feed(now, input, None, &mut turn);
         }
-        self.timeout(now, &mut turn);
-        self.flush(now, &mut turn);
         turn
     }
 
-    fn command_if(&mut self, wanted: impl Fn(&Input) -> bool) -> Option<Input> {
-        let commands = &mut self.daemon.as_mut()?.commands;
-        if commands.front().is_some_and(wanted) { commands.pop_front() } else { None }
-    }
-
-    fn timeout(&mut self, now: Time, turn: &mut Turn) {
-        let last_heard = self.kernel.last_heard;
-        self.feed(now, Input::Timeout { last_heard }, None, turn);
-    }
-
-    fn feed(&mut self, now: Time, input: Input, received: Option<&Received<'_>>, turn: &mut Turn) {
-        let Some(daemon) = &mut self.daemon else { return };
-        let effects = daemon.subject.handle(now, input);
-        let Effects { door, expect, transition, .. } = effects;
-        match door {
-            Some(Door::Close) => {
-                self.kernel.master = false;
-                daemon.opening = None;
-            }
-            // The store after a send comes a moment later.
-            Some(Door::Open(lease)) if matches!(input, Input::Sent { .. }) => {
-                daemon.opening = Some(lease);
-            }
-            Some(Door::Open(lease)) => {
-                self.kernel.master = true;
-                self.kernel.lease = lease;
-            }
-            None => {}
-        }
-        daemon.outbox.take_in(&effects);
-        match (expect, received) {
-            (Some(Expect::This), Some(received)) => {
-                self.kernel.expected = Some((received.advert.source, received.message.to_vec()));
-                self.kernel.master_address = Some(received.advert.source);
-            }
-            (Some(_), _) => self.kernel.expected = None,
-            (None, _) => {}
-        }
-        turn.transitions.extend(transition.map(|transition| (transition, input)));
-        if effects.ask.is_some() {
-            let master = match daemon.subject.election().state() {
-                State::Backup(backup) => backup.master.map(|master| master.source),
-                State::Master(master) => master.deaf.map(|deaf| deaf.advert.source),
-                State::Initialize(_) | State::Leaving { .. } | State::Stopped => None,
-            };
-            turn.asked.push(master);
+    /// Whose answer is wanted: that of who advertises from there, or of all.
+    fn asked(&self) -> Option<IpAddr> {
+        match self.election()?.state() {
+            State::Backup(backup) => backup.master.map(|master| master.source),
+            State::Master(master) => master.deaf.map(|deaf| deaf.advert.source),
+            State::Initialize(_) | State::Leaving { .. } | State::Stopped => None,
         }
     }
+}
 
-    fn flush(&mut self, now: Time, turn: &mut Turn) {
-        while let Some(priority) = self.daemon.as_mut().and_then(|daemon| daemon.outbox.take_next()) {
-            turn.frames.extend(self.emit(priority));
-            self.feed(now, Input::Sent { at: now }, None, turn);
-        }
-    }
+/// Where all hosts' router is in the tables.
+fn slot() -> u32 {
+    abi::slot(Family::V4, VRID)
+}
 
-    fn emit(&self, priority: Priority) -> Option<(Advert, Vec<u8>)> {
-        let Settings { interval, address: source, .. } = self.settings;
-        let auth = password(self.settings.version, self.plan.password);
-        let frame = frame(&self.settings, (self.list, auth), self.plan.checksum, priority)?;
-        Some((advert(source, priority, interval), frame))
-    }
+/// The advert that a frame of a host is; `None` for any other frame.
+fn said(frame: &[u8]) -> Option<Advert> {
+    let packet = ipv4::parse(ethernet::payload(frame).filter(|(kind, _)| *kind == ethernet::IPV4)?.1).ok()?;
+    let header = Header::parse(packet.payload)?;
+    let version = if header.version == Version::V2.as_u8() { Version::V2 } else { Version::V3 };
+    Some(advert(packet.source.into(), Priority::new(header.priority), header.interval(version)?))
+}
+
+fn is_question(frame: &[u8]) -> bool {
+    let is_arp = ethernet::payload(frame).is_some_and(|(kind, _)| kind == ethernet::ARP);
+    is_arp && frame.get(28..32) == Some(&[0; 4])
+}
+
+/// What answers a question of `asker`.
+fn arp_reply(asker: Mac, address: Ipv4Addr, mac: Mac) -> Vec<u8> {
+    let mut frame = ethernet::header(asker, mac, ethernet::ARP).to_vec();
+    frame.extend([0, 1, 0x08, 0x00, 6, 4, 0, 2]);
+    frame.extend(mac.0);
+    frame.extend(address.octets());
+    frame.extend(asker.0);
+    frame.extend([0; 4]);
+    frame
 }
 
 /// An advert as its sender means it.

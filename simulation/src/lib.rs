@@ -9,10 +9,12 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a checker names what it looks at")]
 
 mod checkers;
+mod daemon;
 mod describe;
 mod failure;
 mod faults;
 mod host;
+mod kernel;
 mod mutation;
 mod network;
 mod port;

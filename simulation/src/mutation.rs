@@ -126,10 +126,9 @@ impl fmt::Display for Mutation {
     }
 }
 
-/// An election, perhaps with a defect.
+/// What stands between an engine and an election, perhaps with a defect.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
-    election: Election,
     mutation: Option<Mutation>,
     first_priority: Priority,
     /// What comes before is not heard.
@@ -139,40 +138,31 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn new(settings: Settings, mutation: Option<Mutation>) -> Self {
         let first_priority = settings.priority;
-        Self {
-            election: Election::new(defective(settings, mutation)),
-            mutation,
-            first_priority,
-            deaf_until: Time::BOOT,
-        }
+        Self { mutation, first_priority, deaf_until: Time::BOOT }
     }
 
     pub(crate) fn has(&self, mutation: Mutation) -> bool {
         self.mutation == Some(mutation)
     }
 
-    pub(crate) const fn election(&self) -> &Election {
-        &self.election
-    }
-
-    pub(crate) fn deadline(&self, now: Time) -> Time {
-        let deadline = self.election.deadline();
-        match self.election.state() {
+    pub(crate) fn deadline(&self, election: &Election, now: Time) -> Time {
+        let deadline = election.deadline();
+        match election.state() {
             State::Backup(_) if self.has(Mutation::StaleTimer) => {
-                deadline.min(now + self.election.settings().interval.span() / 32)
+                deadline.min(now + election.settings().interval.span() / 32)
             }
             State::Backup(_) if self.has(Mutation::NeverTakesOver) => Time::NEVER,
-            _ => deadline - self.lost_skew(),
+            _ => deadline - self.lost_skew(election),
         }
     }
 
-    pub(crate) fn handle(&mut self, now: Time, input: Input) -> Effects {
-        let state = *self.election.state();
-        let (now, input) = self.before(state, now, input);
+    pub(crate) fn handle(&mut self, election: &mut Election, now: Time, input: Input) -> Effects {
+        let state = *election.state();
+        let (now, input) = self.before(election, state, now, input);
         if self.has(Mutation::ChangeMovesTheRole) && matches!(input, Input::Configure(_)) {
-            self.election.handle(now, Input::Fault(Fault::DataPlane));
-            self.election.handle(now, input);
-            return self.election.handle(now, Input::Start);
+            election.handle(now, Input::Fault(Fault::DataPlane));
+            election.handle(now, input);
+            return election.handle(now, Input::Start);
         }
         if self.has(Mutation::ReleaseIgnored) && is_release(input) {
             return Effects::default();
@@ -180,14 +170,14 @@ impl Subject {
         if matches!(input, Input::Advert { at, .. } if at < self.deaf_until) {
             return Effects::default();
         }
-        let effects = self.election.handle(now, input);
-        self.after(state, now, input, effects)
+        let effects = election.handle(now, input);
+        self.after(election, (state, now, input), effects)
     }
 
     /// By how much earlier a backup takes over.
-    fn lost_skew(&self) -> std::time::Duration {
-        let Settings { version, priority, .. } = *self.election.settings();
-        match self.election.state() {
+    fn lost_skew(&self, election: &Election) -> std::time::Duration {
+        let Settings { version, priority, .. } = *election.settings();
+        match election.state() {
             State::Backup(backup) if self.has(Mutation::SkewInCentiseconds) => {
                 let skew = nanos(backup.interval.skew(version, priority));
                 std::time::Duration::from_nanos(skew % 10_000_000)
@@ -204,8 +194,14 @@ impl Subject {
         }
     }
 
-    fn before(&mut self, state: State, now: Time, input: Input) -> (Time, Input) {
-        let own = *self.election.settings();
+    fn before(
+        &mut self,
+        election: &mut Election,
+        state: State,
+        now: Time,
+        input: Input,
+    ) -> (Time, Input) {
+        let own = *election.settings();
         let Some(mutation) = self.mutation else { return (now, input) };
         let input = of_strangers(mutation, &state, &own, input);
         let input = match (mutation, state, input) {
@@ -255,16 +251,21 @@ impl Subject {
             _ => input,
         };
         if mutation == Mutation::SilenceIgnored && matches!(state, State::Master(_)) {
-            self.election.handle(now, Input::Sent { at: now });
+            election.handle(now, Input::Sent { at: now });
         }
-        let late = if matches!(input, Input::Timeout { .. }) { self.lost_skew() } else { Default::default() };
+        let late = if matches!(input, Input::Timeout { .. }) { self.lost_skew(election) } else { Default::default() };
         (now + late, input)
     }
 
-    fn after(&mut self, before: State, now: Time, input: Input, mut effects: Effects) -> Effects {
+    fn after(
+        &self,
+        election: &Election,
+        (before, now, input): (State, Time, Input),
+        mut effects: Effects,
+    ) -> Effects {
         let Some(mutation) = self.mutation else { return effects };
-        let settings = *self.election.settings();
-        let master = matches!(self.election.state(), State::Master(_));
+        let settings = *election.settings();
+        let master = matches!(election.state(), State::Master(_));
         let answered = master && matches!(input, Input::Advert { .. });
         match mutation {
             Mutation::LeaseTooLong => {
@@ -297,7 +298,7 @@ impl Subject {
             Mutation::LosingAdvertsFlood if answered => effects.send = Some(settings.priority),
             _ => {}
         }
-        if mutation == Mutation::PreemptsNever && matches!(preemption(&self.election), Some(Preemption::Due))
+        if mutation == Mutation::PreemptsNever && matches!(preemption(election), Some(Preemption::Due))
         {
             effects.expect = Some(Expect::This);
         }

@@ -23,14 +23,13 @@ impl Port {
         self.settling.since.is_none()
     }
 
-    /// A daemon that starts while the port is shut cannot know since when the link is up. One that goes on with a lease takes it
-    /// for one that forwards.
+    /// A daemon that starts cannot know since when the link is up, nor what was heard on it before. One that goes on with a lease
+    /// takes it for one that forwards.
     pub(crate) fn restart(&mut self, now: Time, leased: bool) {
-        if leased && !self.is_down() {
-            self.settling = Settling::SETTLED;
-        } else if self.shut && !self.is_down() {
-            self.settling = Settling { since: Some(now), ..DOWN };
+        if self.is_down() {
+            return;
         }
+        self.settling = if leased { Settling::SETTLED } else { Settling { since: Some(now), ..DOWN } };
     }
 
     /// Something has come through. Whether that is new.

@@ -7,8 +7,8 @@ use std::{
 };
 
 use vrrp_common::{
-    election::{Fault, Input, Settings},
-    types::{Mac, Priority},
+    election::Settings,
+    types::Priority,
 };
 
 use crate::{
@@ -257,7 +257,7 @@ impl World<'_> {
     fn sleep(&mut self, index: usize) {
         let host = &self.hosts[index];
         if let Some(daemon) = &host.daemon {
-            let moment = host.moment(daemon.subject.deadline(host.clock(self.now)));
+            let moment = if daemon.has_orders() { self.now } else { host.moment(daemon.deadline()) };
             self.wake_within(index, moment);
         }
     }
@@ -287,8 +287,7 @@ impl World<'_> {
 
     fn answer(&mut self, to: usize, from: usize) {
         self.trace.line(self.now, || format!("{from} answers {to}"));
-        let at = self.hosts[to].clock(self.now);
-        self.hosts[to].answer(Input::Answered { at, mac: Mac([2, 0, 0, 0, 0, from as u8]) });
+        self.hosts[to].answer(self.now, from as u8);
         if self.hosts[to].runs() {
             self.wake_within(to, self.now);
         }
@@ -356,11 +355,10 @@ impl World<'_> {
             }
             Kind::Pause if self.hosts[host].daemon.is_some() => self.hosts[host].pause(true),
             Kind::Pause => {}
-            Kind::Stop => self.command(host, Input::Stop),
-            Kind::Fault => self.command(host, Input::Fault(Fault::InterfaceDown)),
+            Kind::Stop => self.tell(host, Host::stop),
+            Kind::Fault => self.tell(host, |host| host.check(true)),
             Kind::MoveAndStop => {
-                self.command(host, Input::Configure(Change::Move.apply(settings)));
-                self.command(host, Input::Stop);
+                self.tell(host, |host| host.move_and_stop(Change::Move.apply(settings)));
             }
             // Nothing that befalls the host.
             Kind::Stranger { .. } => {
@@ -379,7 +377,7 @@ impl World<'_> {
             Kind::SlowPort { .. } => self.unplug(host),
             Kind::Configure(change) => {
                 self.set_list(host, change);
-                self.command(host, Input::Configure(change.apply(settings)));
+                self.tell(host, |host| host.configure(change.apply(settings)));
             }
         }
         self.see(&Seen::Trouble { host })
@@ -407,7 +405,7 @@ impl World<'_> {
                 self.hosts[host].pause(false);
                 self.wake_within(host, self.now);
             }
-            Kind::Fault => self.command(host, Input::Start),
+            Kind::Fault => self.tell(host, |host| host.check(false)),
             Kind::OneWay { to } => self.network.block(host, to, false),
             Kind::Lossy { to, .. } => self.network.lose(host, to, 0),
             Kind::Sleep => self.wake_up(host),
@@ -418,7 +416,8 @@ impl World<'_> {
                 if matches!(change, Change::List(_)) {
                     self.hosts[host].list = self.scenario.plans[host].list;
                 }
-                self.command(host, Input::Configure(self.scenario.plans[host].settings));
+                let settings = self.scenario.plans[host].settings;
+                self.tell(host, |host| host.configure(settings));
             }
         }
         self.see(&Seen::Trouble { host })
@@ -448,12 +447,9 @@ impl World<'_> {
         }
     }
 
-    fn command(&mut self, host: usize, input: Input) {
-        match (&self.hosts[host].daemon, input) {
-            // Nobody runs: the next process reads the new file.
-            (None, Input::Configure(settings)) => self.hosts[host].settings = settings,
-            _ => self.hosts[host].command(input),
-        }
+    /// Something that the daemon of a host is told, if one runs.
+    fn tell(&mut self, host: usize, tell: impl FnOnce(&mut Host)) {
+        tell(&mut self.hosts[host]);
         if self.hosts[host].runs() {
             self.wake_within(host, self.now);
         }

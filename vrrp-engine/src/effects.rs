@@ -64,7 +64,8 @@ impl<O: Outside> Engine<O> {
         received: Option<&Received<'_>>,
     ) {
         let Some(router) = self.roster.get_mut(id) else { return };
-        let effects = router.election.handle(at, input);
+        let key = router.key();
+        let effects = self.outside.decide(key, &mut router.election, at, input);
         if let Some(door) = effects.door {
             let way_out = router.way_out.is_open();
             self.ports.doors_of(router, |plane, is_home| match door {

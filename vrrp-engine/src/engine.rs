@@ -8,7 +8,7 @@ use std::{
 
 use vrrp_common::{
     abi,
-    election::{Fault, Input, StateName},
+    election::{Election, Fault, Input, StateName},
     receive::receive,
     time::Time,
     wire::arp,
@@ -144,7 +144,8 @@ impl<O: Outside> Engine<O> {
         let due = |time: Option<Time>| time.unwrap_or(Time::NEVER);
         let routers = self.roster.iter().map(|router| {
             let announcing = router.announces_at().min(router.teaches_at());
-            router.election.deadline().min(announcing).min(due(router.blocked_until))
+            let deadline = self.outside.deadline_of(router.key(), &router.election);
+            deadline.min(announcing).min(due(router.blocked_until))
         });
         // At once.
         let announcing = if self.outbox.announcements.is_empty() { Time::NEVER } else { Time::BOOT };
@@ -173,6 +174,12 @@ impl<O: Outside> Engine<O> {
         &mut self.outside
     }
 
+    /// The election of the router of that name, to be looked at.
+    pub fn election(&self, router: &str) -> Option<&Election> {
+        let mut named = self.roster.iter().filter(|one| one.config.name == router);
+        named.next().map(|router| &router.election)
+    }
+
     /// All data planes that are attached.
     pub fn planes(&self) -> impl Iterator<Item = &O::Plane> + Clone {
         self.ports.iter().filter_map(|port| port.plane.as_ref())
@@ -189,7 +196,7 @@ impl<O: Outside> Engine<O> {
         self.look_at_uplinks();
         for id in self.roster.ids().iter().copied() {
             let Some(router) = self.roster.get_mut(id) else { continue };
-            let due = router.election.deadline();
+            let due = self.outside.deadline_of(router.key(), &router.election);
             if router.blocked_until.is_some_and(|until| at >= until) {
                 router.blocked_until = None;
                 self.revisit(id);

@@ -25,7 +25,8 @@ impl<O: Outside> Engine<O> {
         let key = router.key();
         if let Some(input) = router.join(self.is_grouped(key)) {
             // It has not started: there are no effects.
-            router.election.handle(self.outside.now(), input);
+            let now = self.outside.now();
+            self.outside.decide(key, &mut router.election, now, input);
         }
         let id = self.roster.add(router);
         self.ports.set_resident(key, Some(id));

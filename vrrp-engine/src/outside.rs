@@ -9,13 +9,14 @@ use std::{
 
 use vrrp_common::{
     abi::{self, RouterEntry, Seen},
+    election::{Effects, Election, Input},
     lease::Lease,
     receive::{Advert, Peer},
     time::Time,
     types::{Mac, Priority},
 };
 
-use super::Request;
+use super::{Request, RouterKey};
 
 /// The surroundings of an engine. The daemon gives it the kernel's; the simulation gives it a model of them.
 pub trait Outside {
@@ -27,6 +28,16 @@ pub trait Outside {
 
     /// The time of day, for people only.
     fn wall(&self) -> SystemTime;
+
+    /// Hands an input to the election of a router. A seam: what breaks elections on purpose stands here.
+    fn decide(&mut self, _router: RouterKey, election: &mut Election, now: Time, input: Input) -> Effects {
+        election.handle(now, input)
+    }
+
+    /// When the election of a router wants its timeout. A seam like [`decide`](Self::decide).
+    fn deadline_of(&self, _router: RouterKey, election: &Election) -> Time {
+        election.deadline()
+    }
 
     /// Hands a request to the supervisor.
     ///

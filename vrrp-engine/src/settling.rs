@@ -96,8 +96,13 @@ impl<P: Plane> Port<P> {
         }
     }
 
+    /// A frame of a spanning tree that was seen, and nothing since, may have come after the change that is told of only now: it
+    /// counts on, until something has come through.
     fn look_anew(&mut self, uplink: Uplink) {
+        let unsettled = self.plane.as_ref().filter(|_| self.uplink.seen.forwarded.is_none());
+        let seen = unsettled.map(Plane::seen).filter(|seen| seen.forwarded.is_none());
         self.uplink = uplink;
+        self.uplink.seen.bpdu = seen.and_then(|seen| seen.bpdu);
         if let Some(plane) = &mut self.plane {
             plane.watch();
         }

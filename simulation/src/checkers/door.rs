@@ -268,8 +268,7 @@ impl Handover {
             return None;
         }
         let skews = view.hosts.iter().filter(|other| other.runs()).filter_map(|other| {
-            let subject = &other.daemon.as_ref()?.subject;
-            let vrrp_common::election::State::Backup(backup) = subject.election().state() else {
+            let vrrp_common::election::State::Backup(backup) = other.election()?.state() else {
                 return None;
             };
             let follows = backup

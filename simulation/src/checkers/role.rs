@@ -196,6 +196,8 @@ impl Checker for Silence {
                 self.last[by] = Some((at, view.own(by)));
                 Ok(())
             }
+            // What a backup says is a last word, which opens no door.
+            Seen::Advertised { by, .. } if view.hosts[by].state() == Some(StateName::Backup) => Ok(()),
             Seen::Advertised { by, advert, .. } if advert.priority != Priority::RELEASE => {
                 ensure(!self.was_silent(view, by), || format!("{by} goes on as master after a silence"))?;
                 self.last[by] = Some((view.hosts[by].clock(view.now), advert));

@@ -145,7 +145,7 @@ impl Checker for Idle {
             Seen::Turned { by, .. } => {
                 let host = &view.hosts[by];
                 let now = host.clock(view.now);
-                let late = host.daemon.as_ref().is_some_and(|daemon| daemon.subject.deadline(now) <= now);
+                let late = host.daemon.as_ref().is_some_and(|daemon| daemon.deadline() <= now);
                 ensure(!late, || format!("the deadline of {by} has passed before its turn was over"))?;
                 self.turns.push(view, by);
                 let count = self.turns.count(view, by, 1);

@@ -1,11 +1,12 @@
 //! Slow ports of the switch.
 
-use vrrp_common::election::{Fault, Input, Settling};
+use vrrp_common::election::Settling;
 
 use super::{Next, World};
 use crate::{
     checkers::{Seen, Violation},
     faults::{Kind, Trouble},
+    host::Host,
     port::DOWN,
 };
 
@@ -15,16 +16,15 @@ impl World<'_> {
         self.network.shut(host, true);
         self.hosts[host].port.shut = true;
         self.hosts[host].port.settling = DOWN;
-        self.command(host, Input::Settle(DOWN));
-        self.command(host, Input::Fault(Fault::InterfaceDown));
+        self.tell(host, Host::relink);
     }
 
     /// It comes back, and the port stays shut.
     pub(super) fn plug(&mut self, index: usize, host: usize) {
         let Kind::SlowPort { hello, shut } = self.scenario.troubles[index].kind else { return };
         let since = Some(self.hosts[host].clock(self.now));
-        self.settle(host, Settling { since, came_up: true, ..DOWN });
-        self.command(host, Input::Start);
+        self.hosts[host].port.settling = Settling { since, came_up: true, ..DOWN };
+        self.tell(host, Host::relink);
         self.at(self.now + hello, Next::Hello(index));
         self.at(self.now + shut, Next::Forward(index));
     }
@@ -38,9 +38,9 @@ impl World<'_> {
         if !port.shut {
             return;
         }
-        if !port.settling.spanning_tree && !port.is_down() {
+        if self.hosts[host].hear_bpdu(self.now) {
             self.trace.line(self.now, || format!("{host} hears a spanning tree"));
-            self.settle(host, Settling { spanning_tree: true, ..port.settling });
+            self.tell(host, |_| ());
         }
         self.at(self.now + hello, Next::Hello(index));
     }
@@ -63,14 +63,9 @@ impl World<'_> {
     }
 
     pub(super) fn let_through(&mut self, host: usize) {
-        let now = self.hosts[host].clock(self.now);
-        if self.hosts[host].port.let_through(now) {
-            self.command(host, Input::Settle(self.hosts[host].port.settling));
+        let is_new = self.hosts[host].let_through(self.now);
+        if is_new && self.hosts[host].runs() {
+            self.wake_within(host, self.now);
         }
-    }
-
-    fn settle(&mut self, host: usize, settling: Settling) {
-        self.hosts[host].port.settling = settling;
-        self.command(host, Input::Settle(settling));
     }
 }
