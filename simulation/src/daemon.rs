@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeSet, VecDeque},
+    net::IpAddr,
     rc::Rc,
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
@@ -39,11 +40,20 @@ pub(crate) const ROUTER: &str = "VI";
 pub(crate) enum Order {
     Stop,
     /// As the interface is now.
-    Link { link: Option<Link>, jammed: bool },
+    Link {
+        link: Option<Link>,
+        jammed: bool,
+    },
     /// Another configuration, and whether a check of its router fails.
-    Configure { settings: Settings, list: usize, faulty: bool },
+    Configure {
+        settings: Settings,
+        list: usize,
+        faulty: bool,
+    },
     /// A check of its router fails, or does not any more.
-    Check { faulty: bool },
+    Check {
+        faulty: bool,
+    },
     Attach,
 }
 
@@ -62,6 +72,10 @@ pub(crate) struct Done {
     pub(crate) transitions: Vec<(Transition, Input)>,
     /// As the operator wants them now.
     pub(crate) configured: Option<Settings>,
+    /// The address of the interface, as it was told of.
+    pub(crate) source: Option<IpAddr>,
+    /// Nothing could leave.
+    pub(crate) jammed: bool,
 }
 
 impl Daemon {
@@ -74,7 +88,8 @@ impl Daemon {
     ) -> Self {
         let kernel = Rc::clone(kernel);
         let subject = Subject::new(settings, mutation);
-        let surroundings = Surroundings { now, kernel, subject, transitions: Vec::new(), answers: Vec::new() };
+        let surroundings =
+            Surroundings { now, kernel, subject, transitions: Vec::new(), answers: Vec::new() };
         let config = config(&plan, &settings, list);
         let engine = Engine::new(surroundings, config, Trackings::new(), Duration::ZERO);
         Self { engine, orders: VecDeque::new(), plan, settings }
@@ -134,6 +149,8 @@ impl Daemon {
             Order::Stop => Command::Stop { at_once: false },
             Order::Link { link, jammed } => {
                 kernel.borrow_mut().jammed = jammed;
+                done.jammed = jammed;
+                done.source = link.as_ref().and_then(|link| link.addresses.first().copied());
                 Command::Link { interface: INTERFACE.into(), link }
             }
             Order::Configure { settings, list, faulty } => {
@@ -146,7 +163,10 @@ impl Daemon {
             Order::Attach => {
                 let attached =
                     Attached { index: 1, mode: String::new(), pins: String::new(), inherited: Vec::new() };
-                Command::Plane { interface: INTERFACE.into(), attached: Some((SharedKernel(kernel), attached)) }
+                Command::Plane {
+                    interface: INTERFACE.into(),
+                    attached: Some((SharedKernel(kernel), attached)),
+                }
             }
         }
     }
@@ -202,7 +222,7 @@ impl Outside for Surroundings {
 }
 
 /// The interface as netlink shows it.
-pub(crate) fn link(source: std::net::IpAddr, is_up: bool, carrier_ups: u32) -> Link {
+pub(crate) fn link(source: IpAddr, is_up: bool, carrier_ups: u32) -> Link {
     Link {
         index: 1,
         mac: Mac([2, 0, 0, 0, 0, 0xfe]),
@@ -219,7 +239,7 @@ fn config(plan: &Plan, settings: &Settings, list: usize) -> Config {
     let Settings { version, priority, interval, preempt, preempt_delay, probe_limit, .. } = *settings;
     let template = template();
     let address = template.routers[0].addresses[0].clone();
-    let with = |v4| VirtualAddress { address: std::net::IpAddr::V4(v4), ..address.clone() };
+    let with = |v4| VirtualAddress { address: IpAddr::V4(v4), ..address.clone() };
     let router = Router {
         version,
         priority,
@@ -256,9 +276,10 @@ fn template() -> &'static Config {
             lower_prio_repeat: 0,
             lower_prio_delay: Duration::ZERO,
         };
-        let routers = config.routers.iter().map(|router| {
-            Arc::new(Router { garp: silent, start: Start::Master, ..(**router).clone() })
-        });
+        let routers = config
+            .routers
+            .iter()
+            .map(|router| Arc::new(Router { garp: silent, start: Start::Master, ..(**router).clone() }));
         config.routers = routers.collect();
         config
     })

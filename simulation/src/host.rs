@@ -67,8 +67,10 @@ pub(crate) struct Turn {
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) plan: Plan,
-    /// As the operator wants them now.
+    /// As the daemon was told of them last.
     pub(crate) settings: Settings,
+    /// The address of its interface.
+    pub(crate) source: IpAddr,
     /// Which addresses are configured.
     pub(crate) list: usize,
     pub(crate) daemon: Option<Daemon>,
@@ -91,6 +93,7 @@ impl Host {
         Self {
             plan,
             settings,
+            source: settings.address,
             list: plan.list,
             daemon: None,
             paused: false,
@@ -191,7 +194,7 @@ impl Host {
     }
 
     fn link(&self) -> Link {
-        link(self.settings.address, !self.port.is_down(), self.carrier_ups)
+        link(self.source, !self.port.is_down(), self.carrier_ups)
     }
 
     pub(crate) fn kill(&mut self) {
@@ -231,12 +234,13 @@ impl Host {
 
     /// The operator has changed the file, and says so. Where nobody runs, the next process reads it.
     pub(crate) fn configure(&mut self, settings: Settings) {
+        let moves = settings.address != self.source;
+        self.source = settings.address;
         if self.daemon.is_none() {
             self.settings = settings;
             return;
         }
-        if settings.address != self.settings.address {
-            self.settings.address = settings.address;
+        if moves {
             self.order(Order::Link { link: Some(self.link()), jammed: false });
         }
         self.order(Order::Configure { settings, list: self.list, faulty: self.faulty });
@@ -244,7 +248,7 @@ impl Host {
 
     /// The host has another address, the kernel has no room for a frame just then, and the operator stops the daemon.
     pub(crate) fn move_and_stop(&mut self, settings: Settings) {
-        self.settings.address = settings.address;
+        self.source = settings.address;
         self.order(Order::Link { link: Some(self.link()), jammed: true });
         self.stop();
     }
@@ -305,10 +309,10 @@ impl Host {
         self.write_door();
         let Some(daemon) = &mut self.daemon else { return turn };
         let done = daemon.turn(now);
-        if let Some(settings) = done.configured {
-            turn.configured = self.settings != settings;
-            self.settings = settings;
-        }
+        let address = done.source.unwrap_or(self.settings.address);
+        let now_wanted = Settings { address, ..done.configured.unwrap_or(self.settings) };
+        turn.configured = self.settings != now_wanted && !done.jammed;
+        self.settings = now_wanted;
         turn.transitions = done.transitions;
         let sent = std::mem::take(&mut self.kernel.borrow_mut().sent);
         for frame in sent {

@@ -212,8 +212,7 @@ impl Plane for SharedKernel {
 
     fn configure(&mut self, slot: u32, entry: &RouterEntry, now: Time) {
         self.slot(slot, |of| {
-            let same =
-                of.entry.is_some_and(|old| (old.vrid, old.family) == (entry.vrid, entry.family));
+            let same = of.entry.is_some_and(|old| (old.vrid, old.family) == (entry.vrid, entry.family));
             if !same {
                 *of = Slot::default();
             }

@@ -194,13 +194,7 @@ impl Subject {
         }
     }
 
-    fn before(
-        &mut self,
-        election: &mut Election,
-        state: State,
-        now: Time,
-        input: Input,
-    ) -> (Time, Input) {
+    fn before(&mut self, election: &mut Election, state: State, now: Time, input: Input) -> (Time, Input) {
         let own = *election.settings();
         let Some(mutation) = self.mutation else { return (now, input) };
         let input = of_strangers(mutation, &state, &own, input);
@@ -253,7 +247,11 @@ impl Subject {
         if mutation == Mutation::SilenceIgnored && matches!(state, State::Master(_)) {
             election.handle(now, Input::Sent { at: now });
         }
-        let late = if matches!(input, Input::Timeout { .. }) { self.lost_skew(election) } else { Default::default() };
+        let late = if matches!(input, Input::Timeout { .. }) {
+            self.lost_skew(election)
+        } else {
+            Default::default()
+        };
         (now + late, input)
     }
 
@@ -298,8 +296,7 @@ impl Subject {
             Mutation::LosingAdvertsFlood if answered => effects.send = Some(settings.priority),
             _ => {}
         }
-        if mutation == Mutation::PreemptsNever && matches!(preemption(election), Some(Preemption::Due))
-        {
+        if mutation == Mutation::PreemptsNever && matches!(preemption(election), Some(Preemption::Due)) {
             effects.expect = Some(Expect::This);
         }
         effects

@@ -6,10 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use vrrp_common::{
-    election::Settings,
-    types::Priority,
-};
+use vrrp_common::{election::Settings, types::Priority};
 
 use crate::{
     checkers::{self, Checker, Seen, View, Violation},
@@ -347,7 +344,7 @@ impl World<'_> {
             Kind::PowerOff => self.hosts[host].power_off(),
             Kind::Restart { change, silent } => {
                 self.hosts[host].kill();
-                self.hosts[host].settings = change.apply(settings);
+                self.hosts[host].configure(change.apply(settings));
                 self.set_list(host, change);
                 if silent {
                     self.hosts[host].forget_interval();
@@ -396,7 +393,9 @@ impl World<'_> {
                 // The old process has ended by now, or is killed.
                 self.hosts[host].kill();
                 if kind == Kind::MoveAndStop {
-                    self.hosts[host].settings.address = self.scenario.plans[host].settings.address;
+                    let address = self.scenario.plans[host].settings.address;
+                    let settings = Settings { address, ..self.hosts[host].settings };
+                    self.hosts[host].configure(settings);
                 }
                 self.start(host)?;
             }

@@ -25,8 +25,7 @@ fn takeover(view: &View<'_>) -> u64 {
 pub(super) fn slowest(view: &View<'_>) -> u64 {
     let configured = view.hosts.iter().flat_map(|host| [host.settings.interval, host.plan.settings.interval]);
     let learned = view.hosts.iter().filter_map(|host| {
-        let vrrp_common::election::State::Backup(backup) = host.election()?.state()
-        else {
+        let vrrp_common::election::State::Backup(backup) = host.election()?.state() else {
             return None;
         };
         let others = backup.superiors.iter().chain(backup.beside).map(|other| other.advert.interval);
