@@ -266,9 +266,10 @@ impl Model {
         let Self { global, checks, instances, groups, mut tree, .. } = self;
         let left_out = std::mem::take(&mut tree.top.remarks);
         global.plant(script, &mut tree, context);
-        if !left_out.is_empty() {
-            tree.top.remarks.push("Not carried over:".to_owned());
-            tree.top.remarks.extend(left_out);
+        let remarks = &mut tree.top.remarks;
+        remarks.extend(left_out);
+        if !remarks.is_empty() {
+            remarks.insert(0, "Not carried over:".to_owned());
         }
         checks.into_iter().for_each(|check| check.plant(&mut tree, context));
         instances.into_iter().for_each(|instance| instance.plant(&mut tree, context));

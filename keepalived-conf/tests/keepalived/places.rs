@@ -112,6 +112,21 @@ fn the_file_that_is_written_is_judged_as_the_tree_is() {
     assert_eq!(of_tree, of_file);
 }
 
+#[test]
+fn what_is_not_carried_over_stands_under_one_heading_before_the_sections() {
+    let six = instance("").replace("VI", "SIX").replace("192.0.2.1/24", "fe80::1/64").replace("51", "52");
+    let text = format!("global_defs {{\n enable_dbus\n}}\ntrack_group G {{\n}}\n{six}{}", instance(""));
+    let toml = Host::new(&[(MAIN, &text)]).import(None).unwrap().toml();
+    let (top, sections) = toml.split_once("\n[").unwrap();
+    let (_, listed) = top.split_once("# Not carried over:\n").unwrap();
+    for left in ["enable_dbus", "track_group G", "vrrp_instance SIX is left out"] {
+        assert!(listed.contains(left) && !sections.contains(left), "{left}\n{toml}");
+    }
+    assert_eq!(toml.matches("Not carried over").count(), 1, "{toml}");
+    let whole = Host::new(&[(MAIN, &instance(""))]).import(None).unwrap().toml();
+    assert!(!whole.contains("Not carried over"), "{whole}");
+}
+
 /// A text with `line` in the block that a table of keywords is about.
 fn in_block(title: &str, line: &str) -> Option<String> {
     let check = |kind: &str, subject: &str| format!("{kind} c {{\n {subject}\n {line}\n}}\n{}", instance(""));
