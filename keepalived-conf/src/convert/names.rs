@@ -1,49 +1,34 @@
-//! Names: what is defined, once each, and who is a member of a group.
+//! Names: each is defined once, and so is who is a member of a group.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use vrrp_config::Place;
 
 use super::{Context, Group, Model};
 use crate::report::Severity;
 
-/// Names of one kind of block, and where each was defined first.
-struct Names<'m> {
-    kind: &'static str,
-    first: HashMap<String, Place>,
-    remarks: &'m mut Vec<String>,
-}
-
-impl Names<'_> {
-    /// Takes note of a name. `false`, and said, if a block above has it.
-    fn is_first(&mut self, name: &str, place: Place, context: &mut Context<'_>) -> bool {
-        let Some(first) = self.first.get(name) else {
-            self.first.insert(name.to_owned(), place);
-            return true;
-        };
-        let note =
-            format!("`{name}` is defined in {}: that one counts, as in keepalived", context.at(*first));
-        self.remarks.push(context.remark(place, &format!("{} {note}", self.kind)));
-        context.report.push(Severity::Harmless, place, self.kind, note);
-        false
-    }
-}
-
 impl Model {
     /// Drops every block with a name that one of its kind above has, as keepalived does.
     pub(super) fn names_once(&mut self, context: &mut Context<'_>) {
         let remarks = &mut self.global.table.remarks;
-        let mut names = Names { kind: "vrrp_instance", first: HashMap::new(), remarks };
-        self.instances.retain(|one| names.is_first(&one.name, one.place, context));
-        let mut names = Names { kind: "vrrp_sync_group", first: HashMap::new(), remarks: names.remarks };
-        self.groups.retain(|one| names.is_first(&one.name, one.place, context));
-        let mut remarks = names.remarks;
-        for kind in ["vrrp_script", "vrrp_track_process", "track_file"] {
-            let mut names = Names { kind, first: HashMap::new(), remarks };
-            self.checks
-                .retain(|one| one.kind.keyword != kind || names.is_first(&one.name, one.place, context));
-            remarks = names.remarks;
-        }
+        let mut first: HashMap<(&'static str, String), Place> = HashMap::new();
+        let mut is_first = |kind: &'static str, name: &str, place: Place| {
+            let known = match first.entry((kind, name.to_owned())) {
+                Entry::Vacant(free) => {
+                    free.insert(place);
+                    return true;
+                }
+                Entry::Occupied(taken) => *taken.get(),
+            };
+            let note =
+                format!("`{name}` is defined in {}: that one counts, as in keepalived", context.at(known));
+            remarks.push(context.remark(place, &format!("{kind} {note}")));
+            context.report.push(Severity::Harmless, place, kind, note);
+            false
+        };
+        self.instances.retain(|one| is_first("vrrp_instance", &one.name, one.place));
+        self.groups.retain(|one| is_first("vrrp_sync_group", &one.name, one.place));
+        self.checks.retain(|one| is_first(one.kind.keyword, &one.name, one.place));
     }
 }
 
