@@ -22,6 +22,7 @@ mod routes;
 mod samples;
 mod scripts;
 mod shared;
+mod tables;
 mod twice;
 mod unicast;
 mod weights;
