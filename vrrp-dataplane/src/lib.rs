@@ -28,7 +28,7 @@ mod tables;
 mod target;
 mod watch;
 
-/// What [`Tables`] are told and tell, as `vrrp-common` defines it.
+/// Words in which [`Tables`] are told and tell, as `vrrp-common` defines it.
 pub use vrrp_common::abi::{RouterEntry, Seen};
 
 pub use self::{

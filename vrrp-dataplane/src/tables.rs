@@ -314,7 +314,7 @@ impl Tables {
         self.interface.u64(0, 0).store(u64::from_ne_bytes([a, b, c, d, e, f, 0, 0]), Ordering::Release);
     }
 
-    /// What has arrived since the watch began.
+    /// Tells what has arrived since the watch began.
     #[must_use]
     pub fn seen(&self) -> Seen {
         self.watch.seen()

@@ -26,7 +26,7 @@ pub use self::place::path;
 
 /// Longest question, in bytes.
 const QUESTION: u64 = 64;
-/// How long either side waits for the other.
+/// Time for which either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The only question there is.

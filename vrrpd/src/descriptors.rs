@@ -1,4 +1,4 @@
-//! How many file descriptors the daemon may have.
+//! Number of file descriptors that the daemon may have.
 //!
 //! Most systems start a process with 1,024, for the sake of programs that use select(2). The daemon does not, so it
 //! takes more where it may; what it starts, and the program that takes its place, begin with what it began with.

@@ -1,4 +1,4 @@
-//! Why the daemon ends, and the exit code that goes with it.
+//! Reasons for which the daemon ends, and the exit codes that go with them.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What the process returns.
+    /// Tells what the process returns.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {

@@ -72,7 +72,7 @@ fn check(options: &Run, quiet: bool) -> Result<(), Failure> {
     print(&vrrp_config::describe(&loaded.config))
 }
 
-/// What a command line leads to.
+/// Settings that a command line leads to.
 struct Setting {
     loaded: Loaded,
     origin: Origin,

@@ -13,7 +13,7 @@ const SWITCH: &str = "/proc/sys/net/ipv4/ip_nonlocal_bind";
 /// The switch, and how it is to be left.
 #[derive(Debug, Default)]
 pub(crate) struct NonlocalBind {
-    /// What it was before it was turned on here; `None` if it was not.
+    /// Value that it had before it was turned on here; `None` if it was not.
     found: Option<String>,
 }
 
@@ -28,7 +28,7 @@ impl NonlocalBind {
         self.found.get_or_insert(found.to_owned());
     }
 
-    /// What it is to be put back to, if it was turned on here or is about to be.
+    /// Tells what it is to be put back to, if it was turned on here or is about to be.
     pub(crate) fn found(&self) -> Option<&str> {
         self.found.as_deref()
     }
@@ -46,7 +46,7 @@ impl NonlocalBind {
         self.set_at(Path::new(SWITCH), wanted);
     }
 
-    /// What the program that takes this one's place must know.
+    /// Tells what the program that takes this one's place must know.
     pub(crate) fn hand_over(&self) -> Option<&str> {
         self.found.as_deref()
     }

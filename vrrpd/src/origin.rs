@@ -1,4 +1,4 @@
-//! Where the daemon's configuration is: a file of ours, keepalived's, or nowhere.
+//! Origin of the daemon's configuration: a file of ours, keepalived's, or nowhere.
 
 use std::{
     cell::RefCell,
@@ -15,7 +15,7 @@ use crate::{
     trust::{self, Exposed},
 };
 
-/// Where a configuration is read from, and read again on SIGHUP.
+/// Origin that a configuration is read from, and read again on SIGHUP.
 #[derive(Clone, Debug)]
 pub enum Origin {
     /// The built-in default, which does not change.
@@ -26,12 +26,12 @@ pub enum Origin {
     Keepalived {
         /// The file.
         path: PathBuf,
-        /// What its `@id` lines are compared with; the name of the host if `None`.
+        /// Text that its `@id` lines are compared with; the name of the host if `None`.
         config_id: Option<String>,
     },
 }
 
-/// Why there is no configuration.
+/// Reasons for which there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The TOML file.
@@ -45,7 +45,7 @@ pub enum LoadError {
     Nothing {
         /// The file.
         path: PathBuf,
-        /// What became of it.
+        /// Report of what became of it.
         report: Report,
     },
 }
@@ -62,7 +62,7 @@ impl LoadError {
     }
 }
 
-/// That there is nothing to run, and all that is a reason for it.
+/// Says that there is nothing to run, and all that is a reason for it.
 fn nothing(path: &Path, report: &Report) -> String {
     let reasons = report.entries().iter().filter(|entry| entry.severity == Severity::Unsupported);
     let reasons: String = reasons.map(|entry| format!("\n{entry}")).collect();
@@ -72,9 +72,9 @@ fn nothing(path: &Path, report: &Report) -> String {
 /// A configuration, and what is to be said about it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What was read.
+    /// Configuration that was read.
     pub config: Config,
-    /// What was not carried over from keepalived's file.
+    /// Report of what was not carried over from keepalived's file.
     pub report: Report,
     /// Files and directories that it was read from, and that others can change: with them, what the daemon does, as the
     /// user that it is.
@@ -88,7 +88,7 @@ impl Loaded {
         Self { config, report: Report::default(), exposed: Vec::new() }
     }
 
-    /// Who else could change it, and what in it has no effect, in sentences.
+    /// Tells who else could change it, and what in it has no effect, in sentences.
     pub fn warnings(&self) -> impl Iterator<Item = String> {
         let text = |exposed: &Exposed| format!("the configuration is not root's alone: {exposed}");
         let advice = vrrp_config::advise(&self.config).into_iter().map(|advice| advice.to_string());
@@ -154,7 +154,7 @@ impl Surroundings for Witness {
         ThisHost.read(path)
     }
 
-    /// Where anything that matches is read, whoever can make a file has a say.
+    /// Finds the files that match. Whoever can make a file where they are read has a say.
     fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>> {
         let wild = |part: &std::ffi::OsStr| part.to_string_lossy().contains(['*', '?', '[']);
         let parts = Path::new(pattern).iter();

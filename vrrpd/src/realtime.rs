@@ -35,7 +35,7 @@ pub(crate) fn enter() {
     }
 }
 
-/// Whether it was permitted.
+/// Says whether it was permitted.
 static LOCKED: AtomicBool = AtomicBool::new(false);
 
 fn lock_memory() -> rustix::io::Result<()> {
@@ -94,7 +94,7 @@ pub(crate) fn tidy_up() {
     }
 }
 
-/// Where the main thread's heap is: what the kernel calls so.
+/// Tells where the main thread's heap is: what the kernel calls so.
 fn heap() -> Option<Range<usize>> {
     let maps = fs::read_to_string("/proc/self/maps").ok()?;
     let heaps = maps.lines().filter(|line| line.ends_with("[heap]"));
@@ -105,7 +105,7 @@ fn heap() -> Option<Range<usize>> {
     ranges.reduce(|all, next| all.start.min(next.start)..all.end.max(next.end))
 }
 
-/// How much of this process is in memory, in bytes.
+/// Tells how much of this process is in memory, in bytes.
 pub(crate) fn resident() -> Option<usize> {
     let pages = fs::read_to_string("/proc/self/statm").ok()?;
     let resident: usize = pages.split_whitespace().nth(1)?.parse().ok()?;

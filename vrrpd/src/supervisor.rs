@@ -69,13 +69,13 @@ use crate::{
 use vrrp_config::{Config, XdpMode};
 use vrrp_engine::{Demands, Link, Request, Resources, RouterKey, Ticket};
 
-/// How often an interface is tried again whose data plane could not be attached.
+/// Interval in which an interface is tried again whose data plane could not be attached.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Where the configuration is read again from on SIGHUP, and which control socket is taken.
+/// Places: of the configuration, which is read again on SIGHUP, of the control socket, of the program.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the configuration came from.
+    /// Origin of the configuration.
     pub config: Origin,
     /// The control socket, if it is not where it is by default.
     pub socket: Option<PathBuf>,
@@ -159,7 +159,7 @@ pub fn run(config: &Config, options: &Options) -> Result<(), Failure> {
     })
 }
 
-/// How long no router takes part. A program that takes the place of another goes on.
+/// Tells how long no router takes part. A program that takes the place of another goes on.
 fn startup_delay(config: &Config) -> Duration {
     if handover::is_successor() { Duration::ZERO } else { config.startup_delay }
 }
@@ -190,23 +190,23 @@ struct Plane {
 struct Supervisor {
     netlink: Netlink,
     modes: BTreeMap<String, XdpMode>,
-    /// What is wanted of them.
+    /// Demands on the interfaces.
     demands: Demands,
     planes: BTreeMap<String, Plane>,
     /// The guard of all interfaces.
     guarding: Guarding,
-    /// Where adverts to the group are listened to.
+    /// Interfaces where adverts to the group are listened to.
     memberships: Memberships,
-    /// Where they come from.
+    /// Addresses that adverts come from.
     sources: Sources,
     /// Indexes of the interfaces that routers or addresses are on, as last found.
     indexes: BTreeMap<String, u32>,
     /// As the protocol thread knows them.
     links: BTreeMap<String, Option<Link>>,
     debounce: Debounce,
-    /// What the routers have on this host.
+    /// Resources that the routers have on this host.
     holdings: Holdings<RouterKey>,
-    /// Which addresses are ours.
+    /// Record of which addresses are ours.
     record: Record,
     /// Addresses of routers that own them: the operator may have added those.
     owners: BTreeSet<IpAddr>,
@@ -217,11 +217,11 @@ struct Supervisor {
     routing: Routes,
     /// The last one that the protocol thread has asked for.
     ticket: Ticket,
-    /// What it was told last.
+    /// Answer that the protocol thread was told last.
     answered: Option<(Ticket, BTreeSet<(String, IpAddr)>)>,
     /// Addresses of ours, by interface, that nobody holds and that could not be removed.
     left: BTreeSet<(String, IpAddr)>,
-    /// When to look at the kernel again if nothing happens before.
+    /// Time to look at the kernel again if nothing happens before.
     next_look: Option<Instant>,
     tracker: SharedTracker,
     launcher: Launcher,
@@ -231,7 +231,7 @@ struct Supervisor {
     options: Options,
     /// Interfaces whose XDP program somebody has detached.
     detached: BTreeSet<String>,
-    /// How often what is attached is looked at.
+    /// Interval in which what is attached is looked at.
     inspected: Duration,
     stops: u32,
     upgrade: Upgrade,
@@ -309,7 +309,7 @@ impl Supervisor {
         self.send(Command::Stop { at_once }).await;
     }
 
-    /// Whether what has changed may be ours. A table that a routing daemon fills is not.
+    /// Tells whether what has changed may be ours. A table that a routing daemon fills is not.
     fn concerned(&self, changed: Changed) -> bool {
         match changed {
             Changed::Link | Changed::Unknown => true,
@@ -317,7 +317,7 @@ impl Supervisor {
         }
     }
 
-    /// What was found is noted before it is changed: if this process is killed, the next one puts it back.
+    /// Turns ip_nonlocal_bind on, or back. What was found is noted before it is changed: if this process is killed, the next one puts it back.
     fn bind_nonlocal(&mut self, wanted: bool) {
         self.nonlocal_bind.look(wanted);
         if let Some(found) = self.nonlocal_bind.found() {
@@ -466,7 +466,7 @@ fn owners(config: &Config) -> BTreeSet<IpAddr> {
     owners.flat_map(|router| &router.addresses).map(|vip| vip.address).collect()
 }
 
-/// What systemd waits for with `Type=notify`.
+/// Tells the service manager what it waits for with `Type=notify`.
 fn tell_service_manager(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "the service manager was not told");

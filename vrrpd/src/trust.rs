@@ -1,4 +1,4 @@
-//! Who else could change a file: by writing to it, or by putting another in its place.
+//! Trust in a file: who else could change it, by writing to it, or by putting another in its place.
 
 use std::{
     collections::VecDeque,
@@ -23,7 +23,7 @@ pub(crate) struct Exposed {
     pub(crate) why: Unsafe,
 }
 
-/// Who can write a file or directory that nobody but root should.
+/// Somebody who can write a file or directory that nobody but root should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(crate) enum Unsafe {
     #[error("it belongs to user {0}")]
@@ -42,16 +42,16 @@ pub(crate) fn check(file: &Path) -> Result<(), Exposed> {
     resolve(file, End::Judged).map(drop)
 }
 
-/// Where a file is, or would be, without links on the way. Others may be able to write to the file and to its
+/// Tells where a file is, or would be, without links on the way. Others may be able to write to the file and to its
 /// directory, but they cannot lead whoever opens the answer with `O_NOFOLLOW` anywhere else.
 pub(crate) fn place(file: &Path) -> Result<PathBuf, Exposed> {
     resolve(file, End::Open)
 }
 
-/// What is asked of the last part of a path and the directory that it is in.
+/// Demand on the last part of a path and the directory that it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The same as of everything before.
+    /// The last part is asked the same as everything before.
     Judged,
     /// Nothing, unless it is a link.
     Open,
@@ -137,7 +137,7 @@ fn writable_by_others(found: &Metadata) -> Option<Unsafe> {
     }
 }
 
-/// Whether nobody but root and the daemon's own user can make or remove anything in this directory.
+/// Tells whether nobody but root and the daemon's own user can make or remove anything in this directory.
 pub(crate) fn check_directory(directory: &Path) -> Result<(), Exposed> {
     check(directory)?;
     let Ok(found) = fs::metadata(directory) else { return Ok(()) };

@@ -322,3 +322,27 @@ fn the_ledger_names_every_deliberate_defect() {
     let missing: Vec<_> = names.filter(|name| !name.starts_with("//") && !named.contains(name)).collect();
     assert!(missing.is_empty(), "no row of docs/rfc9568.md names {missing:?}");
 }
+
+/// Crates whose doc comments were gone through, and the file whose doc comments are what `--help` prints.
+const DOCUMENTED: [&str; 2] = ["vrrp-dataplane/src/", "vrrpd/src/"];
+const HELP: &str = "vrrpd/src/cli.rs";
+
+#[test]
+fn doc_comments_begin_with_what_they_are_about() {
+    let questions = ["What ", "Who ", "Whose ", "Whether ", "How ", "When ", "See there"];
+    let mut wrong = Vec::new();
+    for Source { path, text } in sources() {
+        let documented = DOCUMENTED.iter().any(|directory| path.starts_with(directory)) && path != HELP;
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let mut before = "";
+        for line in code.lines().map(str::trim).filter(|_| documented && !path.contains("tests")) {
+            let first = line.strip_prefix("/// ").filter(|_| !before.starts_with("///"));
+            let first = first.or_else(|| line.strip_prefix("//! ").filter(|_| before.is_empty()));
+            if first.is_some_and(|first| questions.iter().any(|question| first.starts_with(question))) {
+                wrong.push(format!("{path}: {line}"));
+            }
+            before = line;
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

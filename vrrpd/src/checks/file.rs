@@ -90,7 +90,7 @@ fn judge(read: io::Result<String>) -> (i64, Result<String, String>) {
     }
 }
 
-/// What `strtol` makes of it with base 0, as in keepalived: what comes after the number does not matter. One that does
+/// Reads a number as `strtol` does with base 0, as in keepalived: what comes after the number does not matter. One that does
 /// not fit is the largest or smallest that there is.
 fn number(text: &str) -> Option<i64> {
     let text = text.trim_start();

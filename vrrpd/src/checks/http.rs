@@ -29,7 +29,7 @@ use vrrp_config::HttpCheck;
 /// Bytes of a body that are looked through.
 const BODY: usize = 1 << 20;
 
-/// How long the addresses of a name are used.
+/// Time for which the addresses of a name are used.
 const NAME_LASTS: Duration = Duration::from_secs(5);
 
 /// Asks at once, and then once an interval.
@@ -45,12 +45,12 @@ pub(super) async fn watch(check: HttpCheck, reporter: Reporter) {
 /// A check that can be asked.
 struct HttpProbe {
     check: HttpCheck,
-    /// What is wrong with the configuration, which no request can mend.
+    /// Target, or what is wrong with the configuration, which no request can mend.
     target: Result<Target, String>,
     names: Names,
 }
 
-/// Where the request goes, and what it says.
+/// Destination of the request, and what it says.
 struct Target {
     host: String,
     port: u16,

@@ -27,7 +27,7 @@ use reporter::{Reported, Reporter, lock};
 use vrrp_config::{Check, CheckKind, Config, Subject, User, Weight};
 use vrrp_engine::{Health, Standing};
 
-/// What a check is called: unique in the configuration.
+/// Name of a check: unique in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CheckId {
     table: &'static str,
@@ -63,7 +63,7 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-/// What makes it another check when it changes: all but the weight.
+/// Settings that make it another check when they change: all but the weight.
 #[derive(Clone, Debug, PartialEq)]
 struct Definition {
     check: Check,
@@ -137,7 +137,7 @@ impl Checks {
         self.running.clear();
     }
 
-    /// How a check stands; one that does not run has no result.
+    /// Tells how a check stands; one that does not run has no result.
     pub(crate) fn standing(&self, id: &CheckId) -> Standing {
         self.running.get(id).map_or(Standing::Waiting, |running| lock(&running.reported).standing())
     }
@@ -163,7 +163,7 @@ impl Checks {
     }
 }
 
-/// What the program before this one has left.
+/// Reads what the program before this one has left.
 fn inherited(text: &str) -> BTreeMap<String, Standing> {
     let known: BTreeMap<String, bool> = serde_json::from_str(text).unwrap_or_default();
     known.into_iter().map(|(id, good)| (id, if good { Standing::Good } else { Standing::Bad })).collect()

@@ -8,7 +8,7 @@ use super::reporter::{Finding, Reporter};
 
 /// Something that can be asked. A question that takes too long is dropped.
 pub(super) trait Probe {
-    /// What was found, or why it is not well.
+    /// Tells what was found, or why it is not well.
     fn ask(&mut self) -> impl Future<Output = Result<String, String>> + Send;
 }
 

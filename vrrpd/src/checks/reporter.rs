@@ -1,4 +1,4 @@
-//! What a check has found: counted, kept for `vrrpd status`, logged when it changes.
+//! Findings of a check: counted, kept for `vrrpd status`, logged when it changes.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,11 +18,11 @@ use vrrp_engine::{Health, RateLimit, Standing};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) good: bool,
-    /// What was found, in words.
+    /// Finding in words.
     pub(super) what: String,
     pub(super) took: Duration,
     pub(super) timed_out: bool,
-    /// What a script has printed.
+    /// Output of a script.
     pub(super) output: Output,
 }
 
@@ -42,7 +42,7 @@ impl Finding {
     }
 }
 
-/// What is known about a check.
+/// Knowledge about a check.
 #[derive(Clone, Debug)]
 pub(super) struct Reported {
     standing: Standing,
@@ -94,7 +94,7 @@ pub(super) struct Reporter {
     changed: mpsc::Sender<()>,
     /// The reason that was logged last, which is not repeated.
     said: Option<String>,
-    muffle: RateLimit,
+    limit: RateLimit,
 }
 
 impl Reporter {
@@ -104,7 +104,7 @@ impl Reporter {
         reported: Arc<Mutex<Reported>>,
         changed: mpsc::Sender<()>,
     ) -> Self {
-        Self { name, health, reported, changed, said: None, muffle: RateLimit::default() }
+        Self { name, health, reported, changed, said: None, limit: RateLimit::default() }
     }
 
     /// Takes in one result.
@@ -127,12 +127,12 @@ impl Reporter {
         self.keep(finding, standing);
     }
 
-    /// Whether the check has no standing yet.
+    /// Tells whether the check has no standing yet.
     pub(super) fn is_new(&self) -> bool {
         self.health.standing() == Standing::Waiting
     }
 
-    /// Whether what is reported has become the standing.
+    /// Tells whether what is reported has become the standing.
     pub(super) fn agrees(&self, good: bool) -> bool {
         self.health.standing() == if good { Standing::Good } else { Standing::Bad }
     }
@@ -163,7 +163,7 @@ impl Reporter {
 
     /// A failure that changes nothing yet, or for another reason than before.
     fn say_failed(&mut self, finding: &Finding) {
-        let Some(repeated) = self.muffle.admit(now()) else { return };
+        let Some(repeated) = self.limit.admit(now()) else { return };
         let (check, reason, took) = (&self.name, &finding.what, finding.took);
         tracing::warn!(%check, %reason, ?took, repeated, "a bad result");
         finding.output.log(check);

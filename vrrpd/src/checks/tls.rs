@@ -26,7 +26,7 @@ pub(super) fn connector(verify: bool) -> Result<TlsConnector, String> {
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// What the host trusts.
+/// Loads what the host trusts.
 fn roots() -> Result<RootCertStore, String> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -22,10 +22,10 @@ use tokio::{io::unix::AsyncFd, runtime::Handle};
 
 use crate::readiness::watch;
 
-/// How often a file is looked at that cannot be watched.
+/// Interval in which a file is looked at that cannot be watched.
 const UNWATCHED: Duration = Duration::from_secs(1);
 
-/// What is looked for in a directory. Not that something is written: it may be written in parts, and is whole when it
+/// Events that are looked for in a directory. Not that something is written: it may be written in parts, and is whole when it
 /// is closed.
 const IN_DIRECTORY: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::CLOSE_WRITE)
@@ -36,7 +36,7 @@ const IN_DIRECTORY: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF);
 
-/// What is looked for in the file itself, which a link may have hidden elsewhere.
+/// Events that are looked for in the file itself, which a link may have hidden elsewhere.
 const IN_FILE: WatchFlags =
     WatchFlags::CLOSE_WRITE.union(WatchFlags::DELETE_SELF).union(WatchFlags::MOVE_SELF);
 
@@ -166,7 +166,7 @@ mod tests {
         dir
     }
 
-    /// Whether `action` is noticed.
+    /// Tells whether `action` is noticed.
     fn noticed(path: &Path, action: impl FnOnce()) -> bool {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -19,10 +19,10 @@ use crate::{clock::now, handover::HandoverState};
 /// Clients that are served at the same time. More wait.
 const SEATS: usize = 8;
 
-/// How long nobody is accepted after it has failed.
+/// Time for which nobody is accepted after it has failed.
 const REST: Duration = Duration::from_millis(200);
 
-/// How long those that are being served are waited for before the daemon is replaced.
+/// Time for which those that are being served are waited for before the daemon is replaced.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
 
 /// Somebody who may ask.

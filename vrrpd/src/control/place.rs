@@ -1,4 +1,4 @@
-//! Where the control socket is, and whose it is: a path that only root and the daemon's own user can take, and a lock
+//! Place of the control socket, and whose it is: a path that only root and the daemon's own user can take, and a lock
 //! beside it that goes with the daemon's life.
 
 use std::{
@@ -27,9 +27,9 @@ use crate::{
     trust::{self, Exposed},
 };
 
-/// Where the sockets of all network namespaces are.
+/// Directory of the sockets of all network namespaces.
 const BASE: &str = "/run/vrrpd";
-/// What its directory for a namespace begins with.
+/// Beginning of the name of a namespace's directory.
 const NAMESPACE: &str = "netns-";
 const SOCKET: &str = "vrrpd.sock";
 /// Behind the socket's name.
@@ -52,7 +52,7 @@ fn default_in(base: &Path, namespace: Option<&str>) -> PathBuf {
     path.join(SOCKET)
 }
 
-/// Why there is no control socket.
+/// Reasons for which there is no control socket.
 #[derive(Debug, Error)]
 pub(crate) enum PlaceError {
     #[error(
@@ -133,7 +133,7 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> PlaceError {
     PlaceError::Io { action, path: path.to_owned(), source }
 }
 
-/// Whether this module made up the path.
+/// Tells whether this module made up the path.
 fn is_default(path: &Path) -> bool {
     path.starts_with(BASE) && path.ends_with(SOCKET)
 }
@@ -206,7 +206,7 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
-/// What the program before this one has left open, if it is what it says: a socket that is listened on under this path,
+/// Takes what the program before this one has left open, if it is what it says: a socket that is listened on under this path,
 /// and the lock beside it.
 fn inherited(path: &Path) -> Option<(UnixListener, File)> {
     let left = std::env::var(CONTROL).ok()?;

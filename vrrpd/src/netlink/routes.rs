@@ -106,7 +106,7 @@ pub(super) const fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
-/// What the kernel's number means for a route, in words that help.
+/// Tells what the kernel's number means for a route, in words that help.
 pub(crate) fn explain(error: &rtnetlink::Error) -> String {
     match errno(error) {
         Some(libc::ENETUNREACH) => "its gateway is on no network of this host".into(),

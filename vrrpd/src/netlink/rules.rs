@@ -48,7 +48,7 @@ impl Netlink {
     }
 }
 
-/// Whether a rule of the kernel's is the one that was asked for, whatever priority it has been given.
+/// Tells whether a rule of the kernel's is the one that was asked for, whatever priority it has been given.
 fn same(wanted: &RuleMessage, present: &RuleMessage) -> bool {
     let header = RuleHeader {
         flags: present.header.flags & RuleFlags::Invert,

@@ -102,9 +102,9 @@ impl Outlet {
         self.fifo.as_ref()?.hand_over(self.variable)
     }
 
-    pub(super) fn write(&self, news: &StateChange) {
+    pub(super) fn write(&self, change: &StateChange) {
         if let Some(fifo) = &self.fifo {
-            fifo.write(news);
+            fifo.write(change);
         }
     }
 
@@ -134,12 +134,12 @@ impl Default for Backlog {
 
 impl Backlog {
     /// Takes a line, and never waits.
-    fn push(&self, news: &StateChange, path: &Path) {
-        let left_out = self.waiting.push(news.clone()).len();
+    fn push(&self, change: &StateChange, path: &Path) {
+        let left_out = self.waiting.push(change.clone()).len();
         if left_out > 0
             && let Some(repeated) = lock(&self.limit).admit(now())
         {
-            let (path, subject) = (path.display(), &news.subject);
+            let (path, subject) = (path.display(), &change.subject);
             tracing::warn!(
                 %path, %subject, left_out, repeated,
                 "the notify FIFO is not read in time; earlier states of this one are left out"
@@ -177,8 +177,8 @@ impl Fifo {
     }
 
     /// Takes a line to be written, and never waits.
-    pub(super) fn write(&self, news: &StateChange) {
-        self.backlog.push(news, &self.config.path);
+    pub(super) fn write(&self, change: &StateChange) {
+        self.backlog.push(change, &self.config.path);
     }
 
     /// Lines that are not in the pipe yet.
@@ -236,9 +236,9 @@ async fn serve(
 
 /// Returns when there will be nothing more to write.
 async fn write(backlog: &Backlog, mut pipe: pipe::Sender) {
-    while let Some(news) = backlog.waiting.next().await {
+    while let Some(change) = backlog.waiting.next().await {
         // A line is shorter than PIPE_BUF: it is in the pipe as a whole, or not at all.
-        if let Err(error) = pipe.write_all(super::line(&news).as_bytes()).await {
+        if let Err(error) = pipe.write_all(super::line(&change).as_bytes()).await {
             tracing::error!(%error, "the notify FIFO cannot be written to");
             return;
         }

@@ -53,7 +53,7 @@ type Last = Mutex<Option<HookStatus>>;
 struct Letter {
     subject: String,
     text: &'static str,
-    news: StateChange,
+    change: StateChange,
 }
 
 /// Reasons for which a mail was not sent.
@@ -93,8 +93,8 @@ impl Mailer {
     }
 
     /// Takes a mail to be sent, and never waits.
-    pub(super) fn send(&self, router_id: &str, news: &StateChange) {
-        for old in self.waiting.push(Letter::new(router_id, news.clone())) {
+    pub(super) fn send(&self, router_id: &str, change: &StateChange) {
+        for old in self.waiting.push(Letter::new(router_id, change.clone())) {
             tracing::warn!(mail = %old.subject, "the mail server is too slow; this mail is left out");
         }
     }
@@ -113,13 +113,13 @@ impl Mailer {
 }
 
 impl Letter {
-    fn new(router_id: &str, news: StateChange) -> Self {
-        let (word, name) = match &news.subject {
+    fn new(router_id: &str, change: StateChange) -> Self {
+        let (word, name) = match &change.subject {
             Subject::Instance(name) => ("Instance", name),
             Subject::Group(name) => ("Group", name),
         };
-        let (title, text) = words(&news);
-        Self { subject: format!("[{router_id}] VRRP {word} {name} - {title}"), text, news }
+        let (title, text) = words(&change);
+        Self { subject: format!("[{router_id}] VRRP {word} {name} - {title}"), text, change }
     }
 
     fn message(&self, config: &Mail) -> Result<Message, MailError> {
@@ -133,8 +133,8 @@ impl Letter {
 }
 
 /// keepalived's.
-const fn words(news: &StateChange) -> (&'static str, &'static str) {
-    match (&news.subject, news.state) {
+const fn words(change: &StateChange) -> (&'static str, &'static str) {
+    match (&change.subject, change.state) {
         (Subject::Instance(_), State::Master) => {
             ("Entering MASTER state", "=> VRRP Instance is now owning VRRP VIPs <=")
         }
@@ -178,7 +178,7 @@ async fn serve(config: Arc<Mail>, waiting: Arc<Mailbox<Letter>>, last: Arc<Last>
             }
         };
         let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (subject, state) = (letter.news.subject.to_string(), letter.news.state.word().to_owned());
+        let (subject, state) = (letter.change.subject.to_string(), letter.change.state.word().to_owned());
         *lock(&last) = Some(HookStatus { subject, hook: "smtp_alert".into(), state, at, outcome, took_us });
     }
 }

@@ -29,16 +29,16 @@ use crate::{
 use vrrp_config::{Config, NotifyFifo, User};
 use vrrp_engine::{StateChange, Subject};
 
-/// What everything that is under way has at the end, together.
+/// Time that everything that is under way has at the end, together.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// What `notify` gets as arguments.
+/// Makes the arguments that `notify` gets.
 fn arguments(change: &StateChange) -> Vec<String> {
     let StateChange { subject, state, priority } = change;
     vec![subject.word().into(), subject.name().into(), state.word().into(), priority.to_string()]
 }
 
-/// What is written to the FIFO.
+/// Makes the line that is written to the FIFO.
 fn line(change: &StateChange) -> String {
     let StateChange { subject, state, priority } = change;
     format!("{} \"{}\" {} {priority}\n", subject.word(), subject.name(), state.word())
@@ -99,7 +99,7 @@ impl Notifier {
         }
     }
 
-    /// What the program that takes this one's place goes on with.
+    /// Hands over what the program that takes this one's place goes on with.
     pub(crate) fn hand_over(&self) -> impl Iterator<Item = HandoverState> {
         self.outlets.iter().filter_map(Outlet::hand_over)
     }
@@ -111,23 +111,23 @@ impl Notifier {
     }
 
     /// Tells of a change of state. Returns at once.
-    pub(crate) fn tell(&mut self, news: &StateChange) {
-        self.outlets.iter().for_each(|outlet| outlet.write(news));
-        let hooks = self.hooks.get(&news.subject).or_else(|| self.former.get(&news.subject));
+    pub(crate) fn tell(&mut self, change: &StateChange) {
+        self.outlets.iter().for_each(|outlet| outlet.write(change));
+        let hooks = self.hooks.get(&change.subject).or_else(|| self.former.get(&change.subject));
         let Some(hooks) = hooks else { return };
         if let Some(mailer) = self.mailer.as_ref().filter(|_| hooks.smtp_alert) {
-            mailer.send(&self.router_id, news);
+            mailer.send(&self.router_id, change);
         }
-        if script::hooks_of(hooks, news.state).next().is_some() {
+        if script::hooks_of(hooks, change.state).next().is_some() {
             let queue = self
                 .queues
-                .entry(news.subject.clone())
+                .entry(change.subject.clone())
                 .or_insert_with(|| Queue::start(self.launcher.clone(), Arc::clone(&self.results)));
-            queue.push(news.clone(), Arc::clone(hooks), self.script_user.clone());
+            queue.push(change.clone(), Arc::clone(hooks), self.script_user.clone());
         }
     }
 
-    /// How each hook went last.
+    /// Tells how each hook went last.
     pub(crate) fn status(&self) -> Vec<HookStatus> {
         let mail = self.mailer.iter().filter_map(Mailer::status);
         lock(&self.results).values().cloned().chain(mail).collect()

@@ -40,7 +40,7 @@ const NOTIFY: &str = "notify";
 /// A change that waits for its scripts.
 #[derive(Debug)]
 struct Item {
-    news: StateChange,
+    change: StateChange,
     hooks: Arc<Hooks>,
     script_user: Option<User>,
 }
@@ -59,9 +59,9 @@ impl Queue {
         Self { waiting, task }
     }
 
-    pub(super) fn push(&self, news: StateChange, hooks: Arc<Hooks>, script_user: Option<User>) {
-        for old in self.waiting.push(Item { news, hooks, script_user }) {
-            let (subject, state) = (&old.news.subject, old.news.state.word());
+    pub(super) fn push(&self, change: StateChange, hooks: Arc<Hooks>, script_user: Option<User>) {
+        for old in self.waiting.push(Item { change, hooks, script_user }) {
+            let (subject, state) = (&old.change.subject, old.change.state.word());
             tracing::warn!(%subject, state, "its scripts are too slow; this state is left out");
         }
     }
@@ -80,24 +80,24 @@ impl Queue {
 }
 
 async fn serve(waiting: Arc<Mailbox<Item>>, launcher: Launcher, results: Results) {
-    while let Some(Item { news, hooks, script_user }) = waiting.next().await {
-        for (key, hook) in hooks_of(&hooks, news.state) {
-            let arguments = if key == NOTIFY { super::arguments(&news) } else { Vec::new() };
+    while let Some(Item { change, hooks, script_user }) = waiting.next().await {
+        for (key, hook) in hooks_of(&hooks, change.state) {
+            let arguments = if key == NOTIFY { super::arguments(&change) } else { Vec::new() };
             let user = hook.user.clone().or_else(|| script_user.clone());
             let job = Job { program: hook.program.clone(), arguments, user };
             let began = SystemTime::now();
             let ended = launcher.run(&job, hook.timeout).await;
             let outcome = outcome(&ended);
-            log(&news, key, &ended, &outcome);
+            log(&change, key, &ended, &outcome);
             let took = ended.map_or(Duration::ZERO, |ended| ended.took);
             remember(
                 &results,
                 key,
-                &news,
+                &change,
                 HookStatus {
-                    subject: news.subject.to_string(),
+                    subject: change.subject.to_string(),
                     hook: key.into(),
-                    state: news.state.word().into(),
+                    state: change.state.word().into(),
                     at: rfc3339(began),
                     outcome,
                     took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
@@ -116,8 +116,8 @@ fn outcome(ended: &Result<Ended, ProgramError>) -> String {
     }
 }
 
-fn log(news: &StateChange, key: &str, ended: &Result<Ended, ProgramError>, outcome: &str) {
-    let (subject, state) = (&news.subject, news.state.word());
+fn log(change: &StateChange, key: &str, ended: &Result<Ended, ProgramError>, outcome: &str) {
+    let (subject, state) = (&change.subject, change.state.word());
     match ended {
         Ok(ended) => {
             ended.output.log(&format!("{key} of {subject}"));
@@ -131,6 +131,6 @@ fn log(news: &StateChange, key: &str, ended: &Result<Ended, ProgramError>, outco
     }
 }
 
-fn remember(results: &Results, key: &'static str, news: &StateChange, status: HookStatus) {
-    lock(results).insert((news.subject.clone(), key), status);
+fn remember(results: &Results, key: &'static str, change: &StateChange, status: HookStatus) {
+    lock(results).insert((change.subject.clone(), key), status);
 }

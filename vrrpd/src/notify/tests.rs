@@ -68,7 +68,7 @@ impl Drop for Scene {
 const LOGGING: &str = "echo \"$@\" >> log";
 const PATIENT: Duration = Duration::from_secs(30);
 
-fn news(name: &str, state: State) -> StateChange {
+fn change(name: &str, state: State) -> StateChange {
     StateChange { subject: Subject::Instance(name.into()), state, priority: 100 }
 }
 
@@ -83,10 +83,10 @@ fn notifier(scene: &Scene, timeout: Duration) -> Notifier {
 async fn the_script_of_the_state_comes_first_and_notify_has_keepalived_s_arguments() {
     let scene = Scene::new(LOGGING);
     let mut notifier = notifier(&scene, PATIENT);
-    notifier.tell(&news("VI_1", State::Backup));
-    notifier.tell(&news("VI_1", State::Master));
-    notifier.tell(&news("VI_1", State::Fault));
-    notifier.tell(&news("VI_1", State::Stop));
+    notifier.tell(&change("VI_1", State::Backup));
+    notifier.tell(&change("VI_1", State::Master));
+    notifier.tell(&change("VI_1", State::Fault));
+    notifier.tell(&change("VI_1", State::Stop));
     notifier.finish().await;
     let expected = [
         "backup",
@@ -114,9 +114,9 @@ async fn when_scripts_are_slow_states_are_left_out_but_never_the_latest() {
     let scene = Scene::new("case \"$*\" in *BACKUP*) sleep 0.3;; esac; echo \"$@\" >> log");
     let mut notifier = notifier(&scene, PATIENT);
     for _ in 0..40 {
-        notifier.tell(&news("VI_1", State::Backup));
+        notifier.tell(&change("VI_1", State::Backup));
     }
-    notifier.tell(&news("VI_1", State::Master));
+    notifier.tell(&change("VI_1", State::Master));
     let queue = notifier.queues.remove(&Subject::Instance("VI_1".into())).unwrap();
     queue.finish().await;
     let lines = scene.lines();
@@ -128,8 +128,8 @@ async fn when_scripts_are_slow_states_are_left_out_but_never_the_latest() {
 async fn a_script_that_hangs_is_killed_and_the_next_state_comes() {
     let scene = Scene::new("case \"$*\" in master) exec sleep 60;; esac; echo \"$@\" >> log");
     let mut notifier = notifier(&scene, Duration::from_millis(300));
-    notifier.tell(&news("VI_1", State::Master));
-    notifier.tell(&news("VI_1", State::Backup));
+    notifier.tell(&change("VI_1", State::Master));
+    notifier.tell(&change("VI_1", State::Backup));
     let results = Arc::clone(&notifier.results);
     notifier.finish().await;
     assert_eq!(scene.lines().last().unwrap(), "any INSTANCE VI_1 BACKUP 100");
@@ -142,7 +142,7 @@ async fn a_script_that_hangs_is_killed_and_the_next_state_comes() {
 async fn at_the_end_nothing_is_waited_for_longer_than_bearable() {
     let scene = Scene::new("exec sleep 60");
     let mut notifier = notifier(&scene, PATIENT);
-    notifier.tell(&news("VI_1", State::Stop));
+    notifier.tell(&change("VI_1", State::Stop));
     let began = Instant::now();
     notifier.finish().await;
     assert!(began.elapsed() < LAST_WORDS + Duration::from_secs(2), "{:?}", began.elapsed());
@@ -153,7 +153,7 @@ async fn a_script_that_is_missing_is_told_in_the_status() {
     let scene = Scene::new(LOGGING);
     fs::remove_file(scene.path("script")).unwrap();
     let mut notifier = notifier(&scene, PATIENT);
-    notifier.tell(&news("VI_1", State::Master));
+    notifier.tell(&change("VI_1", State::Master));
     let results = Arc::clone(&notifier.results);
     notifier.finish().await;
     let results = results.lock().unwrap();
@@ -179,8 +179,8 @@ async fn the_fifo_holds_what_nobody_has_read_yet_and_goes_with_the_daemon() {
     let path = scene.path("fifo");
     let fifo = fifo(&path, None);
     until("the FIFO is made", || path.exists()).await;
-    fifo.write(&news("VI_1", State::Backup));
-    fifo.write(&news("VI_1", State::Master));
+    fifo.write(&change("VI_1", State::Backup));
+    fifo.write(&change("VI_1", State::Master));
     let mut reader = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path).unwrap();
     fifo.finish(Instant::now() + LAST_WORDS).await;
     let mut text = String::new();
@@ -197,12 +197,12 @@ async fn without_a_reader_the_fifo_keeps_the_latest_state_of_each() {
     until("the FIFO is made", || path.exists()).await;
     for number in 0..20_000 {
         let state = if number % 2 == 0 { State::Backup } else { State::Fault };
-        fifo.write(&news(&format!("VI_{}", number % 10), state));
+        fifo.write(&change(&format!("VI_{}", number % 10), state));
         if number % 500 == 0 {
             tokio::task::yield_now().await;
         }
     }
-    (0..10).for_each(|number| fifo.write(&news(&format!("VI_{number}"), State::Master)));
+    (0..10).for_each(|number| fifo.write(&change(&format!("VI_{number}"), State::Master)));
     let held = fifo.backlog();
     assert!(held <= 1_100, "{held} lines wait");
     let mut reader = fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path).unwrap();
@@ -227,9 +227,9 @@ async fn the_fifo_s_script_gets_its_path_and_every_line_also_the_last() {
     let mut hook = scene.hook("", PATIENT).unwrap();
     hook.program = Program::Direct(vec![scene.path("script").display().to_string()]);
     let fifo = fifo(&path, Some(hook));
-    fifo.write(&news("VI_1", State::Backup));
+    fifo.write(&change("VI_1", State::Backup));
     until("the script reads", || scene.lines().len() == 1).await;
-    fifo.write(&news("VI_1", State::Stop));
+    fifo.write(&change("VI_1", State::Stop));
     fifo.finish(Instant::now() + LAST_WORDS).await;
     assert_eq!(scene.lines(), ["INSTANCE \"VI_1\" BACKUP 100", "INSTANCE \"VI_1\" STOP 100"]);
 }
@@ -255,7 +255,7 @@ async fn a_fifo_that_is_there_is_written_to_and_stays() {
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o640.into(), 0).unwrap();
     let mut reader = reader(&path);
     let fifo = fifo(&path, None);
-    fifo.write(&news("VI_1", State::Master));
+    fifo.write(&change("VI_1", State::Master));
     until_read(&mut reader, "INSTANCE \"VI_1\" MASTER 100\n").await;
     fifo.finish(Instant::now() + LAST_WORDS).await;
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640, "the operator's");
@@ -284,10 +284,10 @@ async fn readers_go_on_over_a_reload_that_changes_the_script_and_another_path_ta
     notifier.configure_fifos([Some(&config(&path, None)), None]);
     until("the FIFO is made", || path.exists()).await;
     let mut reader = reader(&path);
-    notifier.tell(&news("VI_1", State::Backup));
+    notifier.tell(&change("VI_1", State::Backup));
     until_read(&mut reader, "INSTANCE \"VI_1\" BACKUP 100\n").await;
     notifier.configure_fifos([Some(&config(&path, scene.hook("reader", PATIENT))), None]);
-    notifier.tell(&news("VI_1", State::Master));
+    notifier.tell(&change("VI_1", State::Master));
     until_read(&mut reader, "INSTANCE \"VI_1\" MASTER 100\n").await;
     assert!(path.exists());
     notifier.configure_fifos([Some(&config(&other, None)), None]);
@@ -305,7 +305,7 @@ async fn two_fifos_get_every_line_each() {
     notifier.configure_fifos([Some(&config(&one)), Some(&config(&other))]);
     until("both are made", || one.exists() && other.exists()).await;
     let readers = [&one, &other].map(|path| fs::File::open(path).unwrap());
-    notifier.tell(&news("VI_1", State::Master));
+    notifier.tell(&change("VI_1", State::Master));
     notifier.finish().await;
     for mut reader in readers {
         let mut text = String::new();

@@ -7,21 +7,21 @@ use std::{
 
 use vrrp_common::time::Time;
 
-/// So often, within [`WINDOW`], is a coincidence.
+/// Number of times, within [`WINDOW`], that is a coincidence.
 const COINCIDENCES: usize = 3;
-/// See there.
+/// Time in which [`COINCIDENCES`] are counted.
 const WINDOW: Duration = Duration::from_secs(10);
-/// How often somebody is met who does it more often.
+/// Pause between two meetings of somebody who does it more often.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What to do about a thing that is missing.
+/// Advice about a thing that is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Again {
-    /// It was not there before: put it there.
+    /// The thing was not there before: put it there.
     First,
     /// Somebody has taken it away: put it back.
     Lost,
-    /// The same, and it is time to say that somebody does it again and again.
+    /// Somebody has taken it away: put it back, and it is time to say that somebody does it again and again.
     Fought,
     /// Wait until then.
     Wait(Time),
@@ -64,7 +64,7 @@ impl<T: Clone + Ord> ForeignHand<T> {
         }
     }
 
-    /// Whether `thing` is to be left alone for a while if it should be missing.
+    /// Tells whether `thing` is to be left alone for a while if it should be missing.
     pub(crate) fn peek(&self, thing: &T, now: Time) -> Again {
         let times = self.undone.get(thing).filter(|times| times.len() >= COINCIDENCES);
         let last = times.and_then(VecDeque::back).filter(|last| now < **last + PAUSE);

@@ -1,4 +1,4 @@
-//! What this daemon owns in the kernel, and what is to be done so that the kernel has what its masters say (I13).
+//! Property of this daemon in the kernel, and what is to be done so that the kernel has what its masters say (I13).
 //!
 //! Pure: what routers [hold](Holdings), what was [seen](crate::address::KernelAddress) and what is on [record](Record) go in, and
 //! [operations](Operation) come out, in an order that loses nothing of others. By comparison and not by events: it is
@@ -50,17 +50,17 @@ fn default_broadcast(vip: &VirtualAddress) -> Option<Ipv4Addr> {
     }
 }
 
-/// What one router asks for at a spot.
+/// Claim of one router to a spot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim<K> {
     /// The only one that holds it, and that may withdraw it.
     pub(crate) holder: K,
-    /// Its name.
+    /// Name of the router.
     pub(crate) router: String,
     pub(crate) vip: VirtualAddress,
 }
 
-/// What each router has on this host now. `K` tells routers apart.
+/// Resources that each router has on this host now. `K` tells routers apart.
 #[derive(Debug)]
 pub(crate) struct Holdings<K> {
     routers: BTreeMap<K, (String, Arc<Resources>)>,
@@ -90,13 +90,13 @@ impl<K: Copy + Ord> Holdings<K> {
     pub(crate) fn claims(&self) -> BTreeMap<Spot, Claim<K>> {
         let mut claims = BTreeMap::new();
         for (holder, (router, resources)) in &self.routers {
-            for place in &resources.bindings {
-                let VirtualAddress { address, prefix_len, .. } = place.address;
-                let spot = Spot { interface: place.interface.clone(), address, prefix_len };
+            for binding in &resources.bindings {
+                let VirtualAddress { address, prefix_len, .. } = binding.address;
+                let spot = Spot { interface: binding.interface.clone(), address, prefix_len };
                 claims.entry(spot).or_insert_with(|| Claim {
                     holder: *holder,
                     router: router.clone(),
-                    vip: place.address.clone(),
+                    vip: binding.address.clone(),
                 });
             }
         }
@@ -112,9 +112,9 @@ impl<K: Copy + Ord> Holdings<K> {
         all.filter(|(_, routing)| seen.insert(*routing)).collect()
     }
 
-    /// Whether an address is held on this interface.
+    /// Tells whether an address is held on this interface.
     pub(crate) fn is_on(&self, interface: &str) -> bool {
         let mut resources = self.routers.values().map(|(_, resources)| resources);
-        resources.any(|one| one.bindings.iter().any(|place| place.interface == interface))
+        resources.any(|one| one.bindings.iter().any(|binding| binding.interface == interface))
     }
 }

@@ -22,7 +22,7 @@ pub(crate) enum Operation {
     Promote { interface: String, on: bool },
 }
 
-/// What is to be done, in this order. `promoting` are the interfaces whose secondary addresses stay by themselves when a
+/// Tells what is to be done, in this order. `promoting` are the interfaces whose secondary addresses stay by themselves when a
 /// first one goes.
 ///
 /// An address whose prefix changes is there with the new one before it goes with the old one. What was not added by a
@@ -73,7 +73,7 @@ pub(crate) fn plan<K>(
     marks.chain(removing).chain(promote(false)).collect()
 }
 
-/// What of ours the kernel has and nobody claims, by interface.
+/// Tells what of ours the kernel has and nobody claims, by interface.
 pub(crate) fn remaining<K>(
     claims: &BTreeMap<Spot, Claim<K>>,
     seen: &[KernelAddress],
@@ -96,7 +96,7 @@ fn same_place(one: &Spot, other: &Spot) -> bool {
     one.interface == other.interface && one.address == other.address
 }
 
-/// Whether the kernel makes one of them secondary to the other.
+/// Tells whether the kernel makes one of them secondary to the other.
 fn same_network(one: &Spot, other: &Spot) -> bool {
     let network = |spot: &Spot| match spot.address {
         IpAddr::V4(address) => {

@@ -1,4 +1,4 @@
-//! Which addresses this daemon has, or had before it was started again, in the tables of its data planes.
+//! Record of the addresses that this daemon has, or had before it was started again, in the tables of its data planes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,7 +29,7 @@ impl Record {
         }
     }
 
-    /// The same of a daemon older than the mark of whose pins they are, until [`marked`](Self::marked).
+    /// Enters those of a daemon older than the mark of whose pins they are, until [`marked`](Self::marked).
     pub(crate) fn enter_unmarked(&mut self, interface: &str, addresses: impl IntoIterator<Item = IpAddr>) {
         self.unmarked.entry(interface.to_owned()).or_default().extend(addresses);
     }
@@ -39,7 +39,7 @@ impl Record {
         self.unmarked.clear();
     }
 
-    /// Whether an address that the kernel has is ours. Where there are no tables, as on `lo`, all of them count.
+    /// Tells whether an address that the kernel has is ours. Where there are no tables, as on `lo`, all of them count.
     pub(super) fn owns(&self, seen: &KernelAddress) -> bool {
         let (interface, address) = (&seen.spot.interface, &seen.spot.address);
         let here = if interface == TABLELESS { Some(&self.everywhere) } else { self.here.get(interface) };

@@ -1,4 +1,4 @@
-//! Who a program runs as.
+//! Accounts that programs run under.
 
 use std::{ffi::CString, path::PathBuf};
 
@@ -7,7 +7,7 @@ use nix::unistd::{Gid, Group, Uid, User as Entry, getegid, geteuid, getgrouplist
 use super::ProgramError;
 use vrrp_config::User;
 
-/// Who a program runs as.
+/// Account that a program runs under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) uid: u32,

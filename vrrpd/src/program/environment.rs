@@ -12,7 +12,7 @@ use crate::handover;
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What the service manager says to the daemon alone. A program that answered would speak for it.
+/// Variables that the service manager says something to the daemon alone by. A program that answered would speak for it.
 const OURS: [&str; 9] = [
     family::MARK,
     "NOTIFY_SOCKET",

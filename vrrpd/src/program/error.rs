@@ -1,4 +1,4 @@
-//! Why a program was not run.
+//! Reasons for which a program was not run.
 
 use std::{io, path::PathBuf};
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use crate::trust::Unsafe;
 
-/// Why a program was not run.
+/// A reason for which a program was not run.
 #[derive(Debug, Error)]
 pub(crate) enum ProgramError {
     #[error("a program needs an absolute path")]

@@ -24,7 +24,7 @@ pub(super) const MARK: &str = "VRRPD_RUN";
 /// Bytes of an environment that are looked through.
 const ENVIRONMENT: u64 = 1 << 20;
 
-/// How long a family is looked through until all of it stands still, and the time between two looks. What hangs in the
+/// Time for which a family is looked through until all of it stands still, and the time between two looks. What hangs in the
 /// kernel stands still as it is.
 const PATIENCE: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(1);
@@ -32,10 +32,10 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// One run of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Family {
-    /// Its first process, not reaped yet.
+    /// First process of the run, not reaped yet.
     pub(super) leader: libc::pid_t,
     mark: String,
-    /// When the leader was started, in the kernel's ticks.
+    /// Time at which the leader was started, in the kernel's ticks.
     began: u64,
 }
 
@@ -107,7 +107,7 @@ fn freeze(families: &[Family]) -> Vec<Process> {
     found.into_iter().filter(|process| !is_leader(process)).collect()
 }
 
-/// Those that live, with the leaders.
+/// Finds those that live, with the leaders.
 fn members(families: &[Family]) -> Vec<Process> {
     let began = families.iter().map(|family| family.began).min().unwrap_or_default();
     let all: Vec<_> = all().filter(|process| process.started >= began).collect();

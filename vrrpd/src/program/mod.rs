@@ -52,10 +52,10 @@ const STARTING: usize = 16;
 /// not killed by SIGPIPE. More are closed.
 const LEFTOVERS: usize = 64;
 
-/// How long the groups that are killed before the daemon is replaced are waited for.
+/// Time for which the groups that are killed before the daemon is replaced are waited for.
 const LAST_WAIT: Duration = Duration::from_millis(200);
 
-/// What is to be run.
+/// Program that is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Job {
     pub(crate) program: Program,
@@ -99,11 +99,11 @@ struct Shared {
     environment: Environment,
     starting: Arc<Semaphore>,
     leftovers: Arc<Semaphore>,
-    /// Those whose leader is not reaped yet, by its number.
+    /// Families whose leader is not reaped yet, by its number.
     running: Mutex<BTreeMap<libc::pid_t, Family>>,
-    /// How many were started.
+    /// Number that were started.
     started: AtomicU64,
-    /// Whose programs these are, of all daemons that there were since the machine started.
+    /// Name of whose programs these are, of all daemons that there were since the machine started.
     name: u64,
     /// Killed while nobody waited for them.
     abandoned: Mutex<Vec<libc::pid_t>>,
@@ -132,7 +132,7 @@ impl Launcher {
         self.begin(job, Kind::Brief).await
     }
 
-    /// The same with one that is to run as long as the daemon.
+    /// Starts one that is to run as long as the daemon.
     pub(crate) async fn start_lasting(&self, job: &Job) -> Result<Running, ProgramError> {
         self.begin(job, Kind::Lasting).await
     }
@@ -191,7 +191,7 @@ impl Launcher {
     }
 }
 
-/// Whose program it is.
+/// Kinds of programs, by whose they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A script of the configuration's, which ends soon.
@@ -297,15 +297,15 @@ impl Drop for Guarded {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        let bury = move || {
+        let end_and_reap = move || {
             family::kill_all(std::slice::from_ref(&family));
             lock(&shared.abandoned).push(family.leader);
             shared.sweep();
         };
         // Whoever drops it does not wait for that.
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(bury)),
-            Err(_none) => bury(),
+            Ok(runtime) => drop(runtime.spawn_blocking(end_and_reap)),
+            Err(_none) => end_and_reap(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a program writes to its standard output and error: the beginning of it is kept.
+//! Output of a program, standard output and error: the beginning of it is kept.
 
 use std::{io, os::fd::OwnedFd};
 
@@ -16,7 +16,7 @@ const LAST: usize = 65_536;
 /// Lines that are logged of one output.
 const LINES: usize = 20;
 
-/// What a program has written.
+/// Lines that a program has written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Output {
     kept: Vec<u8>,
@@ -25,7 +25,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Its lines, without control characters; the last says what is missing.
+    /// Reads its lines, without control characters; the last says what is missing.
     pub(crate) fn lines(&self) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.kept);
         let mut all = text.lines().map(|line| line.replace(char::is_control, " ").trim_end().to_owned());
@@ -106,7 +106,7 @@ impl Reader {
         }
     }
 
-    /// What is there at the program's end, and the pipe if something still holds its other end.
+    /// Takes what is there at the program's end, and the pipe if something still holds its other end.
     pub(super) fn finish(mut self) -> (Output, Option<Receiver>) {
         let mut read = 0;
         while read < LAST {

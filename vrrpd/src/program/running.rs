@@ -10,10 +10,10 @@ use super::{
 };
 use crate::readiness::watch;
 
-/// How long a program has for its end after SIGTERM, as in keepalived.
+/// Time that a program has for its end after SIGTERM, as in keepalived.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How a program ended.
+/// Ends of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// By itself, with this code.
@@ -41,7 +41,7 @@ impl fmt::Display for Ending {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) ending: Ending,
-    /// Whether it was killed at its timeout.
+    /// Says whether it was killed at its timeout.
     pub(crate) timed_out: bool,
     pub(crate) took: Duration,
     pub(crate) output: Output,

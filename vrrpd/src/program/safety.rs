@@ -1,4 +1,4 @@
-//! What may run as root: only what nobody but root can have written, as keepalived's `enable_script_security` has it.
+//! Safety of what runs as root: only what nobody but root can have written, as keepalived's `enable_script_security` has it.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 

@@ -40,14 +40,14 @@ struct Plan {
     groups: Option<Vec<u32>>,
     /// Entered first.
     directory: &'static CStr,
-    /// Whether it is given the orphans among what it starts.
+    /// Says whether it is given the orphans among what it starts.
     adopts: bool,
     /// Open files: the daemon may have raised its own.
     files: Option<libc::rlimit>,
     failure: Option<(Step, c_int)>,
 }
 
-/// Where the child failed.
+/// Steps at which a child can fail.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Prepare,
@@ -55,16 +55,16 @@ enum Step {
     Execute,
 }
 
-/// What is to be executed.
+/// Program that is to be executed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Execution<'a> {
     pub(super) file: &'a Path,
     pub(super) argv: &'a [String],
     pub(super) environment: &'a [OsString],
     pub(super) account: &'a Account,
-    /// Where: `.` is the daemon's own directory.
+    /// Directory that it runs in: `.` is the daemon's own directory.
     pub(super) directory: &'static CStr,
-    /// Whether it is given the orphans among what it starts.
+    /// Says whether it is given the orphans among what it starts.
     pub(super) adopts: bool,
 }
 

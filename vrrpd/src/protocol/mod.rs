@@ -25,14 +25,14 @@ use crate::{
 
 pub(crate) use plane::Port;
 
-/// What the engine takes in.
+/// Inputs of the engine.
 pub(crate) type Command = vrrp_engine::Command<OpenPort>;
 
 /// Messages and requests that may be under way. The supervisor waits when it is full; the protocol thread does not,
 /// and tells again later what found no room.
 const CHANNEL: usize = 8_192;
 
-/// What the supervisor tells the protocol thread.
+/// Messages of the supervisor to the protocol thread.
 #[derive(Debug)]
 pub(crate) enum Message {
     /// For the engine.

@@ -19,7 +19,7 @@ use vrrp_engine::Plane;
 
 use crate::{packet::PacketSocket, readiness::watch, unicast::UnicastSocket};
 
-/// What is needed to hear and to speak on an interface.
+/// All that is needed to hear and to speak on an interface.
 #[derive(Debug)]
 pub(crate) struct Port {
     pub(crate) tables: Tables,

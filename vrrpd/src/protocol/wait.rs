@@ -1,4 +1,4 @@
-//! What wakes the protocol thread.
+//! Events that wake the protocol thread.
 
 use std::{
     future::poll_fn,

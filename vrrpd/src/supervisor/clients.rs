@@ -12,7 +12,7 @@ use crate::{
     protocol::Message,
 };
 
-/// How long the protocol thread is given for an answer to `vrrpd status`.
+/// Time that the protocol thread is given for an answer to `vrrpd status`.
 const STATUS_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Takes the control socket. A program that has taken another's place goes on without it rather than not at all.

@@ -21,7 +21,7 @@ pub(super) struct Debounce {
 #[derive(Debug, Default)]
 struct Standing {
     up: bool,
-    /// How often it had come up when it was last looked at.
+    /// Number of times that it had come up when it was last looked at.
     ups: u32,
     /// Since when it is otherwise than it counts.
     changed: Option<Instant>,
@@ -56,7 +56,7 @@ impl Debounce {
         }
     }
 
-    /// When the next change counts that does not yet.
+    /// Tells when the next change counts that does not yet.
     pub(super) fn due_at(&self) -> Option<Instant> {
         let due = self.links.iter().filter_map(|(name, standing)| {
             let delays = self.delays.get(name)?;
@@ -67,7 +67,7 @@ impl Debounce {
 }
 
 impl Standing {
-    /// How long a change is held back.
+    /// Tells how long a change is held back.
     const fn delay(&self, delays: &InterfaceDelays) -> Duration {
         if self.up { delays.down } else { delays.up }
     }
@@ -111,7 +111,7 @@ mod tests {
             Self { debounce: Debounce::of(&config), start: Instant::now() }
         }
 
-        /// Whether the link counts as up; `None`: it is not there.
+        /// Tells whether the link counts as up; `None`: it is not there.
         fn at(&mut self, ms: u64, carrier: Option<(bool, u32)>) -> bool {
             let link = |(carrier, carrier_ups)| Link {
                 index: 1,

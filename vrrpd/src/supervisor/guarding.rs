@@ -17,7 +17,7 @@ use vrrp_config::Config;
 /// An interface, and the router's slot in its data plane.
 type Door = (String, u32);
 
-/// What the risk is.
+/// Risk of a host without a guard, in words.
 const RISK: &str = "while this host is not master and still has virtual addresses, after a crash above all, another \
                     interface of it may answer for them";
 
@@ -25,11 +25,11 @@ const RISK: &str = "while this host is not master and still has virtual addresse
 #[derive(Debug, Default)]
 pub(super) struct Guarding {
     guard: Option<Guard>,
-    /// Whether it was tried to load it: when there is a data plane that it looks at, and not before.
+    /// Says whether it was tried to load it: when there is a data plane that it looks at, and not before.
     loaded: bool,
     /// Interfaces whose data planes it does not know yet.
     strange: Vec<String>,
-    /// Why there is none.
+    /// Reason for which there is none.
     failure: Option<String>,
     /// Addresses that a daemon before had: of which interface, in which slot.
     inherited: Vec<(IpAddr, Door)>,
@@ -82,7 +82,7 @@ impl Guarding {
         }
     }
 
-    /// Whose door it is that each address of the configuration is behind.
+    /// Takes in whose door it is that each address of the configuration is behind.
     pub(super) fn configure(&mut self, config: &Config) {
         let of_router = |router: &Arc<vrrp_config::Router>| {
             let (home, slot) = (router.interface.clone(), abi::slot(router.family, router.vrid));
@@ -176,7 +176,7 @@ impl Supervisor {
         self.guarding.guard = Some(guard);
     }
 
-    /// The same from what is there now.
+    /// Brings the guard to the entrances that there are now.
     pub(super) async fn cover_again(&mut self) {
         match self.observe().await {
             Ok(observed) => self.cover(&observed).await,

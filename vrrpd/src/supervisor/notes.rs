@@ -1,13 +1,13 @@
-//! What the next daemon must know and the kernel does not say: noted beside the pins of every data plane, so that it is
+//! Notes of what the next daemon must know and the kernel does not say: made beside the pins of every data plane, so that it is
 //! there when this process is killed, and gone when the data planes are.
 
 use vrrp_dataplane::Inherited;
 
 use super::Supervisor;
 
-/// Whose the pins are: the control socket of the daemon, which no two in a network namespace share.
+/// Note of whose the pins are: the control socket of the daemon, which no two in a network namespace share.
 pub(super) const OWNER: &str = "owner";
-/// How `ip_nonlocal_bind` was found.
+/// Note of how `ip_nonlocal_bind` was found.
 pub(super) const NONLOCAL_BIND: &str = "ip_nonlocal_bind";
 
 impl Supervisor {
@@ -23,7 +23,7 @@ impl Supervisor {
         }
     }
 
-    /// How this daemon is told from another one in the same network namespace.
+    /// Tells how this daemon is told from another one in the same network namespace.
     pub(super) fn owner(&self) -> String {
         self.options
             .socket

@@ -26,7 +26,7 @@ impl Operators {
         Self { virtual_addresses, named: BTreeSet::new() }
     }
 
-    /// Those that the kernel has now, and that were not named before.
+    /// Finds those that the kernel has now, and that were not named before.
     fn find(&mut self, observed: &Observed) -> Vec<(String, IpAddr)> {
         let seen = observed.addresses.seen(&observed.names).into_iter().filter(|seen| !seen.marked);
         let present: BTreeSet<_> = seen

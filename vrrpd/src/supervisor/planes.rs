@@ -28,7 +28,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether a router can use the interface. At the start none may find that it cannot; later such a router is in
+    /// Tells whether a router can use the interface. At the start none may find that it cannot; later such a router is in
     /// FAULT. A program that replaces a running one does not take the other routers' roles down with that.
     pub(super) fn suits(&self, name: &str, link: &Link, starting: bool) -> Result<bool, Failure> {
         if starting

@@ -21,14 +21,14 @@ const LOOKS: usize = 4;
 
 pub(super) type Claims = BTreeMap<Spot, Claim<RouterKey>>;
 
-/// What one go has come to.
+/// Result of one go.
 #[derive(Debug, Default)]
 struct Outcome {
     /// Not to be tried again in this go.
     refused: BTreeSet<Spot>,
     /// Links whose secondary addresses the kernel would not be told to keep.
     unpromoted: BTreeSet<String>,
-    /// When somebody who takes things away is to be met again.
+    /// Time at which somebody who takes things away is to be met again.
     wait: Option<Time>,
     /// Something could not be removed.
     stuck: bool,
@@ -85,7 +85,7 @@ impl Supervisor {
         self.netlink.observe(&self.modes.keys().cloned().chain(tracked).collect()).await
     }
 
-    /// The same from what was seen just now.
+    /// Makes equal what was seen just now.
     pub(super) async fn reconcile_with(&mut self, mut observed: Observed) {
         self.excuse(&observed);
         self.withdraw_routing(&observed).await;
@@ -134,7 +134,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether an operation is to be carried out now.
+    /// Tells whether an operation is to be carried out now.
     fn is_due(&mut self, operation: &Operation, observed: &Observed, outcome: &mut Outcome) -> bool {
         let spot = match operation {
             Operation::Promote { interface, .. } => return !outcome.unpromoted.contains(interface),

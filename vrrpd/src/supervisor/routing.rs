@@ -16,22 +16,22 @@ use crate::{
 };
 use vrrp_engine::Routing;
 
-/// What begins the name of a note about a route or a rule.
+/// Beginning of the name of a note about a route or a rule.
 pub(super) const NOTE: &str = "routing-";
 
 /// Routes and rules of ours.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    /// Those that are in the kernel, or may be, with the name of their note.
+    /// Routes and rules that are in the kernel, or may be, with the name of their note.
     ours: BTreeMap<String, Routing>,
-    /// Those that the kernel would not take, and has been blamed for.
+    /// Notes of those that the kernel would not take, and has been blamed for.
     refused: BTreeSet<String>,
     hand: ForeignHand<String>,
     numbered: u64,
 }
 
 impl Routes {
-    /// What an earlier daemon has noted.
+    /// Takes over what an earlier daemon has noted.
     pub(super) fn inherit(&mut self, note: &str, text: &str) {
         match serde_json::from_str(text) {
             Ok(routing) => drop(self.ours.insert(note.to_owned(), routing)),
@@ -39,7 +39,7 @@ impl Routes {
         }
     }
 
-    /// Whether a route of ours has this protocol number.
+    /// Tells whether a route of ours has this protocol number.
     pub(super) fn has_protocol(&self, protocol: u8) -> bool {
         self.ours.values().any(|routing| match routing {
             Routing::Route(route) => route.protocol.unwrap_or(DEFAULT_PROTOCOL) == protocol,
@@ -153,7 +153,7 @@ impl Supervisor {
         None
     }
 
-    /// Whether it was missing, or why it cannot be added.
+    /// Tells whether it was missing, or why it cannot be added.
     async fn put(&self, routing: &Routing, observed: &Observed) -> Result<bool, String> {
         let dev = index_of(routing, observed)?;
         let added = match routing {
@@ -163,7 +163,7 @@ impl Supervisor {
         added.map_err(|error| explain(&error))
     }
 
-    /// Whether it is gone.
+    /// Tells whether it is gone.
     async fn take_away(&self, routing: &Routing, observed: &Observed) -> bool {
         // Without its interface it is not there.
         let Ok(dev) = index_of(routing, observed) else { return true };

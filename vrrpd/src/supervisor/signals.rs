@@ -13,7 +13,7 @@ use tokio::io::unix::AsyncFd;
 
 use crate::{readiness::watch, signals};
 
-/// What somebody wants from the daemon.
+/// Wish that somebody has of the daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     /// SIGTERM or SIGINT.
@@ -37,7 +37,7 @@ impl Wish {
     }
 }
 
-/// Those that were sent and not read yet. They are kept by the kernel, also while the program becomes another.
+/// Signals that were sent and not read yet. They are kept by the kernel, also while the program becomes another.
 pub(super) struct Signals {
     stops: AsyncFd<SignalFd>,
     others: AsyncFd<SignalFd>,

@@ -1,4 +1,4 @@
-//! Which of the addresses that adverts are to come from this host has, on any of its interfaces.
+//! Addresses that adverts are to come from, as far as this host has them on any of its interfaces.
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -6,7 +6,7 @@ use super::Supervisor;
 use crate::{netlink::Addresses, protocol::Command};
 use vrrp_config::Config;
 
-/// What the configuration names, and what the protocol thread was told.
+/// Sources that the configuration names, and those that the protocol thread was told of.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     configured: BTreeSet<IpAddr>,
@@ -24,7 +24,7 @@ impl Sources {
         self.configured = sources(config).into_iter().chain(told).collect();
     }
 
-    /// Those that are there, if they are not what was told last.
+    /// Finds those that are there, if they are not what was told last.
     fn changed(&mut self, present: &BTreeSet<IpAddr>) -> Option<BTreeSet<IpAddr>> {
         let sources: BTreeSet<_> = self.configured.intersection(present).copied().collect();
         (self.told.replace(sources.clone()) != Some(sources.clone())).then_some(sources)

@@ -11,7 +11,7 @@ const CALM: Duration = Duration::from_secs(2);
 /// The process must have grown by so much.
 const WORTHWHILE: usize = 1 << 20;
 
-/// When to give memory back.
+/// Time to give memory back.
 #[derive(Debug, Default)]
 pub(super) struct Tidying {
     /// Since when nothing has changed, if there was anything since it was done last.

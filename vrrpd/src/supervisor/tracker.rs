@@ -1,4 +1,4 @@
-//! What checks and interfaces make of each router, and who is told of it.
+//! Tracking: what checks and interfaces make of each router, and who is told of it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use vrrp_engine::{Link, Standing, Tracking, Trackings};
 pub(super) struct Tracker {
     checks: Checks,
     config: Config,
-    /// Whether an interface is up, with carrier. Nothing is known of those that are not listed.
+    /// Says whether an interface is up, with carrier. Nothing is known of those that are not listed.
     interfaces: BTreeMap<String, bool>,
     /// As the protocol thread knows it.
     told: Trackings,
@@ -44,7 +44,7 @@ impl Tracker {
         new
     }
 
-    /// What the protocol thread is to start with.
+    /// Tells what the protocol thread is to start with.
     pub(super) fn told(&self) -> Trackings {
         self.told.clone()
     }

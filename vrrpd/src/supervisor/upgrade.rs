@@ -41,13 +41,13 @@ pub fn own_program() -> io::Result<PathBuf> {
     Ok(called.unwrap_or(own))
 }
 
-/// How long the new program may take for each of its answers.
+/// Time that the new program may take for each of its answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What the version of a program of ours begins with.
+/// Beginning of the version of a program of ours.
 const NAME: &str = "vrrpd ";
 
-/// Why the new program is not taken.
+/// Reasons for which the new program is not taken.
 #[derive(Debug, Error)]
 pub(super) enum Refusal {
     #[error("{0}")]

@@ -29,16 +29,16 @@ use quorum::Quorum;
 use scan::Found;
 use vrrp_config::{ProcessCheck, ProcessName};
 
-/// How often /proc is looked through while there are too few, or too many. At most a tenth of the time goes into it.
+/// Interval in which /proc is looked through while there are too few, or too many. At most a tenth of the time goes into it.
 const SEEKING: Duration = Duration::from_millis(100);
 
-/// The same while all is well and too many may come.
+/// Interval while all is well and too many may come.
 const GUARDING: Duration = Duration::from_secs(1);
 
-/// The same otherwise: a process may have become another program.
+/// Interval otherwise: a process may have become another program.
 const CONTENT: Duration = Duration::from_secs(5);
 
-/// How often the same result is given again as long as `rise` or `fall` want more.
+/// Interval in which the same result is given again as long as `rise` or `fall` want more.
 const REPEAT: Duration = Duration::from_millis(100);
 
 /// Looks at once, and reports what changes.

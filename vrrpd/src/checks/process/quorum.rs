@@ -1,4 +1,4 @@
-//! How many processes there must be, and how long a change must last before it counts.
+//! Number of processes that there must be, and how long a change must last before it counts.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use tokio::time::Instant;
 
 use vrrp_config::ProcessCheck;
 
-/// What is told of a number of processes that changes.
+/// Judge of a number of processes that changes.
 #[derive(Debug)]
 pub(super) struct Quorum {
     least: usize,
     most: usize,
     fork_delay: Duration,
     terminate_delay: Duration,
-    /// What was reported last; `None` before the first time.
+    /// Report that was made last; `None` before the first time.
     met: Option<bool>,
-    /// How many there were last.
+    /// Number that there were last.
     count: usize,
-    /// When what is different will have lasted long enough.
+    /// Time at which what is different will have lasted long enough.
     due: Option<Instant>,
-    /// When the same is to be reported again.
+    /// Time at which the same is to be reported again.
     again: Option<Instant>,
 }
 
@@ -46,7 +46,7 @@ impl Quorum {
         self.met == Some(true)
     }
 
-    /// When it is to be settled again although no number changes.
+    /// Tells when it is to be settled again although no number changes.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due.into_iter().chain(self.again).min()
     }
@@ -70,7 +70,7 @@ impl Quorum {
         true
     }
 
-    /// Whether the same is to be reported again, then.
+    /// Tells whether the same is to be reported again, then.
     pub(super) fn repeat(&mut self, then: Instant, wanted: bool) {
         self.again = wanted.then_some(then);
     }

@@ -1,4 +1,4 @@
-//! Which processes match, as /proc shows them.
+//! Processes that match, as /proc shows them.
 
 use std::{collections::BTreeSet, fs, path::Path, time::SystemTime};
 
@@ -11,7 +11,7 @@ const COMM: usize = 15;
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) pids: BTreeSet<i32>,
-    /// When the PID file was written.
+    /// Time at which the PID file was written.
     pub(super) written: Option<SystemTime>,
 }
 
