@@ -26,10 +26,10 @@ use crate::{
     ingress::{Entrance, Way, id_of},
     left::{self, Left},
     mapping::Mapping,
+    near::recognise,
     object::{self, Linked, OBJECT},
     plane::DataPlane,
     sys,
-    tables::recognise,
 };
 
 /// `GUARD_PLANES` and the value of `GUARD_COUNTERS`, as aya wants them.

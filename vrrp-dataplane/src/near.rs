@@ -63,3 +63,15 @@ fn near(address: [u8; 16], slot: u32) -> Option<NearVip> {
         IpAddr::V6(_) => None,
     }
 }
+
+/// Refuses an address of a family that the programs do not look for.
+pub(crate) fn recognise(vip: IpAddr) -> io::Result<()> {
+    match vip {
+        IpAddr::V4(_) => Ok(()),
+        IpAddr::V6(_) => {
+            let text =
+                format!("{vip} is an IPv6 address, which the data plane neither answers for nor guards");
+            Err(io::Error::new(io::ErrorKind::Unsupported, text))
+        }
+    }
+}

@@ -23,7 +23,11 @@ use vrrp_common::{
     types::{AdvertInterval, Mac, Priority},
 };
 
-use crate::{mapping::Mapping, near::NearVips, watch::Watch};
+use crate::{
+    mapping::Mapping,
+    near::{NearVips, recognise},
+    watch::Watch,
+};
 
 /// Value of `COUNTERS`, as plain as aya wants it.
 type CpuWords = [u64; size_of::<Cpu>() / 8];
@@ -381,18 +385,6 @@ fn peer_entry(slot: u32, peer: &Peer) -> ([u8; 20], [u8; 4]) {
     let key = abi::Peer { address: abi::address_bytes(peer.address), slot };
     let ttl = PeerTtl { min: peer.min_ttl, max: peer.max_ttl, reserved: [0; 2] };
     (bytemuck::cast(key), bytemuck::cast(ttl))
-}
-
-/// Refuses an address of a family that the programs do not look for.
-pub(crate) fn recognise(vip: IpAddr) -> io::Result<()> {
-    match vip {
-        IpAddr::V4(_) => Ok(()),
-        IpAddr::V6(_) => {
-            let text =
-                format!("{vip} is an IPv6 address, which the data plane neither answers for nor guards");
-            Err(io::Error::new(io::ErrorKind::Unsupported, text))
-        }
-    }
 }
 
 /// The errno that the kernel said, where it said one.
