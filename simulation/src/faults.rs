@@ -1,7 +1,7 @@
 //! What goes wrong with hosts and ways, and what operators do to them.
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
@@ -132,7 +132,7 @@ impl Change {
 fn moved(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(v4) => Ipv4Addr::from_bits(v4.to_bits() ^ 16).into(),
-        IpAddr::V6(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() ^ 16).into(),
     }
 }
 
