@@ -178,6 +178,35 @@ proptest! {
         }
     }
 
+    /// A better master was heard at 0 and lives for all that is known: whatever lesser boxes say after it, nobody takes its place
+    /// before its time. A farewell of the one that is followed meanwhile waits for the better one's next advert.
+    #[test]
+    fn no_lesser_box_shortens_the_wait_for_a_better_master(
+        preempt in any::<bool>(),
+        delay in prop_oneof![Just(0u64), 1..3_000u64],
+        said in prop::collection::vec((3..=9u8, 0..=199u8, 1..=300u16, 1..400u64), 1..40),
+    ) {
+        let mut election = follower(Settings { preempt, preempt_delay: span(delay), ..SETTINGS });
+        let next = ms(0) + AdvertInterval::DEFAULT.span() * 17 / 16;
+        let (mut now, mut farewells) = (ms(0), false);
+        for (last, priority, centiseconds, step) in said {
+            now = now + span(step);
+            farewells |= priority == 0;
+            let bound = if farewells { next } else { ms(0) + MASTER_DOWN };
+            if now >= bound {
+                break;
+            }
+            let interval = AdvertInterval::from_centiseconds(centiseconds).unwrap();
+            election.hear(now, Advert { interval, ..advert(last, priority) });
+            election.wake(now);
+            prop_assert_eq!(election.name(), StateName::Backup, "at {}", now);
+            let before = bound - Duration::from_nanos(1);
+            let mut later = election;
+            later.wake(before);
+            prop_assert_eq!(later.name(), StateName::Backup, "it is alive until {}", bound);
+        }
+    }
+
     #[test]
     fn a_stopped_router_stays_stopped(steps in steps()) {
         let mut election = stopped(SETTINGS);
