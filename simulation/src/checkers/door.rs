@@ -70,7 +70,7 @@ impl Checker for Lease {
 /// Nobody takes over while one answers that it has just heard and has to follow, crashed, paused or cut off.
 pub(super) struct Followed {
     last_sent: Vec<u64>,
-    heard: Vec<Option<(usize, u64)>>,
+    heard: Vec<Option<(usize, u64, Advert)>>,
     /// The interval heard since the last turn; `Some(None)` when there are several.
     unread: Vec<Option<Option<AdvertInterval>>>,
 }
@@ -85,12 +85,11 @@ impl Followed {
         let unread = self.unread[to].get_or_insert(Some(advert.interval));
         *unread = unread.filter(|interval| *interval == advert.interval);
         let follows = must_follow(&view.hosts[to], advert) && unread.is_some();
-        // What a stranger says is none of theirs, unless it is master in the place of that one.
-        let stays = |master: usize| !outranks(advert, view.own(master));
+        // What a stranger says is none of theirs, unless it is master in the place of that one, by what that one has said.
         self.heard[to] = if from < view.hosts.len() {
-            follows.then_some((from, serial))
+            follows.then_some((from, serial, advert))
         } else {
-            self.heard[to].filter(|(master, _)| stays(*master))
+            self.heard[to].filter(|(_, _, of_master)| !outranks(advert, *of_master))
         };
     }
 }
@@ -117,7 +116,8 @@ impl Checker for Followed {
             Seen::Changed { by, transition, .. } if transition.to == StateName::Master => {
                 // Who becomes master has waited for that one, or believed a farewell, for as long as it had to.
                 let heard = self.heard[by].take();
-                let Some((master, serial)) = heard.filter(|_| transition.cause == Cause::MasterDown) else {
+                let Some((master, serial, _)) = heard.filter(|_| transition.cause == Cause::MasterDown)
+                else {
                     return Ok(());
                 };
                 let answers = self.last_sent[master] == serial && view.open(master);
