@@ -16,7 +16,7 @@ use crate::{
     target::{Attached, Target},
 };
 
-/// Result of [`attach`](crate::attach).
+/// Result of [`attach`](crate::attach()).
 #[derive(Debug)]
 pub struct Attachment {
     /// Keeps what is attached, and takes it away.
