@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::{
     VirtualAddress,
@@ -28,27 +28,26 @@ const MAX_LABEL: usize = 15;
 pub(crate) type Net = (Ipv4Addr, u8);
 
 /// An address with its prefix.
-pub(crate) struct Address;
+pub(crate) const NET: Own<Net> = Own {
+    text: "IPv4 address and prefix, /0 to /32",
+    schema: r#"{ "type": "string", "pattern": "^[0-9]+([.][0-9]+){3}(/[0-9]+)?$" }"#,
+    read: |node| virtual_net(&string(node)?),
+    write: |(address, length)| format!("{address}/{length}").into(),
+};
 
-impl Type for Address {
-    type Out = Net;
-
-    fn read(&self, _: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<Net> {
-        report(string(node).and_then(|text| virtual_net(&text)), path, node, findings)
-    }
-
-    fn write(&self, (address, length): &Net) -> Value {
-        format!("{address}/{length}").into()
-    }
-
-    fn text(&self) -> String {
-        "IPv4 address and prefix, /0 to /32".to_owned()
-    }
-
-    fn schema(&self) -> Json {
-        json!({ "type": "string", "pattern": "^[0-9]+([.][0-9]+){3}(/[0-9]+)?$" })
-    }
-}
+/// A scope, as a word or a number.
+pub(crate) const SCOPE: Own<u8> = Own {
+    text: "`\"global\"`, `\"site\"`, `\"link\"`, `\"host\"`, `\"nowhere\"`, or 0 to 255",
+    schema: r#"{ "anyOf": [
+        { "enum": ["global", "site", "link", "host", "nowhere"] },
+        { "type": "integer", "minimum": 0, "maximum": 255 }
+    ] }"#,
+    read: scope,
+    write: |scope| {
+        let is_word = SCOPES.iter().any(|(_, number)| number == scope);
+        if is_word { scope_word(*scope).into() } else { (*scope).into() }
+    },
+};
 
 /// An address with its prefix, or a table with one.
 pub(crate) struct Entry;
@@ -103,7 +102,7 @@ impl Type for Entry {
         let mut table = Table::default();
         keys.write(&mut table);
         match (net, &table.entries[..]) {
-            (Some(net), [_]) => Address.write(&net),
+            (Some(net), [_]) => NET.write(&net),
             (_, _) => table.into(),
         }
     }
@@ -117,7 +116,7 @@ impl Type for Entry {
     }
 
     fn schema(&self) -> Json {
-        either(&Address, &Inline::<AddressKeys>::new(""))
+        either(&NET, &Inline::<AddressKeys>::new(""))
     }
 
     fn words(&self) -> Vec<String> {
@@ -321,35 +320,6 @@ fn label(value: &Node) -> Result<String, Wrong> {
     };
     Err(Wrong::new("is no label that the kernel takes", label)
         .help("use 1 to 15 bytes, as a rule the interface, `:` and a word: \"eth0:vip\""))
-}
-
-/// A scope, as a word or a number.
-pub(crate) struct Scope;
-
-impl Type for Scope {
-    type Out = u8;
-
-    fn read(&self, _: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<u8> {
-        report(scope(node), path, node, findings)
-    }
-
-    fn write(&self, scope: &u8) -> Value {
-        let is_word = SCOPES.iter().any(|(_, number)| number == scope);
-        if is_word { scope_word(*scope).into() } else { (*scope).into() }
-    }
-
-    fn text(&self) -> String {
-        let words: String = SCOPES.iter().map(|(word, _)| format!("`\"{word}\"`, ")).collect();
-        words + "or 0 to 255"
-    }
-
-    fn schema(&self) -> Json {
-        json!({ "anyOf": [{ "enum": self.words() }, { "type": "integer", "minimum": 0, "maximum": 255 }] })
-    }
-
-    fn words(&self) -> Vec<String> {
-        SCOPES.iter().map(|(word, _)| (*word).to_owned()).collect()
-    }
 }
 
 fn scope(value: &Node) -> Result<u8, Wrong> {

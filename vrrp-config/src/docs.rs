@@ -1,45 +1,14 @@
 //! What is made of the table of keys for documents and tools.
 
 use super::{
-    key::{Group as _, Key},
-    table::{
-        self, AddressKeys, Authentication, CheckKeys, Counts, Delays, File, Garp, HookKeys, Hooks, Http,
-        InitFile, Instance, Pace, Peer, Process, Role, Script, SyncGroup, Tcp, Top, TrackedCheck,
-        TrackedInterface, Tracks,
-    },
+    key::Key,
+    table::{self, GROUPS},
     tree::Kind,
 };
 
-/// Every group of keys, by the name that documents call it by.
-const GROUPS: [(&str, &[Key]); 23] = [
-    ("Top", Top::KEYS),
-    ("Instance", Instance::KEYS),
-    ("Role", Role::KEYS),
-    ("Tracks", Tracks::KEYS),
-    ("Hooks", Hooks::KEYS),
-    ("AddressKeys", AddressKeys::KEYS),
-    ("Garp", Garp::KEYS),
-    ("Authentication", Authentication::KEYS),
-    ("Peer", Peer::KEYS),
-    ("HookKeys", HookKeys::KEYS),
-    ("TrackedCheck", TrackedCheck::KEYS),
-    ("TrackedInterface", TrackedInterface::KEYS),
-    ("CheckKeys", CheckKeys::KEYS),
-    ("Counts", Counts::KEYS),
-    ("Pace", Pace::KEYS),
-    ("Script", Script::KEYS),
-    ("Http", Http::KEYS),
-    ("Tcp", Tcp::KEYS),
-    ("Process", Process::KEYS),
-    ("File", File::KEYS),
-    ("InitFile", InitFile::KEYS),
-    ("Delays", Delays::KEYS),
-    ("SyncGroup", SyncGroup::KEYS),
-];
-
 /// The groups of keys, by name, and the names of their keys.
 pub fn groups() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    GROUPS.into_iter().map(|(name, keys)| (name, keys.iter().map(|key| key.name).collect()))
+    GROUPS.iter().map(|(name, keys)| (*name, keys.iter().map(|key| key.name).collect()))
 }
 
 /// The rows of the documentation's table for a group of keys: `Hooks`, or `garp.Garp` for keys that go with the name
@@ -50,7 +19,7 @@ pub fn rows(name: &str) -> Option<String> {
         Some(dot) => name.split_at(dot + 1),
         None => ("", name),
     };
-    let (_, keys) = GROUPS.into_iter().find(|(name, _)| *name == group)?;
+    let (_, keys) = GROUPS.iter().find(|(name, _)| *name == group)?;
     Some(keys.iter().map(|key| row(prefix, key)).collect())
 }
 

@@ -111,6 +111,9 @@ macro_rules! keys {
                 }
             }
         )+
+
+        /// Every group of keys, by the name that documents call it by.
+        pub(crate) const GROUPS: &[(&str, &[Key])] = &[$((stringify!($group), $group::KEYS)),+];
     };
 }
 

@@ -8,8 +8,7 @@ use vrrp_common::types::{AdvertInterval, Priority, Version};
 
 use super::{
     Checksum, Hook, MAX_LINK_DELAY, MAX_STARTUP_DELAY, MailTls, ParamMatch, Program, Start, UnicastPeer,
-    User, VirtualAddress, VirtualRoute, VirtualRule, XdpMode,
-    address::{self, Address},
+    User, VirtualAddress, VirtualRoute, VirtualRule, XdpMode, address,
     key::{
         About,
         Absent::{Default, Required, Says},
@@ -23,7 +22,7 @@ use super::{
         instance::{self, INTERFACE, VERSION},
         line::{ROUTES, RULES},
         mail,
-        text::{NAME, PATH},
+        text::{MEMBERS, NAME, PATH},
         track::{Track, TrackList},
         unicast::PEER,
     },
@@ -37,8 +36,6 @@ const S_1000: Duration = Duration::from_secs(1000);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 const PACE: Duration = Duration::from_millis(10);
-/// Any: the version says later which are good.
-const ANY: Duration = Duration::MAX;
 
 keys! {
     /// The keys at the top of the file.
@@ -96,7 +93,7 @@ keys! {
         /// The highest wins. 255 means that the addresses are this host's own: it is master whenever it is up.
         priority: u8 = Number(1..=255), Default(Priority::DEFAULT.as_u8()), "=";
         /// How often a master says that it is there. A backup takes over after three of them and a fraction.
-        advert_int: Duration = instance::Interval(Span(ZERO..=ANY)), Default(AdvertInterval::DEFAULT.span()), "= (seconds)";
+        advert_int: Duration = instance::INTERVAL, Default(AdvertInterval::DEFAULT.span()), "= (seconds)";
         /// Whether to take the role from a working master of lower priority.
         preempt: bool = Flag, Default(true), "=, `nopreempt`";
         /// How long a master of lower priority is left alone, from when it is first heard.
@@ -189,7 +186,7 @@ keys! {
     /// An entry of `virtual_ipaddress` as a table.
     AddressKeys {
         /// What the master adds to the interface and answers ARP for.
-        address: (Ipv4Addr, u8) = Address, Says("must be given; without a prefix /32"), "the address";
+        address: (Ipv4Addr, u8) = address::NET, Says("must be given; without a prefix /32"), "the address";
         /// The interface that gets the address, and on which ARP for it is answered. With `lo`, ARP is answered on the
         /// router's interface. On any other the router uses the virtual MAC of its `virtual_router_id` too, so no other
         /// router may have that number there.
@@ -199,7 +196,7 @@ keys! {
         /// Label of the address, as `ip address` shows it.
         label: String = address::LABEL, Says("none"), "=";
         /// Scope of the address, as `ip address` takes it.
-        scope: u8 = address::Scope, Default(0), "=";
+        scope: u8 = address::SCOPE, Default(0), "=";
         /// Only with `dev`. `true`: that interface may be down or missing without a fault; the address is then dead where
         /// it is.
         no_track: bool = Flag, Default(false), "=";
@@ -224,7 +221,7 @@ keys! {
     /// `authentication`.
     Authentication {
         /// keepalived's `AH` is not supported.
-        auth_type: () = instance::AuthType, Says("must be given"), "=";
+        auth_type: () = instance::AUTH_TYPE, Says("must be given"), "=";
         /// The same on all boxes. keepalived silently cuts a longer one to 8. Messages about the file show it as `****`.
         auth_pass: [u8; 8] = Secret(instance::PASSWORD), Says("must be given"), "=";
     }
@@ -376,19 +373,11 @@ keys! {
     /// `[vrrp_sync_group.NAME]`.
     SyncGroup {
         /// The members. A router is in one group at most. A group of one has hooks and checks of its own.
-        group: Vec<At<String>> = GROUP, Required("[\"VI_1\", \"VI_2\"]"), "=";
+        group: Vec<At<String>> = MEMBERS, Required("[\"VI_1\", \"VI_2\"]"), "=";
         /// Whether weights count. Otherwise only what is tracked with weight 0 does anything to members.
         sync_group_tracking_weight: bool = Flag, Default(false), "=";
     }
 }
-
-/// The members of a group. That an empty list is none is said with its place, and not with its type.
-const GROUP: List<super::types::Own<String>> = List {
-    of: NAME,
-    lengths: 0..=usize::MAX,
-    text: "list of 1 router or more",
-    example: "group = [\"VI_1\", \"VI_2\"]",
-};
 
 /// The keys at the top of the file.
 pub(crate) const TOP: &[&[Key]] = &[Top::KEYS];

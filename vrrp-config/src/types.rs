@@ -98,6 +98,10 @@ impl<T: TryFrom<i64> + Into<i64> + PartialOrd + fmt::Display + Copy> Type for Nu
     }
 }
 
+/// A JSON Schema of a duration.
+pub(crate) const DURATION: &str =
+    r#"{ "type": "string", "pattern": "^[0-9]+([.][0-9]+)?(ns|us|µs|ms|s|min|h)$" }"#;
+
 /// A duration within the range.
 pub(crate) struct Span(pub(crate) RangeInclusive<Duration>);
 
@@ -117,7 +121,7 @@ impl Type for Span {
     }
 
     fn schema(&self) -> Json {
-        json!({ "type": "string", "pattern": "^[0-9]+([.][0-9]+)?(ns|us|µs|ms|s|min|h)$" })
+        serde_json::from_str(DURATION).unwrap_or(Json::Bool(false))
     }
 }
 

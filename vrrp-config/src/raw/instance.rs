@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
 use vrrp_common::types::Version;
 
 use super::super::{
+    duration::{duration, spell},
     keys::{Wrong, one_of, string, wrong_type},
-    problem::Findings,
     tree::{Node, Value},
-    types::{Own, Span, Type, report, shown},
+    types::{DURATION, Own, shown},
 };
 
 /// A name that the kernel gives to interfaces.
@@ -39,56 +38,17 @@ pub(crate) const PASSWORD: Own<[u8; 8]> = Own {
 /// How `authentication` is written.
 pub(crate) const AUTHENTICATION: &str = "authentication = { auth_type = \"PASS\", auth_pass = \"...\" }";
 
-/// A duration that an advert of some version can say.
-pub(crate) struct Interval(pub(crate) Span);
-
-impl Type for Interval {
-    type Out = Duration;
-
-    fn read(&self, key: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<Duration> {
-        self.0.read(key, path, node, findings)
-    }
-
-    fn write(&self, value: &Duration) -> Value {
-        self.0.write(value)
-    }
-
-    fn text(&self) -> String {
-        "version 2: `\"1s\"` to `\"255s\"` in whole seconds; version 3: `\"10ms\"` to `\"40.95s\"` in steps of 10 ms"
-            .to_owned()
-    }
-
-    fn schema(&self) -> Json {
-        self.0.schema()
-    }
-}
+/// A duration that an advert of some version can say. The version says later which can.
+pub(crate) const INTERVAL: Own<Duration> = Own {
+    text: "version 2: `\"1s\"` to `\"255s\"` in whole seconds; version 3: `\"10ms\"` to `\"40.95s\"` in steps of 10 ms",
+    schema: DURATION,
+    read: |node| duration(Duration::ZERO..=Duration::MAX)(node),
+    write: |value| spell(*value).into(),
+};
 
 /// `"PASS"`.
-pub(crate) struct AuthType;
-
-impl Type for AuthType {
-    type Out = ();
-
-    fn read(&self, _: &'static str, path: &str, node: &Node, findings: &mut Findings) -> Option<()> {
-        report(auth_type(node), path, node, findings)
-    }
-
-    fn write(&self, (): &()) -> Value {
-        "PASS".into()
-    }
-
-    fn text(&self) -> String {
-        "`\"PASS\"`".to_owned()
-    }
-
-    fn schema(&self) -> Json {
-        json!({ "const": "PASS" })
-    }
-
-    fn words(&self) -> Vec<String> {
-        vec!["PASS".to_owned()]
-    }
-}
+pub(crate) const AUTH_TYPE: Own<()> =
+    Own { text: "`\"PASS\"`", schema: r#"{ "const": "PASS" }"#, read: auth_type, write: |()| "PASS".into() };
 
 fn auth_type(value: &Node) -> Result<(), Wrong> {
     match value.value.as_str() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{
     super::{
         keys::{Wrong, string},
-        types::{Own, shown},
+        types::{List, Own, shown},
     },
     MAX_NAME,
 };
@@ -22,6 +22,14 @@ pub(crate) const NAME: Own<String> = Own {
     schema: r#"{ "type": "string", "minLength": 1, "maxLength": 255 }"#,
     read: name,
     write: shown,
+};
+
+/// The members of a group. That an empty list is none is said with its place, and not with its type.
+pub(crate) const MEMBERS: List<Own<String>> = List {
+    of: NAME,
+    lengths: 0..=usize::MAX,
+    text: "list of 1 router or more",
+    example: "group = [\"VI_1\", \"VI_2\"]",
 };
 
 fn name(value: &Node) -> Result<String, Wrong> {
