@@ -75,7 +75,7 @@ fn addresses(instances: &[Instance], findings: &mut Findings) {
     }
 }
 
-/// Those in adverts and those that are not, each with the index of its router.
+/// Addresses in adverts and those in none, each with the index of its router.
 fn all_addresses(instances: &[Instance]) -> impl Iterator<Item = (usize, &At<VirtualAddress>)> {
     instances.iter().enumerate().flat_map(|(index, instance)| {
         let lists = [&instance.own.virtual_ipaddress, &instance.role.virtual_ipaddress_excluded];

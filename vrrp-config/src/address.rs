@@ -127,7 +127,7 @@ impl Type for Entry {
 /// The addresses of an advert.
 pub(crate) struct Advertised;
 
-/// How many an advert has room for.
+/// List of as many addresses as an advert has room for.
 const ADVERTISED: List<Entry> = List {
     of: Entry,
     lengths: 1..=255,
@@ -268,7 +268,7 @@ fn virtual_net(text: &str) -> Result<Net, Wrong> {
     }
 }
 
-/// Why no host can have that address.
+/// Reason why no host can have that address.
 pub fn no_virtual_address(address: Ipv4Addr, prefix_len: u8) -> Option<&'static str> {
     let host_bits = u32::MAX.checked_shr(u32::from(prefix_len)).unwrap_or(0);
     let is_broadcast = prefix_len <= 30 && u32::from(address) & host_bits == host_bits;

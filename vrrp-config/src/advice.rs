@@ -6,10 +6,10 @@ use vrrp_common::types::Priority;
 
 use super::{CheckKind, Config, Router, Subject, SyncGroup, Tracked};
 
-/// What an operator should know about one router.
+/// Hint for an operator about one router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
-    /// Which router.
+    /// Name of the router.
     pub router: String,
     /// A sentence without its end.
     pub text: String,

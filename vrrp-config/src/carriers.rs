@@ -8,11 +8,11 @@ const LOOPBACK: &str = "lo";
 /// An interface without which something of a router's is dead: while it is down or missing, the router is in FAULT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carrier {
-    /// Its name.
+    /// Name of the interface.
     pub interface: String,
-    /// What names it first: `198.51.100.1`, `route 10.0.0.0/8`, `rule 1000`.
+    /// First thing that names it: `198.51.100.1`, `route 10.0.0.0/8`, `rule 1000`.
     needed_by: String,
-    /// What else does.
+    /// Number of other things that do.
     others: usize,
 }
 
@@ -26,7 +26,7 @@ impl Carrier {
 }
 
 impl Router {
-    /// Each once, in the order in which they are named. Not those that `no_track` takes out, nor what is tracked as a
+    /// Interfaces that it needs, each once, in the order in which they are named. Not those that `no_track` takes out, nor what is tracked as a
     /// fault anyway: the router's own interface, and those of `track_interface` with weight 0.
     pub fn carriers(&self) -> Vec<Carrier> {
         let mut found: Vec<Carrier> = Vec::new();
@@ -65,7 +65,7 @@ fn of_rule(rule: &VirtualRule) -> String {
 }
 
 impl Tracked {
-    /// Whether it puts a router into FAULT while this interface is down.
+    /// True if it puts a router into FAULT while this interface is down.
     fn is_fault_of(&self, interface: &str) -> bool {
         matches!(&self.subject, Subject::Interface(name) if name == interface)
             && self.weight.value == 0

@@ -12,20 +12,20 @@ use super::{
 pub struct Check {
     /// NAME. Unique among checks of its kind.
     pub name: String,
-    /// What is looked at.
+    /// Subject of the check.
     pub kind: CheckKind,
-    /// What its result does to the priority of a router that tracks it and says nothing else.
+    /// Effect of its result on the priority of a router that tracks it and says nothing else.
     pub weight: Weight,
     /// Good results in a row that make a failing check succeed. 1..=1000.
     pub rise: u16,
     /// Bad results in a row that make a succeeding check fail. 1..=1000.
     pub fall: u16,
-    /// Whether it counts as failing until its first result. Otherwise the first result decides alone, and until then
+    /// True if it counts as failing until its first result. Otherwise the first result decides alone, and until then
     /// no router that tracks it takes part, as in keepalived.
     pub init_fail: bool,
 }
 
-/// What a check looks at.
+/// Subject of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckKind {
     /// A program that ends with 0 when all is well.
@@ -67,9 +67,9 @@ pub struct ScriptCheck {
     pub program: Program,
     /// From one start to the next. 10 ms..=1 h; 1 s unless given.
     pub interval: Duration,
-    /// When it is killed and counts as failed. As `interval` unless given.
+    /// Time after which it is killed and counts as failed. As `interval` unless given.
     pub timeout: Duration,
-    /// Who it runs as; [`Config::script_user`](super::Config::script_user) if `None`.
+    /// User that runs it; [`Config::script_user`](super::Config::script_user) if `None`.
     pub user: Option<User>,
 }
 
@@ -86,22 +86,22 @@ pub struct HttpCheck {
     pub body: Option<String>,
     /// The Host header, and the name that the certificate must have; from `url` if `None`.
     pub host: Option<String>,
-    /// Whether the certificate must be valid (`https` only).
+    /// True if the certificate must be valid (`https` only).
     pub verify: bool,
     /// From one request to the next. 10 ms..=1 h; 1 s unless given.
     pub interval: Duration,
-    /// When a request counts as failed. As `interval` unless given.
+    /// Time after which a request counts as failed. As `interval` unless given.
     pub timeout: Duration,
 }
 
 /// `[vrrp_tcp.NAME]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpCheck {
-    /// Where to connect to.
+    /// Address to connect to.
     pub address: SocketAddr,
     /// From one connection to the next. 10 ms..=1 h; 1 s unless given.
     pub interval: Duration,
-    /// When an attempt counts as failed. As `interval` unless given.
+    /// Time after which an attempt counts as failed. As `interval` unless given.
     pub timeout: Duration,
 }
 
@@ -110,11 +110,11 @@ pub struct TcpCheck {
 pub struct ProcessCheck {
     /// Which processes count.
     pub process: ProcessName,
-    /// How many there must be at least. 0..=65535; 0 only with `quorum_max`. 1 unless given, 0 with `quorum_max = 0`.
+    /// Number that there must be at least. 0..=65535; 0 only with `quorum_max`. 1 unless given, 0 with `quorum_max = 0`.
     pub quorum: u16,
-    /// How many there may be at most.
+    /// Number that there may be at most.
     pub quorum_max: Option<u16>,
-    /// How long it must have been different before it counts, in both directions unless the others say so. 0 s..=1 h.
+    /// Time that it must have been different before it counts, in both directions unless the others say so. 0 s..=1 h.
     pub delay: Duration,
     /// The same for processes that appear; `delay` unless given.
     pub fork_delay: Duration,
@@ -132,7 +132,7 @@ pub enum ProcessName {
         name: String,
         /// `process = "nginx -g 'daemon off;'"`: the arguments that go with it.
         arguments: Vec<String>,
-        /// How `arguments` are compared; `None`: not at all. `Exact` unless given, if there are arguments.
+        /// Comparison of `arguments`; `None`: not at all. `Exact` unless given, if there are arguments.
         param_match: Option<ParamMatch>,
     },
     /// `pid_file`: the one process whose number is in the file.
@@ -142,11 +142,11 @@ pub enum ProcessName {
 /// `param_match`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamMatch {
-    /// All, and no others.
+    /// All arguments, and no others.
     Exact,
-    /// They come first, the last of them perhaps only with its beginning.
+    /// The arguments come first, the last of them perhaps only with its beginning.
     Initial,
-    /// They come first.
+    /// The arguments come first.
     Partial,
 }
 
@@ -165,11 +165,11 @@ pub struct FileCheck {
 pub struct InitFile {
     /// The number.
     pub value: i64,
-    /// Whether a file that is there is overwritten.
+    /// True if a file that is there is overwritten.
     pub overwrite: bool,
 }
 
-/// What a result does to the priority.
+/// Effect of a result on the priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
     /// -253..=253. 0: failure is a fault. Negative: added while failing. Positive: added while succeeding.
@@ -187,13 +187,13 @@ impl fmt::Display for Weight {
 /// One entry of `track_script`, `track_http`, `track_tcp`, `track_process`, `track_file` or `track_interface`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
-    /// What is tracked.
+    /// Tracked subject.
     pub subject: Subject,
     /// The entry's own weight, or that of the check. An interface has 0 unless given.
     pub weight: Weight,
 }
 
-/// What a router tracks.
+/// Subject that a router tracks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// Index in [`Config::checks`](super::Config::checks).

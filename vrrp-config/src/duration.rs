@@ -18,7 +18,7 @@ const UNITS: [(&str, u64); 7] = [
     ("h", 3_600_000_000_000),
 ];
 
-/// Why a text is no duration.
+/// Reason why a text is no duration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Malformed {
     #[error("has no unit")]
@@ -101,7 +101,7 @@ fn fraction_ns(fraction: &str, unit_ns: u64) -> Option<u64> {
     if product % scale == 0 { u64::try_from(product / scale).ok() } else { None }
 }
 
-/// In a spelling that reads back as the same duration.
+/// Spells a duration so that it reads back as the same duration.
 pub(super) fn spell(duration: Duration) -> String {
     if duration.is_zero() { "0s".to_owned() } else { format!("{duration:?}") }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// What a `script` or `notify` key says is to be run.
+/// Command of a `script` or `notify` key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
     /// An executable with its arguments, run as it is. At least one element; the first is an absolute path.
@@ -31,15 +31,15 @@ pub struct User {
 /// `INSTANCE|GROUP NAME STATE PRIORITY` added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
-    /// On becoming master.
+    /// Run on becoming master.
     pub notify_master: Option<Hook>,
-    /// On becoming backup.
+    /// Run on becoming backup.
     pub notify_backup: Option<Hook>,
-    /// On a fault.
+    /// Run on a fault.
     pub notify_fault: Option<Hook>,
-    /// On stopping.
+    /// Run on stopping.
     pub notify_stop: Option<Hook>,
-    /// On each of them.
+    /// Run on each change.
     pub notify: Option<Hook>,
     /// `smtp_alert`: a mail on each of them.
     pub smtp_alert: bool,
@@ -56,11 +56,11 @@ impl Hooks {
 /// `notify_master = "/etc/x.sh"` or `{ script = "/etc/x.sh", user = "nobody", timeout = "30s" }`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hook {
-    /// What is run.
+    /// Command to run.
     pub program: Program,
-    /// Who it runs as; [`Config::script_user`](super::Config::script_user) if `None`.
+    /// User that runs it; [`Config::script_user`](super::Config::script_user) if `None`.
     pub user: Option<User>,
-    /// When it is killed. 1 s..=1 h; 30 s unless given.
+    /// Time until it is killed. 1 s..=1 h; 30 s unless given.
     pub timeout: Duration,
 }
 

@@ -44,7 +44,7 @@ pub fn judge(tree: &Tree) -> Result<Config, Problems> {
     judge_with(tree, |_| {})
 }
 
-/// As [`judge`]; `more` has the last word about what is found.
+/// Judges as [`judge`] does; `more` has the last word about what is found.
 fn judge_with(tree: &Tree, more: impl FnOnce(&mut Findings)) -> Result<Config, Problems> {
     let mut findings = Findings { secrets: tree.secrets.clone(), ..Findings::default() };
     let file = raw::File::read(tree, &mut findings);

@@ -9,13 +9,13 @@ use super::{
     write::inline,
 };
 
-/// What holds when a key is not there.
+/// Consequence of a key that is not there.
 pub(crate) enum Absent<T> {
-    /// This value.
+    /// The value that holds then.
     Default(T),
-    /// Nothing: it must be there. What could be written after the `=`.
+    /// A fault: it must be there. With what could be written after the `=`.
     Required(&'static str),
-    /// What the documentation says; by hand.
+    /// A text in the documentation; code says the same by hand.
     Says(&'static str),
 }
 
@@ -36,7 +36,7 @@ impl Key {
     }
 }
 
-/// What follows from the type of a key, and from its absence.
+/// Facts that follow from the type of a key, and from its absence.
 pub(crate) struct About {
     /// Type and range, in the documentation.
     pub(crate) text: String,
@@ -65,7 +65,7 @@ impl About {
 
 /// Keys that are read and written together.
 pub(crate) trait Group: Sized {
-    /// Its keys, in the order of the documentation.
+    /// Keys of the group, in the order of the documentation.
     const KEYS: &'static [Key];
 
     /// Reads them, and reports each value that is wrong by itself.

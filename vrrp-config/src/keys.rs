@@ -12,13 +12,13 @@ use super::{
     vocabulary,
 };
 
-/// How messages call the outermost table.
+/// Name of the outermost table in messages.
 pub(super) const FILE: &str = "the top level";
 
-/// What somebody wrote for one key.
+/// Value that somebody wrote for one key.
 #[derive(Clone, Debug)]
 pub(super) enum Field<T> {
-    /// Nothing. With the default, where the table of keys has one.
+    /// No value. With the default, where the table of keys has one.
     Absent(Option<T>),
     /// Something that has been found wrong. Nothing is to be concluded from it.
     Wrong,
@@ -35,7 +35,7 @@ impl<T> Field<T> {
         }
     }
 
-    /// Whether nothing was written.
+    /// True if nothing was written.
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent(_))
     }
@@ -78,7 +78,7 @@ impl<T> From<Option<T>> for Field<T> {
     }
 }
 
-/// Why a value will not do. The key is said by whoever looked it up.
+/// Reason why a value will not do. Whoever looked it up names the key.
 #[derive(Debug)]
 pub(super) struct Wrong {
     what: String,
@@ -113,7 +113,7 @@ impl Wrong {
 
 /// A table that is being read.
 pub(super) struct Keys<'t, 'f> {
-    /// As the keys' table is called in messages: `vrrp_instance`.
+    /// Name of the table in messages: `vrrp_instance`.
     name: &'static str,
     table: &'t Table,
     known: Vec<&'static str>,
@@ -127,7 +127,7 @@ impl<'t, 'f> Keys<'t, 'f> {
         Self { name, table, known: Vec::new(), owner: None, findings }
     }
 
-    /// The same as the table of `owner`, at whose place keys that must be there are missed.
+    /// Makes it the table of `owner`, at whose place keys that must be there are missed.
     pub(super) fn of(self, owner: &At<String>) -> Self {
         Self { owner: Some(owner.clone()), ..self }
     }
@@ -156,7 +156,7 @@ impl<'t, 'f> Keys<'t, 'f> {
         }
     }
 
-    /// Whether there is such a key, which should be the head of a table: whatever it is, is reported.
+    /// Reports a key that should be the head of a table and is none; true if there is such a key.
     pub(super) fn is_table(&mut self, key: &'static str, example: &str) -> bool {
         self.known.push(key);
         let Some(node) = self.table.get(key) else { return false };
@@ -171,7 +171,7 @@ impl<'t, 'f> Keys<'t, 'f> {
         self.findings.push(problem.help(format!("add {key} = {example}")).absence());
     }
 
-    /// How messages call `key`: keys of a table within another go with its name.
+    /// Name of `key` in messages: keys of a table within another go with its name.
     fn path(&self, key: &str) -> String {
         let is_named = self.name == FILE || Kind::of(self.name).is_some_and(|kind| kind != Kind::Delays);
         if is_named { key.to_owned() } else { format!("{}.{key}", self.name) }
@@ -213,7 +213,7 @@ pub(super) fn array<'n>(
     }
 }
 
-/// Any string.
+/// Reads any string.
 pub(super) fn string(value: &Node) -> Result<String, Wrong> {
     let found = value.value.as_str().map(ToOwned::to_owned);
     found.ok_or_else(|| wrong_type("a string", value).help("put it in quotes: \"...\""))

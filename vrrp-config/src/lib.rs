@@ -74,7 +74,7 @@ use vrrp_common::types::{AdvertInterval, Family, Priority, Version, Vrid};
 pub struct Config {
     /// Name of this host in logs.
     pub router_id: String,
-    /// In the order of the file. Everybody who needs one has the same, not a copy.
+    /// Routers in the order of the file. Everybody who needs one has the same, not a copy.
     pub routers: Vec<Arc<Router>>,
     /// All checks, in the order of the file.
     pub checks: Vec<Check>,
@@ -82,13 +82,13 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// `script_user`: who scripts run as that name nobody. root if `None`.
     pub script_user: Option<User>,
-    /// Where transitions are written to.
+    /// FIFO that transitions are written to.
     pub notify_fifo: Option<NotifyFifo>,
-    /// And where they are written to as well: keepalived has one FIFO for all its parts and one for VRRP.
+    /// Second FIFO that they are written to: keepalived has one FIFO for all its parts and one for VRRP.
     pub vrrp_notify_fifo: Option<NotifyFifo>,
-    /// Where mails go.
+    /// Destination of mails.
     pub mail: Option<Mail>,
-    /// Whether services may bind addresses that are not on this host, while the daemon runs.
+    /// True if services may bind addresses that are not on this host, while the daemon runs.
     pub ip_nonlocal_bind: bool,
     /// `vrrp_startup_delay`: how long after the start no router takes part. At most [`MAX_STARTUP_DELAY`].
     pub startup_delay: Duration,
@@ -106,9 +106,9 @@ pub const MAX_LINK_DELAY: Duration = Duration::from_secs(255);
 pub struct InterfaceDelays {
     /// NAME, 1..=15 bytes.
     pub interface: String,
-    /// How long the link is to be down before it counts as down.
+    /// Time that the link is to be down before it counts as down.
     pub down: Duration,
-    /// How long it is to be up before it counts as up.
+    /// Time that it is to be up before it counts as up.
     pub up: Duration,
 }
 
@@ -125,34 +125,34 @@ pub struct Router {
     pub family: Family,
     /// Version 2 only with IPv4.
     pub version: Version,
-    /// Where the router starts.
+    /// State that the router starts in.
     pub start: Start,
     /// 1..=255.
     pub priority: Priority,
     /// Whole seconds in version 2.
     pub advert_int: AdvertInterval,
-    /// Whether to take the role from a master of lower priority.
+    /// True if it takes the role from a master of lower priority.
     pub preempt: bool,
-    /// How long a master of lower priority is left alone, from when it is first heard. 0 s..=1000 s.
+    /// Time that a master of lower priority is left alone, from when it is first heard. 0 s..=1000 s.
     pub preempt_delay: Duration,
-    /// How long silence is not believed, and nothing said, after the link came up, at most. `None`: by what is heard. Up to
+    /// Time that silence is not believed, and nothing said, after the link came up, at most. `None`: by what is heard. Up to
     /// 1000 s.
     pub link_settle: Option<Duration>,
-    /// Whether packets to the virtual addresses are for this host.
+    /// True if packets to the virtual addresses are for this host.
     pub accept: bool,
     /// Source address of the adverts; the interface's first address that is not virtual if `None`.
     pub mcast_src_ip: Option<IpAddr>,
-    /// Whether the virtual addresses go with the virtual MAC or with the interface's own.
+    /// True if the virtual addresses go with the virtual MAC, and not with the interface's own.
     pub use_vmac: bool,
-    /// How the checksum of IPv4 adverts of version 3 is sent.
+    /// Checksum of IPv4 adverts of version 3, as it is sent.
     pub v3_checksum: Checksum,
     /// Gratuitous ARP on becoming master.
     pub garp: Garp,
-    /// How the XDP program is attached. The same for all routers of an interface.
+    /// Mode in which the XDP program is attached. The same for all routers of an interface.
     pub xdp_mode: XdpMode,
     /// Password of version 2, padded with zeros (RFC 2338 §5.3.6.2).
     pub auth_pass: Option<[u8; 8]>,
-    /// In the order of the file, which is that of the advert. 1..=255, each once.
+    /// Virtual addresses in the order of the file, which is that of the advert. 1..=255, each once.
     pub addresses: Vec<VirtualAddress>,
     /// `virtual_ipaddress_excluded`: move with the role and are not in the advert. Each once, none in `addresses`.
     pub excluded: Vec<VirtualAddress>,
@@ -162,7 +162,7 @@ pub struct Router {
     pub rules: Vec<VirtualRule>,
     /// Adverts go to these peers; to the multicast group if `None`.
     pub unicast: Option<Unicast>,
-    /// What its priority depends on.
+    /// Subjects that its priority depends on.
     pub track: Vec<Tracked>,
     /// `dont_track_primary`: whether the interface of the adverts may be down without a fault.
     pub dont_track_primary: bool,
@@ -172,7 +172,7 @@ pub struct Router {
     pub probe_before_takeover: bool,
     /// `probe_limit`: for how many intervals one that answers is left alone. 1..=255.
     pub probe_limit: u8,
-    /// What is run when it changes its state.
+    /// Programs that are run when it changes its state.
     pub hooks: Arc<Hooks>,
 }
 
@@ -200,13 +200,13 @@ pub struct VirtualAddress {
     pub broadcast: Option<Ipv4Addr>,
     /// Label of an IPv4 address, 1..=15 bytes.
     pub label: Option<String>,
-    /// Whether `dev` may be down without a fault. Only with `dev`.
+    /// True if `dev` may be down without a fault. Only with `dev`.
     pub no_track: bool,
-    /// As `ip address` takes it: 0 global, 200 site, 253 link, 254 host, or any number up to 255.
+    /// Scope as `ip address` takes it: 0 global, 200 site, 253 link, 254 host, or any number up to 255.
     pub scope: u8,
 }
 
-/// `state`: where the router starts. The election decides.
+/// State that a router starts in, of `state`. The election decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// `MASTER`.
@@ -215,7 +215,7 @@ pub enum Start {
     Backup,
 }
 
-/// `v3_checksum`: over what the checksum of an IPv4 advert of version 3 is sent. Both are accepted.
+/// Reach of `v3_checksum`: over what the checksum of an IPv4 advert of version 3 is sent. Both are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
     /// With a pseudo-header, as RFC 5798 was read by keepalived, FRR and VPP.
@@ -227,15 +227,15 @@ pub enum Checksum {
 /// `garp`: gratuitous ARP on becoming master, and when another master is heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Garp {
-    /// How many for each address, at once, and again after `delay`. 0..=255.
+    /// Number for each address, at once, and again after `delay`. 0..=255.
     pub repeat: u8,
     /// 0 s: no second round. Up to 1000 s.
     pub delay: Duration,
     /// One more round this often while master; 0 s: none. Up to 86,400 s.
     pub refresh: Duration,
-    /// How many for each address when another master is heard that yields. 0..=255.
+    /// Number for each address when another master is heard that yields. 0..=255.
     pub lower_prio_repeat: u8,
-    /// As many again after this; 0 s: none. Up to 1000 s.
+    /// Time after which as many are sent again; 0 s: none. Up to 1000 s.
     pub lower_prio_delay: Duration,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Config, Problems, read, write::quote};
 
-/// What the daemon runs on without a file: VRID 51, priority 100, version 3, 1 s, 192.0.2.51/32 on eth0.
+/// Configuration that the daemon runs on without a file: VRID 51, priority 100, version 3, 1 s, 192.0.2.51/32 on eth0.
 pub const EMBEDDED: &str = include_str!("default.toml");
 
 /// Settings from the command line, as they were typed. What is `None` or empty stays as in [`EMBEDDED`].
@@ -27,7 +27,7 @@ impl Overrides {
     ///
     /// # Errors
     ///
-    /// What is wrong with them, each named with its flag.
+    /// Everything that is wrong with them, each named with its flag.
     pub fn apply(&self, host: &str) -> Result<Config, Problems> {
         read("command line", self.to_toml().as_bytes(), host)
     }

@@ -51,9 +51,9 @@ pub(crate) struct At<T> {
 pub struct Source {
     /// The name that messages call it by.
     pub name: String,
-    /// All of it.
+    /// Whole text.
     pub text: String,
-    /// Where each line starts.
+    /// Offset of the start of each line.
     line_starts: Vec<u32>,
 }
 

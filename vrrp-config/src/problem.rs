@@ -54,7 +54,7 @@ impl Problem {
         self
     }
 
-    /// Its first place.
+    /// Place of the fault.
     #[must_use]
     pub fn place(&self) -> Place {
         self.at.0
@@ -71,7 +71,7 @@ impl Problem {
         }
     }
 
-    /// Whether every place is one in the texts. What is shown is clamped all the same.
+    /// True if every place is one in the texts. What is shown is clamped all the same.
     fn lies_in(&self, sources: &[Source]) -> bool {
         let places = [Some(&self.at), self.also.as_ref()];
         places.into_iter().flatten().all(|(place, _)| {
@@ -84,7 +84,7 @@ impl Problem {
 /// All that is found wrong.
 #[derive(Debug, Default)]
 pub struct Findings {
-    /// In any order.
+    /// Faults in any order.
     pub problems: Vec<Problem>,
     /// Never shown, not even underlined: a daemon's errors end in a journal.
     pub secrets: Vec<Place>,
@@ -96,7 +96,7 @@ impl Findings {
         self.problems.push(problem);
     }
 
-    /// How many there are.
+    /// Number of the faults.
     #[must_use]
     pub fn count(&self) -> usize {
         self.problems.len()
@@ -112,7 +112,7 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Those in `sources`.
+    /// Faults in `sources`.
     #[must_use]
     pub fn new(sources: &[Source], findings: Findings) -> Self {
         let mut list = findings.problems;
@@ -126,13 +126,13 @@ impl Problems {
         Self { sources: masked.collect(), list }
     }
 
-    /// How many there are.
+    /// Number of the faults.
     #[must_use]
     pub fn count(&self) -> usize {
         self.list.len()
     }
 
-    /// Each fault with its place underlined and what would be right, and behind those of a source how many they are.
+    /// Shows each fault with its place underlined and what would be right, and behind those of a source how many they are.
     /// `coloured`: with ANSI colours, for a terminal. At most 100 of a source are shown.
     #[must_use]
     pub fn render(&self, coloured: bool) -> String {

@@ -43,7 +43,7 @@ pub struct VirtualRoute {
     pub no_track: bool,
 }
 
-/// What a route does with packets.
+/// Effect of a route on packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RouteKind {
     /// Hands them on.
@@ -73,7 +73,7 @@ pub struct VirtualRule {
     pub tos: Option<u8>,
     /// `fwmark MARK/MASK`.
     pub fwmark: Option<(u32, u32)>,
-    /// What is done.
+    /// Action of the rule.
     pub action: RuleAction,
     /// `priority` or `preference`; the kernel's choice if `None`.
     pub priority: Option<u32>,
@@ -82,7 +82,7 @@ pub struct VirtualRule {
     pub no_track: bool,
 }
 
-/// What a rule does.
+/// Action of a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RuleAction {
     /// `table` or `lookup`.

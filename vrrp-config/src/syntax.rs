@@ -13,11 +13,11 @@ use super::{
 /// Byte range in the text.
 type Span = Range<usize>;
 
-/// What is left of a text with syntax errors in it.
+/// Syntax errors of a text, and their consequences.
 pub(super) struct Syntax {
     problems: Vec<Problem>,
     bad_lines: HashSet<usize>,
-    /// Whether something may have been lost.
+    /// True if something may have been lost.
     is_broken: bool,
 }
 
@@ -146,7 +146,7 @@ fn duplicate(text: &str, span: Span, is_shown: bool) -> Problem {
     }
 }
 
-/// Where `key` stood before: the nearest line above that starts with the same words.
+/// Place where `key` stood before: the nearest line above that starts with the same words.
 fn earlier(text: &str, span: &Span, key: &str) -> Option<Span> {
     let start = text.get(..span.start)?.rfind('\n').map_or(0, |newline| newline + 1);
     let line_up_to_key = text.get(start..span.end)?.trim_start();

@@ -27,7 +27,7 @@ use super::{
         unicast::PEER,
     },
     tree::{Kind, Table},
-    types::{Flag, Inline, List, Number, Secret, Span, Type, Word},
+    types::{Flag, Inline, Number, Secret, Span, Type, Word},
 };
 
 const ZERO: Duration = Duration::ZERO;
@@ -42,7 +42,7 @@ keys! {
     Top {
         /// Name of this host in logs. Not sent to anybody.
         router_id: String = NAME, Says("the host's name"), "=";
-        /// Who checks and hooks run as that name no user. A program that others than root can write is never run as root.
+        /// User of checks and hooks that name none. A program that others than root can write is never run as root.
         script_user: User = USER, Says("root"), "= (default `keepalived_script`, if there is one)";
         /// A FIFO that gets a line for every change of state: `INSTANCE "VI_1" MASTER 100`.
         notify_fifo: PathBuf = PATH, Says("none"), "=";
@@ -52,24 +52,24 @@ keys! {
         vrrp_notify_fifo: PathBuf = PATH, Says("none"), "=";
         /// The same for that one.
         vrrp_notify_fifo_script: Hook = HOOK, Says("none"), "=";
-        /// Who gets the mails of `smtp_alert`.
+        /// Addresses that get the mails of `smtp_alert`.
         notification_email: Vec<At<String>> = mail::MAILBOXES, Says("none"), "=";
-        /// Who they are from.
+        /// Sender of the mails.
         notification_email_from: String = mail::MAILBOX, Says("`vrrpd@` and the host's name"), "=";
-        /// Who takes them.
+        /// Server that takes the mails.
         smtp_server: (String, u16) = mail::SERVER, Default(("127.0.0.1".to_owned(), 25)), "=";
-        /// What this host says it is.
+        /// Name that this host gives itself.
         smtp_helo_name: String = mail::HELO, Says("the host's name"), "=";
-        /// When a server counts as dead. Nothing waits for it.
+        /// Time after which a server counts as dead. Nothing waits for it.
         smtp_connect_timeout: Duration = Span(SECOND..=SECOND * 600), Default(SECOND * 30), "=";
         /// `opportunistic`: STARTTLS where the server has it, whatever its certificate is. `starttls`: with a valid
         /// certificate, or no mail.
         smtp_tls: MailTls = Word(MailTls::WORDS), Default(MailTls::Opportunistic), "none";
-        /// Whether a service may bind a virtual address while it is on another box: the kernel's switch
+        /// Lets services bind a virtual address while it is on another box: the kernel's switch
         /// `net.ipv4.ip_nonlocal_bind` is turned on at the start, for everybody on this host, and put back at the end. A
         /// daemon that was killed leaves it on.
         ip_nonlocal_bind: bool = Flag, Default(false), "none";
-        /// How long after the daemon's start no router takes part: for machines whose links come up later than they say. A
+        /// Time after the daemon's start in which no router takes part: for machines whose links come up later than they say. A
         /// router whose lease is still running goes on at once, and a replaced program (SIGUSR2) does not wait.
         vrrp_startup_delay: Duration = Span(ZERO..=MAX_STARTUP_DELAY), Default(ZERO), "= (seconds)";
         /// The default of the key of this name in routers and groups.
@@ -78,7 +78,7 @@ keys! {
 
     /// `[vrrp_instance.NAME]`: what a router is.
     Instance {
-        /// Where adverts are sent and heard.
+        /// Interface that adverts are sent and heard on.
         interface: String = INTERFACE, Required("\"eth0\""), "=";
         /// The group that this router belongs to: the same on all its boxes, and used once on each interface. Gives the
         /// virtual MAC 00:00:5e:00:01:XX.
@@ -87,20 +87,20 @@ keys! {
         virtual_ipaddress: Vec<At<VirtualAddress>> = address::Advertised, Required("[\"192.0.2.51/24\"]"), "=";
         /// Of the protocol. The same on all boxes of the group; version 2 is what keepalived speaks unless told otherwise.
         version: Version = VERSION, Default(Version::V3), "`vrrp_version` (default 2)";
-        /// Where the router starts. The election decides what it becomes. As in keepalived, only the owner (priority 255)
+        /// State that the router starts in. The election decides what it becomes. As in keepalived, only the owner (priority 255)
         /// with `"MASTER"` is master at once; every other router listens for the master down time first.
         state: Start = Word(Start::WORDS), Says("`\"MASTER\"` with priority 255, else `\"BACKUP\"`"), "=";
         /// The highest wins. 255 means that the addresses are this host's own: it is master whenever it is up.
         priority: u8 = Number(1..=255), Default(Priority::DEFAULT.as_u8()), "=";
-        /// How often a master says that it is there. A backup takes over after three of them and a fraction.
+        /// Time from one advert of a master to the next. A backup takes over after three of them and a fraction.
         advert_int: Duration = instance::INTERVAL, Default(AdvertInterval::DEFAULT.span()), "= (seconds)";
-        /// Whether to take the role from a working master of lower priority.
+        /// Takes the role from a working master of lower priority.
         preempt: bool = Flag, Default(true), "=, `nopreempt`";
-        /// How long a master of lower priority is left alone, from when it is first heard.
+        /// Time that a master of lower priority is left alone, from when it is first heard.
         preempt_delay: Duration = Span(ZERO..=S_1000), Default(ZERO), "=";
-        /// How long after link-up silence is not believed, at most. [See below](#links-that-come-up).
+        /// Time after link-up in which silence is not believed, at most. [See below](#links-that-come-up).
         link_settle: Duration = Span(ZERO..=S_1000), Says("by what is heard"), "none";
-        /// Whether the master takes packets to the virtual addresses for its own. `false`: it answers ARP for them and
+        /// `true`: the master takes packets to the virtual addresses for its own. `false`: it answers ARP for them and
         /// forwards, nothing else.
         accept: bool = Flag, Default(true), "=, `no_accept`";
         /// Source of the adverts. The router is in FAULT while no interface of this host has it, whatever
@@ -109,12 +109,12 @@ keys! {
         /// `true`: the virtual addresses go with the virtual MAC, which moves with them, so that no neighbour has to learn
         /// anything. `false`: with the interface's own MAC, for networks that let no other through.
         use_vmac: bool = Flag, Default(true), "= (default off)";
-        /// What adverts of version 3 are sent with: `rfc5798` is over a pseudo-header as well, as keepalived and FRR have
+        /// Checksum of adverts of version 3: `rfc5798` is over a pseudo-header as well, as keepalived and FRR have
         /// it. Both are accepted, whatever is sent.
         v3_checksum: Checksum = Word(Checksum::WORDS), Default(Checksum::Rfc5798), "`v3_checksum_as_v2`";
         /// Gratuitous ARP. [See below](#gratuitous-arp).
         garp: Garp = Inline::<Garp>::new("garp = { repeat = 5, delay = \"5s\", refresh = \"0s\" }"), Says(""), "";
-        /// Where the data plane sits. `native`: in the driver, or the daemon does not start. `generic`: in the network
+        /// Place of the data plane. `native`: in the driver, or the daemon does not start. `generic`: in the network
         /// stack, slower, on every driver. `auto`: native where the driver has it; the log says which. The same in all
         /// routers of an interface.
         xdp_mode: XdpMode = Word(XdpMode::WORDS), Default(XdpMode::Auto), "none";
@@ -136,22 +136,22 @@ keys! {
         unicast_src_ip: Ipv4Addr = address::SOURCE, Says("the interface's first that is not virtual"), "=";
         /// TTL of adverts to peers.
         unicast_ttl: u8 = Number(1..=255), Default(255), "=";
-        /// Whether `interface` may be down without a fault. While it is, no advert leaves: addresses on it are not answered
+        /// `true`: `interface` may be down without a fault. While it is, no advert leaves: addresses on it are not answered
         /// for, and those with another `dev` only while nobody answers there when asked, once an `advert_int`. When it is up
         /// again, doors on it wait for one `advert_int` of adverts.
         dont_track_primary: bool = Flag, Default(false), "=";
-        /// Whether adverts are discarded as RFC 3768 and keepalived do: of another version, and in version 2 with another
+        /// `true`: adverts are discarded as RFC 3768 and keepalived do: of another version, and in version 2 with another
         /// interval or other addresses. Then both boxes become master. Without it such an advert shows that a master lives,
         /// and what differs is told. [See below](#two-boxes-that-differ).
         rfc_discards: bool = Flag, Default(false), "none";
-        /// Whether a master that falls silent is asked by ARP for the address before it is replaced. One that answers is
+        /// `true`: a master that falls silent is asked by ARP for the address before it is replaced. One that answers is
         /// left alone: its adverts are lost. [See below](#a-master-that-is-silent-and-answers).
         probe_before_takeover: bool = Flag, Default(false), "none";
         /// For how many intervals one that answers is left alone. Then this router takes over all the same.
         probe_limit: u8 = Number(1..=255), Default(10), "none";
     }
 
-    /// What a router or a group depends on.
+    /// Subjects that a router or a group depends on.
     Tracks {
         /// The checks that the priority depends on. [See below](#checks).
         track_script: Vec<Option<Track>> = TrackList(Some(Kind::Script)), Says("none"), "=";
@@ -167,7 +167,7 @@ keys! {
         track_interface: Vec<Option<Track>> = TrackList(None), Says("none"), "=";
     }
 
-    /// What is run and mailed when the state of a router or a group changes.
+    /// Programs and mails when the state of a router or a group changes.
     Hooks {
         /// Run on becoming master. [See below](#hooks).
         notify_master: Hook = HOOK, Says("none"), "=";
@@ -185,7 +185,7 @@ keys! {
 
     /// An entry of `virtual_ipaddress` as a table.
     AddressKeys {
-        /// What the master adds to the interface and answers ARP for.
+        /// Address that the master adds to the interface and answers ARP for.
         address: (Ipv4Addr, u8) = address::NET, Says("must be given; without a prefix /32"), "the address";
         /// The interface that gets the address, and on which ARP for it is answered. With `lo`, ARP is answered on the
         /// router's interface. On any other the router uses the virtual MAC of its `virtual_router_id` too, so no other
@@ -204,13 +204,13 @@ keys! {
 
     /// `garp`.
     Garp {
-        /// How many for each address, at once. 0: none.
+        /// Number of announcements for each address, at once. 0: none.
         repeat: u8 = Number(0..=255), Default(super::Garp::DEFAULT.repeat), "`garp_master_repeat`";
         /// After this, as many again. `"0s"`: no second round.
         delay: Duration = Span(ZERO..=S_1000), Default(super::Garp::DEFAULT.delay), "`garp_master_delay`";
         /// One more round this often while master. `"0s"`: none.
         refresh: Duration = Span(ZERO..=DAY), Default(super::Garp::DEFAULT.refresh), "`garp_master_refresh`";
-        /// How many for each address when this master hears another one that loses to it, or leaves: neighbours may know
+        /// Number for each address when this master hears another one that loses to it, or leaves: neighbours may know
         /// the other's MAC address. At most one such round in an `advert_int`, and in a second; with those of the routers of
         /// its sync group. 0: none.
         lower_prio_repeat: u8 = Number(0..=255), Says("`garp.repeat`"), "`garp_lower_prio_repeat`";
@@ -238,17 +238,17 @@ keys! {
 
     /// A hook as a table.
     HookKeys {
-        /// What is run.
+        /// Command to run.
         script: Program = COMMAND, Says("must be given"), "the script";
-        /// Who it runs as.
+        /// User that runs it.
         user: User = USER, Says("`script_user`"), "after the script";
-        /// When it is killed, with everything that it has started.
+        /// Time after which it is killed, with everything that it has started.
         timeout: Duration = Span(SECOND..=HOUR), Default(SECOND * 30), "none";
     }
 
-    /// What is tracked, as a table: a check.
+    /// Tracked check as a table.
     TrackedCheck {
-        /// What is tracked. Once in each list.
+        /// Check that is tracked. Once in each list.
         name: String = NAME, Says("must be given"), "the name";
         /// 0: a failure is a fault, and the router takes no part. Negative: added to the priority while the check fails.
         /// Positive: added while it succeeds.
@@ -257,9 +257,9 @@ keys! {
         reverse: bool = Flag, Says("that of the check"), "=, `noreverse`";
     }
 
-    /// What is tracked, as a table: an interface.
+    /// Tracked interface as a table.
     TrackedInterface {
-        /// What is tracked. Once in the list.
+        /// Interface that is tracked. Once in the list.
         interface: String = INTERFACE, Says("must be given"), "the name";
         /// As of a check.
         weight: i16 = Number(-253..=253), Says("`0`"), "=";
@@ -281,7 +281,7 @@ keys! {
         rise: u16 = Number(1..=1000), Default(1), "=";
         /// Bad results in a row that make one. Not in `vrrp_file`.
         fall: u16 = Number(1..=1000), Default(1), "=";
-        /// Whether it fails until its first result. Otherwise the first result alone decides. Not in `vrrp_file`.
+        /// `true`: it fails until its first result. Otherwise the first result alone decides. Not in `vrrp_file`.
         init_fail: bool = Flag, Default(false), "=";
     }
 
@@ -289,7 +289,7 @@ keys! {
     Pace {
         /// From one start to the next. Never two at a time.
         interval: Duration = Span(PACE..=HOUR), Default(SECOND), "= (seconds)";
-        /// When it is given up, a script killed, and counts as failed.
+        /// Time after which it is given up, a script killed, and counts as failed.
         timeout: Duration = Span(PACE..=HOUR), Says("`interval`"), "= (seconds)";
     }
 
@@ -297,29 +297,29 @@ keys! {
     Script {
         /// Ends with 0 when all is well.
         script: Program = COMMAND, Required("\"/etc/vrrpd/check_nginx.sh\""), "=";
-        /// Who it runs as.
+        /// User that runs it.
         user: User = USER, Says("`script_user`"), "=";
     }
 
     /// `[vrrp_http.NAME]`.
     Http {
-        /// What is asked for.
+        /// Address of the page.
         url: Url = http::Address, Required("\"http://127.0.0.1/\""), "none";
-        /// How.
+        /// Method of the request.
         method: &'static str = Word(METHODS), Default("GET"), "none";
-        /// What the answer must be.
+        /// Codes that the answer may have.
         status: Vec<(u16, u16)> = STATUS, Default(vec![(200, 299)]), "none";
-        /// What its body must have in it.
+        /// Text that the answer's body must have in it.
         body: String = http::BODY, Says("none"), "none";
         /// The Host header, and the name that the certificate must have.
         host: String = http::HOST, Says("that of `url`"), "none";
-        /// Whether the certificate must be valid. Only with `https://`.
+        /// `true`: the certificate must be valid. Only with `https://`.
         verify: bool = Flag, Default(true), "none";
     }
 
     /// `[vrrp_tcp.NAME]`.
     Tcp {
-        /// Where a connection must be accepted.
+        /// Address where a connection must be accepted.
         address: SocketAddr = SOCKET_ADDRESS, Required("\"127.0.0.1:80\""), "none";
     }
 
@@ -332,11 +332,11 @@ keys! {
         /// `exact`: these arguments and no others. `partial`: these first. `initial`: these first, the last perhaps longer.
         /// Without arguments, `exact` means a process without any.
         param_match: ParamMatch = Word(ParamMatch::WORDS), Says("`\"exact\"` with arguments, else none"), "=";
-        /// How many there must be at least.
+        /// Number that there must be at least.
         quorum: u16 = Number(0..=u16::MAX), Says("`1`; `0` with `quorum_max = 0`"), "=";
-        /// How many there may be.
+        /// Number that there may be at most.
         quorum_max: u16 = Number(0..=u16::MAX), Says("none"), "=";
-        /// How long that must have been so before it counts.
+        /// Time that this must have been so before it counts.
         delay: Duration = Span(ZERO..=HOUR), Default(ZERO), "=";
         /// The same after a start.
         fork_delay: Duration = Span(ZERO..=HOUR), Says("`delay`"), "=";
@@ -362,11 +362,11 @@ keys! {
 
     /// `[interface_up_down_delays.NAME]`.
     Delays {
-        /// How long the link must be down before it counts as down. Meanwhile a master keeps its role, and its lease is not
+        /// Time that the link must be down before it counts as down. Meanwhile a master keeps its role, and its lease is not
         /// renewed: after three intervals it is master no more. A backup believes no silence.
         down: Duration = Span(ZERO..=MAX_LINK_DELAY), Default(ZERO),
             "first number of the line in `interface_up_down_delays` (seconds)";
-        /// How long it must be up before it counts as up.
+        /// Time that it must be up before it counts as up.
         up: Duration = Span(ZERO..=MAX_LINK_DELAY), Default(ZERO), "second number of the line";
     }
 
@@ -374,7 +374,7 @@ keys! {
     SyncGroup {
         /// The members. A router is in one group at most. A group of one has hooks and checks of its own.
         group: Vec<At<String>> = MEMBERS, Required("[\"VI_1\", \"VI_2\"]"), "=";
-        /// Whether weights count. Otherwise only what is tracked with weight 0 does anything to members.
+        /// `true`: weights count. Otherwise only what is tracked with weight 0 does anything to members.
         sync_group_tracking_weight: bool = Flag, Default(false), "=";
     }
 }

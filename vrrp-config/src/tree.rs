@@ -66,7 +66,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them, in the order of the documentation.
+    /// Kinds in the order of the documentation.
     pub const ALL: [Self; 8] = [
         Self::Delays,
         Self::Script,
@@ -109,9 +109,9 @@ impl Kind {
 /// `[kind.name]` and what is below it.
 #[derive(Clone, Debug)]
 pub struct Section {
-    /// Its kind.
+    /// Kind of the table.
     pub kind: Kind,
-    /// Its name.
+    /// Name that the user gave it.
     pub name: String,
     /// The place of its name, or of its head.
     pub place: Place,
@@ -190,7 +190,7 @@ impl Table {
         None
     }
 
-    /// Whether there is no key in it.
+    /// True if there is no key in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -211,7 +211,7 @@ pub(crate) struct Entry {
 pub struct Node {
     /// The value.
     pub value: Value,
-    /// Its place.
+    /// Place of the value.
     pub place: Place,
     /// Written behind it, on the same line, in TOML.
     pub comment: Option<String>,
@@ -224,14 +224,14 @@ impl Node {
         Self { value: value.into(), place, comment: None }
     }
 
-    /// The same with a comment. Only keys outside inline tables, and entries of lists, can have one.
+    /// Adds a comment. Only keys outside inline tables, and entries of lists, can have one.
     #[must_use]
     pub fn comment(self, comment: impl Into<String>) -> Self {
         Self { comment: Some(comment.into()), ..self }
     }
 }
 
-/// What TOML can say.
+/// Values of TOML.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// A string.

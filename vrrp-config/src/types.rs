@@ -15,7 +15,7 @@ use super::{
 
 /// The type of a key's value.
 pub(crate) trait Type {
-    /// What is read.
+    /// Value in Rust.
     type Out;
 
     /// Reads the value of `key`; `None` if something was reported.
@@ -220,7 +220,7 @@ pub(crate) struct List<C> {
     pub(crate) lengths: RangeInclusive<usize>,
     /// The documentation's words for it.
     pub(crate) text: &'static str,
-    /// How one is written.
+    /// Example of one.
     pub(crate) example: &'static str,
 }
 
@@ -263,7 +263,7 @@ impl<C: Type> Type for List<C> {
 
 /// A table within another.
 pub(crate) struct Inline<G> {
-    /// How one is written.
+    /// Example of one.
     pub(crate) example: &'static str,
     pub(crate) of: PhantomData<G>,
 }
@@ -306,7 +306,7 @@ pub(crate) fn place_of(key: &str, node: &Node) -> Place {
     node.value.as_table().and_then(|table| table.get(key)).map_or(node.place, |value| value.place)
 }
 
-/// All of a table that is called `key`.
+/// Reads all of a table that is called `key`.
 pub(crate) fn within<G: Group>(key: &'static str, table: &Table, findings: &mut Findings) -> G {
     let mut keys = Keys::new(key, table, findings);
     let group = G::read(&mut keys);

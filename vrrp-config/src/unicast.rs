@@ -16,7 +16,7 @@ pub struct Unicast {
 /// One entry of `unicast_peer`: `"192.0.2.2"` or `{ address = "192.0.2.2", min_ttl = 254, max_ttl = 255 }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnicastPeer {
-    /// Its address.
+    /// Address of the peer.
     pub address: IpAddr,
     /// Adverts with less are dropped. 0..=255; 0 unless given, as in keepalived: peers may be routed.
     pub min_ttl: u8,

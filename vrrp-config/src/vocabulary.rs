@@ -1,4 +1,4 @@
-//! What somebody may have meant by a word that is none of ours.
+//! Words that somebody may have meant by a word that is none of ours.
 
 use super::keys::FILE;
 
@@ -14,7 +14,7 @@ pub fn nearest<'w>(typed: &str, words: impl Iterator<Item = &'w str>) -> Option<
     (distance <= word.len().div_ceil(4)).then_some(word)
 }
 
-/// What to write for `key`, which is none of the keys `known` in the table `table`.
+/// Advice what to write for `key`, which is none of the keys `known` in the table `table`.
 pub(super) fn suggest(table: &str, key: &str, known: &[&'static str]) -> String {
     if let Some(advice) = from_keepalived(table, key) {
         return advice.to_owned();

@@ -10,7 +10,7 @@ use super::{
     Line, role,
 };
 
-/// What is looked at, how often, and when it counts.
+/// Lines about what is looked at, how often, and when it counts.
 pub(super) fn lines(check: &Check, config: &Config) -> Vec<Line> {
     let mut lines = match &check.kind {
         CheckKind::Script(script) => run(script),

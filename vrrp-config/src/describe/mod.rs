@@ -11,7 +11,7 @@ use super::{Config, InterfaceDelays, Mail, MailTls, NotifyFifo, SyncGroup, durat
 /// A heading and a line of text; no heading for a line that goes on.
 type Line = (&'static str, String);
 
-/// What each router will do: its settings, the timers that follow from them, and how elections end. Passwords are not
+/// Description of what each router will do: its settings, the timers that follow from them, and how elections end. Passwords are not
 /// in it.
 #[must_use]
 pub fn describe(config: &Config) -> String {

@@ -57,7 +57,7 @@ pub(super) fn lines(router: &Router, config: &Config) -> Vec<Line> {
     lines
 }
 
-/// What moves with the role and is in no advert.
+/// Lines about what moves with the role and is in no advert.
 fn belongings(router: &Router) -> Vec<Line> {
     let mut lines: Vec<_> = under("excluded addresses", cut(&router.excluded, address)).collect();
     lines.extend(under("routes", cut(&router.routes, ToString::to_string)));

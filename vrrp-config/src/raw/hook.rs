@@ -94,7 +94,7 @@ fn user(value: &Node) -> Result<User, Wrong> {
     })
 }
 
-/// What `useradd` lets through, and numbers.
+/// Tells names that `useradd` lets through, and numbers.
 pub fn is_account(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$' | b'@');
     !name.is_empty() && name.len() <= 255 && !name.starts_with('-') && name.bytes().all(is_part)
@@ -127,7 +127,7 @@ fn program(value: &Node) -> Result<Program, Wrong> {
         .help("write the whole path: a daemon has no directory of its own"))
 }
 
-/// Whether a shell would do more with `line` than split it; `None` if a quote is left open.
+/// Tells whether a shell would do more with `line` than split it; `None` if a quote is left open.
 fn needs_shell(line: &str) -> Option<bool> {
     let first = line.split_whitespace().next().unwrap_or_default();
     let name = first.split_once('=').map_or("", |(name, _)| name);

@@ -15,7 +15,7 @@ use super::{
     text,
 };
 
-/// What can be asked.
+/// Methods of a request.
 pub(crate) const METHODS: &[(&str, &str)] = &[
     ("GET", "GET"),
     ("HEAD", "HEAD"),
@@ -26,7 +26,7 @@ pub(crate) const METHODS: &[(&str, &str)] = &[
     ("DELETE", "DELETE"),
 ];
 
-/// What the answer may be.
+/// Codes that an answer may have.
 pub(crate) const STATUS: Own<Vec<(u16, u16)>> = Own {
     text: "a code from 100 to 599, a range `\"200-299\"`, or a list of these",
     schema: r#"{ "anyOf": [
@@ -41,7 +41,7 @@ pub(crate) const STATUS: Own<Vec<(u16, u16)>> = Own {
     write: |statuses| write_statuses(statuses),
 };
 
-/// What the answer's body has in it.
+/// Text that an answer's body has in it.
 pub(crate) const BODY: Own<String> =
     Own { text: "text", schema: r#"{ "type": "string", "minLength": 1 }"#, read: body, write: shown };
 

@@ -35,7 +35,7 @@ pub(crate) const PASSWORD: Own<[u8; 8]> = Own {
     write: write_password,
 };
 
-/// How `authentication` is written.
+/// Example of `authentication`.
 pub(crate) const AUTHENTICATION: &str = "authentication = { auth_type = \"PASS\", auth_pass = \"...\" }";
 
 /// A duration that an advert of some version can say. The version says later which can.
@@ -70,7 +70,7 @@ fn version(value: &Node) -> Result<Version, Wrong> {
     }
 }
 
-/// As the kernel checks it (`dev_valid_name`).
+/// Checks a name as the kernel does (`dev_valid_name`).
 pub(super) fn interface_name(name: String) -> Result<String, Wrong> {
     // The kernel's isspace() takes the byte 0xa0 for a space, whatever the encoding.
     let is_bad = |byte: u8| byte <= b' ' || matches!(byte, b'/' | b':' | 0x7f | 0xa0);

@@ -12,7 +12,7 @@ use super::{
 /// SMTP (RFC 5321 §4.5.4.2).
 const PORT: u16 = 25;
 
-/// Those who get mails.
+/// Addresses that get mails.
 pub(crate) const MAILBOXES: List<Own<String>> = List {
     of: MAILBOX,
     lengths: 1..=100,
@@ -20,7 +20,7 @@ pub(crate) const MAILBOXES: List<Own<String>> = List {
     example: "notification_email = [\"root@example.net\"]",
 };
 
-/// Who gets mails, or sends them.
+/// Address that gets mails, or sends them.
 pub(crate) const MAILBOX: Own<String> = Own {
     text: "mail address",
     schema: r#"{ "type": "string", "pattern": "^[^@ ]+@[^@ ]+$" }"#,
@@ -28,7 +28,7 @@ pub(crate) const MAILBOX: Own<String> = Own {
     write: shown,
 };
 
-/// Who takes mails, and on which port.
+/// Server that takes mails, and its port.
 pub(crate) const SERVER: Own<(String, u16)> = Own {
     text: "`\"host\"` or `\"host:port\"`",
     schema: r#"{ "type": "string", "minLength": 1 }"#,
@@ -47,7 +47,7 @@ pub(crate) const HELO: Own<String> = Own {
     write: shown,
 };
 
-/// As much of RFC 5321 §4.1.2 as keeps a command in one piece.
+/// Reads a mailbox: as much of RFC 5321 §4.1.2 as keeps a command in one piece.
 fn mailbox(value: &Node) -> Result<String, Wrong> {
     let text = string(value)?;
     if is_mailbox(&text) {
@@ -57,7 +57,7 @@ fn mailbox(value: &Node) -> Result<String, Wrong> {
         .help("write it like \"root@example.net\", without a person's name"))
 }
 
-/// Whether mails can be sent to and from it as it stands.
+/// Tells texts to and from which mails can be sent as they stand.
 pub fn is_mailbox(text: &str) -> bool {
     let is_local = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&byte);
     text.rsplit_once('@').is_some_and(|(local, domain)| {

@@ -38,12 +38,12 @@ use super::{
 /// The longest name of anything, in bytes. It stands in logs, scripts' arguments and metrics.
 const MAX_NAME: usize = 255;
 
-/// All of a configuration.
+/// Everything that a configuration says.
 pub(super) struct File {
     /// The host's name.
     pub(super) host: String,
     pub(super) top: table::Top,
-    /// In the order of the file, like the others.
+    /// Sections in the order of the file, like the others.
     pub(super) delays: Vec<(At<String>, table::Delays)>,
     pub(super) checks: Vec<NamedCheck>,
     pub(super) instances: Vec<Instance>,

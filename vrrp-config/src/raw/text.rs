@@ -11,7 +11,7 @@ use super::{
     MAX_NAME,
 };
 
-/// Whether `text` can be the name of something in the file.
+/// Tells whether `text` can be the name of something in the file.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_NAME && !text.contains(char::is_control)
 }

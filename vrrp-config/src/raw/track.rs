@@ -13,7 +13,7 @@ use super::super::{
 use super::{instance::INTERFACE, text::NAME};
 use crate::keys::array;
 
-/// How many entries a key may have: more than anybody has, and bounded.
+/// Bound of the entries of a key: more than anybody has, and bounded.
 const MAX_TRACKED: usize = 1000;
 
 /// One entry of a `track_` key.

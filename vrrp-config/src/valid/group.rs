@@ -15,7 +15,7 @@ use super::{
     track::Names,
 };
 
-/// All of them; `None` if anything in them was reported.
+/// Sync groups of the file; `None` if anything in them was reported.
 pub(super) fn groups(
     file: &File,
     names: &Names<'_>,

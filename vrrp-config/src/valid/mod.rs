@@ -63,7 +63,7 @@ fn hooks(hooks: &table::Hooks, alert: Option<bool>) -> Option<Arc<Hooks>> {
     Some(hooks.shared())
 }
 
-/// Each line would be in it twice.
+/// Reports two FIFOs on one path, which would get each line twice.
 fn two_fifos(top: &Top, findings: &mut Findings) {
     let paths = top.notify_fifo.given().zip(top.vrrp_notify_fifo.given());
     if let Some((one, other)) = paths.filter(|(one, other)| one.value == other.value) {
@@ -88,7 +88,7 @@ fn fifo(
     Some(path.optional()?.map(|path| NotifyFifo { path, script }))
 }
 
-/// Also: whoever is to send mails must know where to.
+/// Settings for mails. Reports who is to send mails and has nobody to write to.
 fn mail(file: &File, findings: &mut Findings) -> Option<Option<Mail>> {
     let top = &file.top;
     if top.notification_email.is_absent() {

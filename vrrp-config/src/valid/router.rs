@@ -86,7 +86,7 @@ pub(super) fn router(
     })
 }
 
-/// Whether there is time to ask before a takeover.
+/// Reports a `probe_before_takeover` without time to ask before a takeover.
 fn probe(instance: &Instance, skew: Duration, findings: &mut Findings) {
     let Field::Given(At { value: true, place }) = &instance.role.probe_before_takeover else { return };
     if skew < SHORTEST_SKEW {
@@ -97,7 +97,7 @@ fn probe(instance: &Instance, skew: Duration, findings: &mut Findings) {
     }
 }
 
-/// What the version can say in an advert.
+/// Interval that the version can say in an advert.
 fn advert_int(
     version: Option<Version>,
     field: &Field<Duration>,
@@ -173,7 +173,7 @@ fn auth_pass(
     Some(Some(auth_pass.given()?.value))
 }
 
-/// What is said when another master is heard is what is said at first, unless given.
+/// Announcements; those to another master are as those at first, unless given.
 fn garp(field: &Field<table::Garp>) -> Option<Garp> {
     let Some(given) = field.optional()? else { return Some(Garp::DEFAULT) };
     let (repeat, delay) = (given.repeat.value()?, given.delay.value()?);
@@ -191,7 +191,7 @@ fn source(field: &Field<Ipv4Addr>) -> Option<Option<IpAddr>> {
     field.optional().map(|address| address.map(IpAddr::V4))
 }
 
-/// Nothing unless there is a list.
+/// Entries of a list; none if there is no list.
 fn values<T: Clone>(field: &Field<Vec<At<T>>>) -> Option<Vec<T>> {
     Some(field.optional()?.unwrap_or_default().into_iter().map(|at| at.value).collect())
 }

@@ -14,7 +14,7 @@ use super::super::{
     table::Role,
 };
 
-/// What contradicts `preempt = false` and `preempt_delay`: starting as master, owning the addresses, each other.
+/// Reports contradictions to `preempt = false` and `preempt_delay`: starting as master, owning the addresses, each other.
 pub(super) fn preemption(instance: &Instance, findings: &mut Findings) {
     let never = instance.own.preempt.given().filter(|at| !at.value);
     let delay = instance.own.preempt_delay.given().filter(|at| !at.value.is_zero());

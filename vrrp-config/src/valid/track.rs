@@ -15,7 +15,7 @@ use super::super::{
     vocabulary,
 };
 
-/// Where each check is.
+/// Index of the checks by kind and name.
 pub(super) struct Names<'f> {
     /// By kind and name: the index in the list of all checks.
     indexes: HashMap<(Kind, &'f str), usize>,
@@ -29,7 +29,7 @@ impl<'f> Names<'f> {
         Self { indexes: indexes.collect(), checks }
     }
 
-    /// What is tracked, each with its weight; `None` if anything in it was reported.
+    /// Tracked subjects, each with its weight; `None` if anything in it was reported.
     pub(super) fn tracked(
         &self,
         tracks: &Tracks,

@@ -70,7 +70,7 @@ impl fmt::Display for RouteKind {
     }
 }
 
-/// As `ip route` takes it.
+/// Line as `ip route` takes it.
 impl fmt::Display for VirtualRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.kind != RouteKind::Unicast {
@@ -90,7 +90,7 @@ impl fmt::Display for VirtualRoute {
     }
 }
 
-/// As `ip rule` takes it.
+/// Line as `ip rule` takes it.
 impl fmt::Display for VirtualRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.not {

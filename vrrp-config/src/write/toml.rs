@@ -41,7 +41,7 @@ fn add_table(out: &mut String, table: &Table) {
     }
 }
 
-/// Whether each entry has a line of its own.
+/// Tells lists whose entries have a line each.
 fn is_long(list: &[Node]) -> bool {
     list.len() > 1 || list.iter().any(|node| node.comment.is_some())
 }
