@@ -7,18 +7,26 @@ use std::{collections::BTreeSet, fs, path::Path};
 use fuzz::{TARGETS, Target, receive::judge};
 use vrrp_common::{receive::Discard, types::Version};
 
+/// Targets and directories with more inputs for them, as `cargo xtask fuzz` has it.
+const ELSEWHERE: [(&str, &str); 2] = [("config", "../examples"), ("config", "../vrrp-config/tests/config")];
+
 /// Name and bytes of each input.
 fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
-    let mut inputs: Vec<_> = fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| {
-            let path = entry.unwrap().path();
-            (path.display().to_string(), fs::read(&path).unwrap())
-        })
-        .collect();
+    let own = format!("corpus/{target}");
+    let more = ELSEWHERE.iter().filter(|(of, _)| *of == target).map(|(_, directory)| *directory);
+    let directories = std::iter::once(own.as_str()).chain(more);
+    let entries = directories
+        .flat_map(|directory| fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)).unwrap());
+    let paths = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let mut inputs: Vec<_> =
+        paths.map(|path| (path.display().to_string(), fs::read(&path).unwrap())).collect();
     inputs.sort();
     inputs
+}
+
+#[test]
+fn the_corpus_of_configurations_has_the_example_with_every_key() {
+    assert!(corpus("config").iter().any(|(path, _)| path.ends_with("examples/every-key.toml")));
 }
 
 #[test]

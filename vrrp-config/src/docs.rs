@@ -23,7 +23,7 @@ pub fn rows(name: &str) -> Option<String> {
     Some(keys.iter().map(|key| row(prefix, key)).collect())
 }
 
-fn row(prefix: &str, key: &Key) -> String {
+pub(crate) fn row(prefix: &str, key: &Key) -> String {
     let about = (key.about)();
     let theirs = match key.keepalived.strip_prefix('=') {
         Some(rest) => format!("`{}`{rest}", key.name),

@@ -118,3 +118,56 @@ macro_rules! keys {
 }
 
 pub(crate) use keys;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        keys::{Field, set},
+        place::{Place, Source},
+        problem::{Findings, Problems},
+        schema,
+        types::Number,
+    };
+
+    keys! {
+        /// A group with one key.
+        Sample {
+            /// Number of grains.
+            grain_count: u8 = Number(2..=9), Absent::Default(3), "= (dozens)";
+        }
+    }
+
+    /// Reads `grain_count = value` with `key` for its name; what is wrong is shown in a text that has the value alone.
+    fn read(key: &str, value: i64) -> (Option<u8>, String) {
+        let text = value.to_string();
+        let mut table = Table::default();
+        table.set(key, value, Place::new(0, &(0..text.len())));
+        let mut findings = Findings::default();
+        let mut keys = Keys::new("vrrp_instance", &table, &mut findings);
+        let sample = Sample::read(&mut keys);
+        keys.finish();
+        (
+            sample.grain_count.value(),
+            Problems::new(&[Source::new("text".to_owned(), text)], findings).to_string(),
+        )
+    }
+
+    #[test]
+    fn a_line_in_the_table_is_all_that_a_key_needs() {
+        assert_eq!(read("grain_count", 7), (Some(7), String::new()));
+        let (none, said) = read("grain_count", 10);
+        assert!(none.is_none() && said.contains("`grain_count` is out of range"), "{said}");
+        assert!(said.contains("text:1:1") && said.contains("must be 2 to 9"), "{said}");
+        let (default, said) = read("grain_cuont", 7);
+        assert!(default == Some(3) && said.contains("did you mean `grain_count`?"), "{said}");
+        let mut table = Table::default();
+        Sample { grain_count: set(5) }.write(&mut table);
+        assert_eq!(table.integer("grain_count"), Some(5));
+        let row = "| `grain_count` | 2 to 9 | `3` | `grain_count` (dozens) | Number of grains. |\n";
+        assert_eq!(crate::docs::row("", &Sample::KEYS[0]), row);
+        let property = &schema::object(&[Sample::KEYS])["properties"]["grain_count"];
+        assert_eq!((&property["maximum"], &property["default"]), (&Json::from(9), &Json::from(3)));
+        assert_eq!((property["description"].as_str(), GROUPS.len()), (Some("Number of grains."), 1));
+    }
+}

@@ -1,7 +1,7 @@
 //! A configuration before it is judged: keys, values, and where each of them stands.
 //!
 //! Whoever has a configuration in another language fills a [`Tree`] with our keys and the places of *its* text, and has
-//! it [judged](crate::judge): what is wrong is then shown there, every problem in one run. The same tree
+//! it [judged](crate::judge()): what is wrong is then shown there, every problem in one run. The same tree
 //! [writes](Tree::to_toml) the TOML.
 //!
 //! ```

@@ -37,6 +37,10 @@ pub(crate) struct Arguments {
     seconds: u32,
 }
 
+/// Targets and directories with more inputs for them: texts that are kept for another purpose are not copied, so that
+/// they have every key that there is.
+const ELSEWHERE: [(&str, &str); 2] = [("config", "examples"), ("config", "vrrp-config/tests/config")];
+
 fn corpora() -> PathBuf {
     cargo::root().join("fuzz/corpus")
 }
@@ -98,6 +102,8 @@ fn run(program: &Path, target: &str, seconds: u32, directory: &Path) -> anyhow::
         fuzzer.arg(format!("-dict={}", dictionary.display()));
     }
     fuzzer.arg(&learned).arg(corpora().join(target));
+    let more = ELSEWHERE.iter().filter(|(of, _)| *of == target);
+    fuzzer.args(more.map(|(_, directory)| cargo::root().join(directory)));
     if checked(&mut fuzzer).is_err() {
         bail!(
             "an input of {target} fails; it is the newest file in {failed}\nonce more: VRRPD_FUZZ_TARGET={target} \
