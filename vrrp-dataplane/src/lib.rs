@@ -1,6 +1,6 @@
 //! The kernel side: loading, attaching and pinning it, and the maps it shares with the daemon.
 //!
-//! [`attach`](attach()) gives three things: the [`DataPlane`], which only knows how to go away; the [`Tables`] and the
+//! [`attach()`] gives three things: the [`DataPlane`], which only knows how to go away; the [`Tables`] and the
 //! [`Events`], which the protocol thread owns. Nothing here knows the protocol, nor where a setting comes from.
 
 mod attach;

@@ -1,4 +1,4 @@
-//! What the wire showed in an episode: gathered, and handed to the [judge](super::judge).
+//! What the wire showed in an episode: gathered, and handed to the [judge].
 
 use std::{io::Write, sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 //! Health checks: each is a task on the main thread that finds out again and again whether something is well.
 //!
-//! A check knows nothing of routers. It counts its results ([`crate::tracking::Health`]), keeps what it has found for
+//! A check knows nothing of routers. It counts its results ([`vrrp_engine::Health`]), keeps what it has found for
 //! whoever asks, and gives one signal, the same for all checks, when its standing has changed. Nothing here waits for
 //! anybody in a way that would hold the main thread up.
 

@@ -1,7 +1,7 @@
 //! Everything that a script has started, wherever it has gone: into other groups and sessions, behind parents that are
 //! gone.
 //!
-//! The first process of a script adopts its orphans ([`spawn`](super::spawn) asks the kernel for it), so that as long as
+//! The first process of a script adopts its orphans ([`spawn`] asks the kernel for it), so that as long as
 //! it lives all of its own are below it. What outlives it is known by a mark in its environment. All of it is stopped
 //! before any of it is killed: nothing can start something else meanwhile.
 
