@@ -244,8 +244,11 @@ impl Checker for Probed {
     fn see(&mut self, view: &View<'_>, seen: &Seen) -> Result<(), String> {
         match *seen {
             Seen::Started { .. } | Seen::Turned { configured: true, .. } => self.disturbed = view.now,
-            Seen::Trouble { host } if !matches!(trouble_of(view, host), Some(Kind::Filtered)) => {
-                self.disturbed = view.now;
+            Seen::Trouble { host } => {
+                let kinds: Vec<_> = troubles_of(view, host).collect();
+                if kinds.is_empty() || kinds.iter().any(|kind| *kind != Kind::Filtered) {
+                    self.disturbed = view.now;
+                }
             }
             // Who is asked is the master that was followed last.
             Seen::Changed { transition, .. } if transition.cause != Cause::MasterDown => {
@@ -281,11 +284,12 @@ impl Checker for Probed {
     }
 }
 
-/// What begins or ends at this moment for a host.
-pub(super) fn trouble_of(view: &View<'_>, host: usize) -> Option<Kind> {
-    let troubles = view.scenario.troubles.iter();
-    let now = |trouble: &&crate::faults::Trouble| {
-        trouble.host == host && (trouble.begins == view.now || trouble.ends == Some(view.now))
-    };
-    troubles.clone().find(now).map(|trouble| trouble.kind)
+/// What begins or ends at this moment for a host: several things may.
+pub(super) fn troubles_of(view: &View<'_>, host: usize) -> impl Iterator<Item = Kind> {
+    let now = view.now;
+    let troubles =
+        view.scenario.troubles.iter().filter(move |trouble| {
+            trouble.host == host && (trouble.begins == now || trouble.ends == Some(now))
+        });
+    troubles.map(|trouble| trouble.kind)
 }

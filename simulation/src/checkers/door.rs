@@ -10,7 +10,7 @@ use vrrp_common::{
 };
 
 use super::{
-    ACT, Checker, Seen, View, alone::trouble_of, ensure, grace, must_follow, ns, outranks, wire::Recent,
+    ACT, Checker, Seen, View, alone::troubles_of, ensure, grace, must_follow, ns, outranks, wire::Recent,
 };
 use crate::{faults::Kind, trace::Moment};
 
@@ -205,7 +205,7 @@ impl Checker for Overlap {
             self.losing.push(view, to);
         }
         if let Seen::Trouble { host } = *seen
-            && trouble_of(view, host) == Some(Kind::Sleep)
+            && troubles_of(view, host).any(|kind| kind == Kind::Sleep)
         {
             self.slept[host] = Some(view.now);
         }
