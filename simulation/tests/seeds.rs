@@ -10,7 +10,7 @@ use simulation::{Failure, Mutation, Scenario, run, sweep};
 /// Seeds that every run tries, in two halves that run side by side.
 const SEEDS: u64 = 25_000;
 /// Seeds that broke an invariant once.
-const ONCE_BROKEN: [u64; 14] = [
+const ONCE_BROKEN: [u64; 15] = [
     35_917_810_935_813,
     50_000_009_351,
     50_000_033_807,
@@ -25,6 +25,7 @@ const ONCE_BROKEN: [u64; 14] = [
     80_000_221_919,
     90_000_185_831,
     120_000_111_890,
+    130_000_109_602,
 ];
 /// Seeds in which each defect must be found.
 const PER_DEFECT: u64 = 400;

@@ -261,9 +261,13 @@ impl Checker for Probed {
                 let calm = view.scenario.quality.is_calm() && view.now > self.disturbed + 8 * longest;
                 // Who is to be preempted is not asked: an owner preempts whatever `preempt` says, when its delay is over.
                 let is_followed = |other: &usize| must_follow(host, view.own(*other));
-                let in_time = host.settings.probe_limit > 0
-                    && 2 * view.scenario.quality.max_delay + ACT
-                        < ns(host.settings.interval.skew(host.settings.version, host.settings.priority));
+                // It waits for the answer for its skew, which goes by the interval of the master that it follows.
+                let skew = |other: &Host| {
+                    ns(other.settings.interval.skew(host.settings.version, host.settings.priority))
+                };
+                let shortest = view.hosts.iter().map(skew).min().unwrap_or(0);
+                let in_time =
+                    host.settings.probe_limit > 0 && 2 * view.scenario.quality.max_delay + ACT < shortest;
                 // It may have been silent for as long as it answers: a lease is shorter than three intervals.
                 let answers = (0..view.hosts.len()).find(|other| {
                     *other != by
