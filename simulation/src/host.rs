@@ -187,8 +187,8 @@ impl Host {
         self.port.restart(now, running);
         self.faulty = false;
         let mut daemon = Daemon::new(self.plan, (self.settings, self.list), &self.kernel, now, mutation);
-        daemon.order(Order::Link { link: Some(self.link()), jammed: false });
         daemon.order(Order::Attach);
+        daemon.order(Order::Link { link: Some(self.link()), jammed: false });
         self.daemon = Some(daemon);
         self.epoch += 1;
     }

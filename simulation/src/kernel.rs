@@ -20,6 +20,8 @@ use vrrp_common::{
 };
 use vrrp_engine::Plane;
 
+use crate::cluster::Flaw;
+
 /// Events that wait for a daemon at most, as in the real ring some 680 do. The second half is kept for adverts of the present
 /// master, and for those that outrank this host.
 const RING: usize = 512;
@@ -36,6 +38,8 @@ struct Slot {
     last_heard: Option<Time>,
     heard: u64,
     asking: bool,
+    /// It has no peers here, which nobody has at home.
+    is_visitor: bool,
 }
 
 #[derive(Debug)]
@@ -61,6 +65,10 @@ pub(crate) struct Kernel {
     pub(crate) withheld: bool,
     /// What the daemon has sent in this turn.
     pub(crate) sent: Vec<Vec<u8>>,
+    /// To one peer each.
+    pub(crate) sent_to_peers: Vec<(Ipv4Addr, Vec<u8>)>,
+    /// A deliberate defect.
+    pub(crate) flaw: Option<Flaw>,
     /// The socket refuses whatever is sent.
     pub(crate) jammed: bool,
     /// An advert has left, and what follows on it is carried out.
@@ -70,6 +78,10 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
+    pub(crate) fn with_flaw(flaw: Option<Flaw>) -> Self {
+        Self { flaw, ..Self::default() }
+    }
+
     /// Stamps what is expected and queues what is not; `false` when the ring is full.
     pub(crate) fn receive(&mut self, slot: u32, frame: &[u8], privileged: bool, now: Time) -> bool {
         // No two frames have the same stamp: each takes many nanoseconds, however slow the clock is.
@@ -111,6 +123,25 @@ impl Kernel {
         }
     }
 
+    /// The addresses that the tables name.
+    pub(crate) fn named(&self) -> impl Iterator<Item = IpAddr> {
+        self.vips.keys().copied()
+    }
+
+    pub(crate) fn names(&self, address: IpAddr) -> bool {
+        self.vips.contains_key(&address)
+    }
+
+    pub(crate) fn slot_of(&self, address: IpAddr) -> Option<u32> {
+        self.vips.get(&address).copied()
+    }
+
+    /// The slots that hold a router, besides the closed one.
+    pub(crate) fn configured(&self) -> impl Iterator<Item = u32> {
+        let configured = self.slots.iter().filter(|(_, of)| of.entry.is_some());
+        configured.map(|(slot, _)| *slot).filter(|slot| *slot != abi::CLOSED_SLOT)
+    }
+
     pub(crate) fn has_events(&self) -> bool {
         !self.ring.is_empty()
     }
@@ -131,6 +162,11 @@ impl Kernel {
 
     pub(crate) fn master_address(&self, slot: u32) -> Option<IpAddr> {
         self.slots.get(&slot)?.master_address
+    }
+
+    /// Whether the router of the slot has its adverts elsewhere: nothing was ever expected here.
+    fn is_visitor(&self, slot: u32) -> bool {
+        self.slots.get(&slot).is_some_and(|of| of.is_visitor)
     }
 
     /// The daemon was one that wrote no interval beside its leases.
@@ -223,7 +259,10 @@ impl Plane for SharedKernel {
         });
     }
 
-    fn set_peers(&mut self, _slot: u32, _peers: &[Peer]) -> io::Result<()> {
+    fn set_peers(&mut self, slot: u32, peers: &[Peer]) -> io::Result<()> {
+        self.slot(slot, |of| {
+            of.is_visitor = of.entry.is_some_and(|entry| entry.unicast) && peers.is_empty();
+        });
         Ok(())
     }
 
@@ -232,7 +271,11 @@ impl Plane for SharedKernel {
     }
 
     fn remove(&mut self, slot: u32) -> io::Result<()> {
-        self.with(|kernel| kernel.slots.remove(&slot));
+        self.with(|kernel| {
+            if kernel.flaw != Some(Flaw::SlotNotRemoved) {
+                kernel.slots.remove(&slot);
+            }
+        });
         Ok(())
     }
 
@@ -249,12 +292,23 @@ impl Plane for SharedKernel {
     }
 
     fn assign(&mut self, wanted: &HashMap<IpAddr, u32>) -> io::Result<()> {
-        self.with(|kernel| kernel.vips.clone_from(wanted));
+        self.with(|kernel| match kernel.flaw {
+            Some(Flaw::LeftOverUnguarded) => {
+                let guarded = wanted.iter().filter(|(_, slot)| **slot != abi::CLOSED_SLOT);
+                kernel.vips = guarded.map(|(address, slot)| (*address, *slot)).collect();
+            }
+            Some(Flaw::AddressesNotAssigned) if !kernel.vips.is_empty() => {}
+            _ => kernel.vips.clone_from(wanted),
+        });
         Ok(())
     }
 
     fn open(&mut self, slot: u32, lease: Lease, _now: Time) {
         self.with(|kernel| {
+            let slot = if kernel.flaw == Some(Flaw::DoorOfAnother) { slot ^ 1 } else { slot };
+            if kernel.flaw == Some(Flaw::SecondaryDoorStaysShut) && kernel.is_visitor(slot) {
+                return;
+            }
             if kernel.after_send {
                 kernel.opening.push((slot, lease));
             } else {
@@ -265,6 +319,11 @@ impl Plane for SharedKernel {
 
     fn close(&mut self, slot: u32, _now: Time) {
         self.with(|kernel| {
+            match kernel.flaw {
+                Some(Flaw::DoorLeftOpen) => return,
+                Some(Flaw::SecondaryDoorLeftOpen) if kernel.is_visitor(slot) => return,
+                _ => {}
+            }
             kernel.opening.retain(|(opening, _)| *opening != slot);
             kernel.slots.entry(slot).or_default().close();
         });
@@ -332,7 +391,11 @@ impl Plane for SharedKernel {
             }
             let before = kernel.sent.len();
             kernel.sent.extend(frames.map(<[u8]>::to_vec));
-            Ok(kernel.sent.len() - before)
+            let count = kernel.sent.len() - before;
+            if kernel.flaw == Some(Flaw::LastOfBatchLost) && count > 1 {
+                kernel.sent.pop();
+            }
+            Ok(count)
         })
     }
 
@@ -341,6 +404,11 @@ impl Plane for SharedKernel {
     }
 
     fn send_to_peers(&mut self, packets: &[(Ipv4Addr, Vec<u8>)]) -> io::Result<usize> {
+        self.with(|kernel| {
+            let left_out = usize::from(kernel.flaw == Some(Flaw::PeerNotSentTo));
+            let sent = packets.iter().take(packets.len().saturating_sub(left_out));
+            kernel.sent_to_peers.extend(sent.cloned());
+        });
         Ok(packets.len())
     }
 }

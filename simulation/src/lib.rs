@@ -9,6 +9,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "a checker names what it looks at")]
 
 mod checkers;
+pub mod cluster;
 mod daemon;
 mod describe;
 mod failure;
