@@ -10,7 +10,10 @@
 
 use core::time::Duration;
 
-use super::{Cause, Effects, Election, Expect, Master, Settings, State, farewell::until_next_advert};
+use super::{
+    ANNOUNCEMENT_GRACE, Cause, Effects, Election, Expect, Master, Settings, State,
+    farewell::until_next_advert,
+};
 use crate::{
     receive::Advert,
     time::Time,
@@ -120,17 +123,19 @@ impl Election {
     /// to. One that hears this router does not answer any more when it is asked again.
     #[must_use]
     pub fn announces_from(&self) -> Time {
-        let State::Master(Master { deaf: Some(Deaf { asked_at: Some(asked_at), answered_at, .. }), .. }) =
-            self.state
+        let State::Master(Master {
+            deaf: Some(Deaf { asked_at: Some(asked_at), answered_at, since, .. }),
+            ..
+        }) = self.state
         else {
             return Time::BOOT;
         };
         // With the first advert that is due after that.
         let again = BETWEEN_QUESTIONS + until_next_advert(self.settings.interval);
-        match answered_at {
-            Some(answered_at) if answered_at >= asked_at => asked_at + again + ANSWER,
-            Some(_) | None => asked_at + ANSWER,
-        }
+        let answers = answered_at.is_some_and(|answered_at| answered_at >= asked_at);
+        // A box says that it is master first, and has the addresses added then.
+        let is_early = asked_at < since + ANNOUNCEMENT_GRACE;
+        if answers || is_early { asked_at + again + ANSWER } else { asked_at + ANSWER }
     }
 
     /// Whether something hangs on the answer to a question.

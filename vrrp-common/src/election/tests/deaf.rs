@@ -261,3 +261,13 @@ fn boxes_that_hear_each_other_decide_at_the_first_advert() {
     let effects = election.hear(ms(10_000), deaf(2, 150));
     assert_eq!(effects.transition.unwrap().cause, Cause::Outranked(deaf(2, 150)));
 }
+
+#[test]
+fn who_is_asked_at_its_first_advert_may_not_have_its_addresses_yet() {
+    let mut election = master();
+    election.hear(ms(10_000), deaf(2, 50));
+    assert!(election.announces_from() > ms(11_000), "no answer says nothing");
+    election.wake(ms(11_000));
+    election.left(ms(11_000));
+    assert_eq!(election.announces_from(), ms(11_050), "asked again, it says that nobody answers");
+}
