@@ -25,7 +25,7 @@ use crate::{
     port::{PortId, Ports},
     roster::{Roster, RouterId},
     settling::starts_at,
-    sync::Group,
+    sync::{Group, Standings},
     unheard,
 };
 
@@ -43,6 +43,7 @@ pub struct Engine<O: Outside> {
     pub(crate) roster: Roster,
     pub(crate) ports: Ports<O::Plane>,
     pub(crate) groups: Vec<Group>,
+    pub(crate) standings: Standings,
     /// The sources of adverts that the configuration names and this host has.
     pub(crate) sources: BTreeSet<IpAddr>,
     /// As last told.
@@ -90,6 +91,7 @@ impl<O: Outside> Engine<O> {
             roster: Roster::default(),
             ports: Ports::default(),
             groups: Vec::new(),
+            standings: Standings::default(),
             sources: BTreeSet::new(),
             trackings,
             outbox: Outbox::default(),
@@ -217,8 +219,22 @@ impl<O: Outside> Engine<O> {
         self.ports.plane(router.home)?.last_heard(router.slot).0
     }
 
+    /// Whether routers at home there cannot have started, because an interface of theirs was not told of yet. What is read then
+    /// is lost on them: among it may be the advert of a better master than the one that they go on as.
+    fn is_early(&self, port: PortId) -> bool {
+        let is_known = |port: PortId| self.ports.get(port).is_none_or(|port| port.known);
+        if self.ports.iter().all(|port| port.known) {
+            return false;
+        }
+        let mut here = self.roster.iter().filter(|router| router.home == port);
+        !is_known(port) || here.any(|router| !router.stations().all(is_known))
+    }
+
     fn drain_planes(&mut self) {
         for port in self.ports.ids() {
+            if self.is_early(port) {
+                continue;
+            }
             for _ in 0..EVENTS_PER_TURN {
                 let event = self.ports.plane_mut(port).and_then(Plane::next_event);
                 let Some(event) = event else { break };

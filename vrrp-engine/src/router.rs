@@ -69,7 +69,7 @@ pub(crate) struct VirtualRouter {
     /// The interface of its adverts.
     pub(crate) home: PortId,
     /// Other interfaces that carry addresses of it: the doors there open and close with that at home.
-    pub(crate) secondaries: Vec<PortId>,
+    pub(crate) secondaries: Box<[PortId]>,
     /// Index in the data plane's arrays, on all of them.
     pub(crate) slot: u32,
     pub(crate) election: Election,
@@ -101,8 +101,8 @@ pub(crate) struct VirtualRouter {
     /// What comes and goes with the role.
     pub(crate) resources: Arc<Resources>,
     /// Those of the advert.
-    addresses: Vec<IpAddr>,
-    addresses_v4: Vec<Ipv4Addr>,
+    addresses: Box<[IpAddr]>,
+    addresses_v4: Box<[Ipv4Addr]>,
     peers: Option<Vec<Peer>>,
     /// The interface's own MAC address.
     interface_mac: Mac,
@@ -140,7 +140,7 @@ impl VirtualRouter {
         let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         let mut router = Self {
             home,
-            secondaries: Vec::new(),
+            secondaries: Box::default(),
             slot: abi::slot(config.family, config.vrid),
             election: Election::new(settings(&config, tracking.priority, unknown)),
             announcements: Announcements::default(),
@@ -159,8 +159,8 @@ impl VirtualRouter {
             holding: None,
             blocked_until: None,
             resources: Arc::default(),
-            addresses: Vec::new(),
-            addresses_v4: Vec::new(),
+            addresses: Box::default(),
+            addresses_v4: Box::default(),
             peers: None,
             interface_mac: Mac::default(),
             advert: None,

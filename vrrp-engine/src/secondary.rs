@@ -27,7 +27,7 @@ impl<O: Outside> Engine<O> {
             }
         }
         let Some(router) = self.roster.get_mut(id) else { return };
-        let before = std::mem::replace(&mut router.secondaries, secondaries);
+        let before = std::mem::replace(&mut router.secondaries, secondaries.into());
         let slot = router.slot;
         for port in before {
             if let Some(port) = self.ports.get_mut(port) {

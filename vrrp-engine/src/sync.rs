@@ -30,6 +30,13 @@ pub(crate) struct Group {
     told: Option<State>,
 }
 
+/// Room for the members of a group and how they stand: kept, so that a turn in which nothing moves allocates nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Standings {
+    members: Vec<RouterId>,
+    standings: Vec<Member>,
+}
+
 impl<O: Outside> Engine<O> {
     /// Makes the groups those of the configuration, whose routers are there already.
     pub(crate) fn regroup(&mut self, groups: &[SyncGroup], keys: &[RouterKey], at: Time) {
@@ -64,33 +71,36 @@ impl<O: Outside> Engine<O> {
 
     /// Lets the groups move.
     pub(crate) fn sync(&mut self, at: Time) {
+        let mut room = std::mem::take(&mut self.standings);
         for group in 0..self.groups.len() {
             let mut lost = self.has_lost(group);
             for _ in 0..MOVES {
-                let members = self.members(group);
-                let standings: Vec<_> = members.iter().map(|id| self.standing(*id, at)).collect();
-                let decided = group::decide(&standings, std::mem::take(&mut lost));
+                room.members.clear();
+                room.members.extend(self.members(group));
+                room.standings.clear();
+                room.standings.extend(room.members.iter().map(|id| self.standing(*id, at)));
+                let decided = group::decide(&room.standings, std::mem::take(&mut lost));
                 if decided == Move::Stay {
                     break;
                 }
-                members.into_iter().zip(standings).for_each(|(id, _)| self.carry_out(decided, id, at));
+                room.members.iter().for_each(|id| self.carry_out(decided, *id, at));
             }
         }
+        self.standings = room;
     }
 
-    fn members(&self, group: usize) -> Vec<RouterId> {
+    fn members(&self, group: usize) -> impl Iterator<Item = RouterId> + '_ {
         let keys = self.groups.get(group).map(|group| group.members.as_slice()).unwrap_or_default();
-        keys.iter().filter_map(|key| self.find(*key)).collect()
+        keys.iter().filter_map(|key| self.find(*key))
     }
 
     /// Whether a member has lost the role in this turn, to somebody else and not to its group.
     fn has_lost(&self, group: usize) -> bool {
-        let members = self.members(group);
         self.outbox.transitions.iter().any(|(id, reacted)| {
             let transition = &reacted.transition;
             (transition.from, transition.to) == (StateName::Master, StateName::Backup)
                 && transition.cause != Cause::Group
-                && members.contains(id)
+                && self.members(group).any(|member| member == *id)
         })
     }
 
@@ -146,8 +156,7 @@ impl<O: Outside> Engine<O> {
 
     /// The state of a group whose members agree; one in FAULT is enough for that.
     fn group_state(&self, index: usize) -> Option<State> {
-        let members = self.members(index);
-        let states = || members.iter().filter_map(|id| self.roster.get(*id));
+        let states = || self.members(index).filter_map(|id| self.roster.get(id));
         let all = |name| states().all(|router| router.election.name() == name);
         if self.stopping {
             return all(StateName::Stopped).then_some(State::Stop);
@@ -173,7 +182,6 @@ impl<O: Outside> Engine<O> {
             state: group.told.map(|told| told.word().to_owned()),
             members: self
                 .members(index)
-                .into_iter()
                 .filter_map(|id| self.roster.get(id))
                 .map(|router| router.config.name.clone())
                 .collect(),

@@ -129,8 +129,8 @@ impl Idle {
     }
 }
 
-/// Turns in one interval in which nothing was heard, sent or ordered.
-const IDLE_TURNS: usize = 6;
+/// Turns in one interval in which nothing was heard, sent or ordered. Two are a start's: with the data plane, and with the link.
+const IDLE_TURNS: usize = 8;
 
 impl Checker for Idle {
     fn name(&self) -> &'static str {

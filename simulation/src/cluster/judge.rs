@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use vrrp_common::{
     abi,
+    election::StateName,
     time::Time,
     types::{AdvertInterval, Family, Vrid},
 };
@@ -103,7 +104,9 @@ impl Judge {
                 if is_open && !leased {
                     return Err(format!("I1: {number} answers for {} without a lease", router.vrid));
                 }
-                if open(host, 1 - router.home) && (!is_open || !router.secondary) {
+                // A new daemon comes to one interface after the other; meanwhile the lease of the one before holds.
+                let settled = now > self.disturbed[number] + SETTLED;
+                if settled && open(host, 1 - router.home) && (!is_open || !router.secondary) {
                     return Err(format!(
                         "I3: {number} answers for {} on its other interface alone",
                         router.vrid
@@ -135,7 +138,9 @@ impl Judge {
                 |other: &usize| router.group.is_some() && plan.routers[*other].group == router.group;
             let members = (0..plan.routers.len()).filter(|other| *other == index || of_group(other));
             let mut members = members.filter(|other| !host.file.without.contains(other));
-            let is_open = host.kernels[router.home].borrow().is_open(slot, clock);
+            // Who leaves answers until its successor does, for an interval at most.
+            let leaves = host.state(index) == StateName::Leaving.as_str();
+            let is_open = !leaves && host.kernels[router.home].borrow().is_open(slot, clock);
             if is_open && members.any(|other| host.is_kept_out(plan, other)) {
                 return Err(format!("{number} answers for {}, which is kept out", router.vrid));
             }
