@@ -69,42 +69,17 @@ impl Plan {
         let groups = random.within(0, 2) as usize;
         let routers: Vec<_> = (0..count).map(|index| router(random, index, groups, hosts)).collect();
         let files: Vec<_> = (0..hosts).map(|_| file(random, count)).collect();
+        // In order, so that a file follows on the one before.
+        let mut moments: Vec<_> =
+            (0..random.within(1, 8)).map(|_| random.within(2 * SECOND, QUIET - 3 * SECOND)).collect();
+        moments.sort_unstable();
         let mut current = files.clone();
         let mut steps = Vec::new();
-        for _ in 0..random.within(1, 8) {
-            let (at, host) = (random.within(2 * SECOND, QUIET - 3 * SECOND), random.index(hosts));
-            match random.within(0, 6) {
-                0 | 1 => {
-                    change(random, &mut current[host], count);
-                    steps.push((at, host, Step::Reload(current[host].clone())));
-                }
-                2 => steps.push((at, host, Step::Kill(random.within(1_000_000, SECOND)))),
-                3 => steps.push((at, host, Step::Stop(random.within(300_000_000, SECOND)))),
-                4 => {
-                    let router = random.index(count);
-                    steps.push((at, host, Step::Check(router, true)));
-                    steps.push((at + random.within(1_000_000, 2 * SECOND), host, Step::Check(router, false)));
-                }
-                5 => {
-                    let port = random.index(PORTS.len());
-                    steps.push((at, host, Step::Carrier(port, false)));
-                    steps.push((at + random.within(1_000_000, 2 * SECOND), host, Step::Carrier(port, true)));
-                }
-                _ => {
-                    let port = random.index(PORTS.len());
-                    steps.push((at, host, Step::Detach(port, random.within(1_000_000, SECOND))));
-                }
-            }
+        for at in moments {
+            let host = random.index(hosts);
+            steps.extend(befall(random, at, &mut current[host]).map(|(at, step)| (at, host, step)));
         }
-        // Reloads are of files that follow on each other.
         steps.sort_by_key(|(at, ..)| *at);
-        let mut last = files.clone();
-        for (_, host, step) in &mut steps {
-            if let Step::Reload(file) = step {
-                change(random, &mut last[*host], count);
-                file.clone_from(&last[*host]);
-            }
-        }
         Self { routers, files, steps }
     }
 
@@ -176,6 +151,30 @@ fn router(random: &mut Random, index: usize, groups: usize, hosts: usize) -> Rou
 fn file(random: &mut Random, count: usize) -> File {
     let priorities = (0..count).map(|_| random.within(1, 254) as u8).collect();
     File { priorities, without: BTreeSet::new(), more: BTreeSet::new() }
+}
+
+/// Something that befalls a host, and its end where that is another step.
+fn befall(random: &mut Random, at: u64, file: &mut File) -> impl Iterator<Item = (u64, Step)> + use<> {
+    let count = file.priorities.len();
+    let later = at + random.within(1_000_000, 2 * SECOND);
+    let (first, end) = match random.within(0, 6) {
+        0 | 1 => {
+            change(random, file, count);
+            (Step::Reload(file.clone()), None)
+        }
+        2 => (Step::Kill(random.within(1_000_000, SECOND)), None),
+        3 => (Step::Stop(random.within(300_000_000, SECOND)), None),
+        4 => {
+            let router = random.index(count);
+            (Step::Check(router, true), Some(Step::Check(router, false)))
+        }
+        5 => {
+            let port = random.index(PORTS.len());
+            (Step::Carrier(port, false), Some(Step::Carrier(port, true)))
+        }
+        _ => (Step::Detach(random.index(PORTS.len()), random.within(1_000_000, SECOND)), None),
+    };
+    [(at, first)].into_iter().chain(end.map(|end| (later, end)))
 }
 
 fn change(random: &mut Random, file: &mut File, count: usize) {
