@@ -146,7 +146,7 @@ impl<O: Outside> Engine<O> {
     }
 
     fn announce_one(&mut self, Announcement { router, port, address }: Announcement) {
-        let Some(id) = self.find(router) else { return };
+        let Some(id) = self.ports.resident(router) else { return };
         let (Some(router), Some(port)) = (self.roster.get_mut(id), self.ports.get_mut(port)) else { return };
         if router.election.name() != StateName::Master {
             return;

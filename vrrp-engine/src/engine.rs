@@ -187,11 +187,6 @@ impl<O: Outside> Engine<O> {
         self.ports.iter().filter_map(|port| port.plane.as_ref())
     }
 
-    /// The data plane of the interface of that name.
-    pub fn plane_mut(&mut self, interface: &str) -> Option<&mut O::Plane> {
-        self.ports.plane_mut(self.ports.find(interface)?)
-    }
-
     /// Hands every router its timeout, due or not: a backup thus learns what the kernel has heard meanwhile, and all
     /// deadlines move out of the way together.
     fn timeouts(&mut self, at: Time) {
@@ -223,16 +218,14 @@ impl<O: Outside> Engine<O> {
     /// is lost on them: among it may be the advert of a better master than the one that they go on as.
     fn is_early(&self, port: PortId) -> bool {
         let is_known = |port: PortId| self.ports.get(port).is_none_or(|port| port.known);
-        if self.ports.iter().all(|port| port.known) {
-            return false;
-        }
         let mut here = self.roster.iter().filter(|router| router.home == port);
         !is_known(port) || here.any(|router| !router.stations().all(is_known))
     }
 
     fn drain_planes(&mut self) {
+        let all_are_known = self.ports.iter().all(|port| port.known);
         for port in self.ports.ids() {
-            if self.is_early(port) {
+            if !all_are_known && self.is_early(port) {
                 continue;
             }
             for _ in 0..EVENTS_PER_TURN {

@@ -9,7 +9,7 @@ use vrrp_common::{
 };
 
 use crate::{
-    Request, RouterKey,
+    Request,
     engine::Engine,
     outside::{Outside, Plane},
     port::PortId,
@@ -33,11 +33,6 @@ impl<O: Outside> Engine<O> {
         self.find_secondaries(id);
         self.install(id);
         self.revisit(id);
-    }
-
-    /// The router of this key, if there is one.
-    pub(crate) fn find(&self, key: RouterKey) -> Option<RouterId> {
-        self.ports.resident(key)
     }
 
     /// Makes the routers that are at home on an interface known to their data planes.

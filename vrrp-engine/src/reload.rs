@@ -30,7 +30,7 @@ impl<O: Outside> Engine<O> {
         let groups = config.sync_groups;
         self.regroup(&groups, &keys, at);
         for (key, new) in keys.iter().copied().zip(config.routers) {
-            match self.find(key) {
+            match self.ports.resident(key) {
                 Some(id) => self.reconfigure(id, new),
                 None => self.add_router(new),
             }

@@ -66,7 +66,7 @@ impl<O: Outside> Engine<O> {
     pub(crate) fn companions(&self, key: RouterKey) -> Vec<RouterId> {
         let groups = self.groups.iter().filter(|group| group.members.contains(&key));
         let keys = groups.flat_map(|group| &group.members).filter(|member| **member != key);
-        keys.filter_map(|member| self.find(*member)).collect()
+        keys.filter_map(|member| self.ports.resident(*member)).collect()
     }
 
     /// Lets the groups move.
@@ -91,7 +91,7 @@ impl<O: Outside> Engine<O> {
 
     fn members(&self, group: usize) -> impl Iterator<Item = RouterId> + '_ {
         let keys = self.groups.get(group).map(|group| group.members.as_slice()).unwrap_or_default();
-        keys.iter().filter_map(|key| self.find(*key))
+        keys.iter().filter_map(|key| self.ports.resident(*key))
     }
 
     /// Whether a member has lost the role in this turn, to somebody else and not to its group.
@@ -135,7 +135,9 @@ impl<O: Outside> Engine<O> {
         let Some(key) = self.roster.get(id).map(VirtualRouter::key) else { return false };
         let Some(group) = self.groups.iter().find(|group| group.members.contains(&key)) else { return false };
         let others = group.members.iter().filter(|member| **member != key);
-        others.filter_map(|member| self.find(*member)).any(|other| self.standing(other, at) == Member::Faulty)
+        others
+            .filter_map(|member| self.ports.resident(*member))
+            .any(|other| self.standing(other, at) == Member::Faulty)
     }
 
     /// Tells of groups that have changed as a whole.
