@@ -90,29 +90,18 @@ fn attach_filter(program: BorrowedFd<'_>, target: &Target) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use vrrp_common::types::Mac;
 
     use super::*;
     use crate::object;
-
-    fn run(command: &str) -> String {
-        let mut words = command.split_whitespace();
-        let out = Command::new(words.next().unwrap()).args(words).output().unwrap();
-        assert!(out.status.success(), "{command}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap()
-    }
+    use crate::tests::{enter_namespace, run};
 
     /// Kernels before 6.6 get this; it works on later ones too.
     #[test]
     fn the_egress_filter_stays_and_is_never_there_twice() {
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("not run: it needs root (cargo xtask test)");
+        if !enter_namespace() {
             return;
         }
-        // SAFETY: touches no memory. The thread is the test's own, and ends with it.
-        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
         run("ip link add va type veth peer name vb");
         run("tc qdisc add dev va clsact");
         let target = Target { name: "va".into(), index: 0, mac: Mac::default() };

@@ -177,27 +177,18 @@ pub(crate) fn id_of(program: BorrowedFd<'_>) -> io::Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::{os::fd::AsFd as _, process::Command};
+    use std::os::fd::AsFd as _;
 
     use super::*;
     use crate::guard::load_program;
-
-    fn run(command: &str) -> String {
-        let mut words = command.split_whitespace();
-        let out = Command::new(words.next().unwrap()).args(words).output().unwrap();
-        assert!(out.status.success(), "{command}: {}", String::from_utf8_lossy(&out.stderr));
-        String::from_utf8(out.stdout).unwrap()
-    }
+    use crate::tests::{enter_namespace, run};
 
     /// Kernels before 6.6 get this; it works on later ones too.
     #[test]
     fn filters_stay_go_before_others_and_are_told_apart() {
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("not run: it needs root (cargo xtask test)");
+        if !enter_namespace() {
             return;
         }
-        // SAFETY: touches no memory. The thread is the test's own, and ends with it.
-        assert_eq!(unsafe { libc::unshare(libc::CLONE_NEWNET) }, 0);
         run("ip link add va type veth peer name vb");
         let index = run("ip -o link show va").split(':').next().unwrap().parse().unwrap();
         let entrance = Entrance { index, name: "va".into() };

@@ -26,6 +26,8 @@ mod sys;
 mod syscall;
 mod tables;
 mod target;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 /// Words in which [`Tables`] are told and tell, as `vrrp-common` defines it.

@@ -13,6 +13,7 @@ pub mod control;
 mod descriptors;
 pub mod failure;
 mod handover;
+mod lock;
 pub mod logging;
 mod multicast;
 mod netlink;

@@ -22,8 +22,8 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::{handover::STANDINGS, program::Launcher, status::CheckStatus};
-use reporter::{Reported, Reporter, lock};
+use crate::{handover::STANDINGS, lock::lock, program::Launcher, status::CheckStatus};
+use reporter::{Reported, Reporter};
 use vrrp_config::{Check, CheckKind, Config, Subject, User, Weight};
 use vrrp_engine::{Health, Standing};
 

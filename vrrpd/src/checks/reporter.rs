@@ -1,7 +1,7 @@
 //! Findings of a check: counted, kept for `vrrpd status`, logged when it changes.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     clock::now,
+    lock::lock,
     program::Output,
     status::{self, CheckStatus},
 };
@@ -169,8 +170,4 @@ impl Reporter {
         finding.output.log(check);
         self.said = Some(finding.what.clone());
     }
-}
-
-pub(super) fn lock(reported: &Mutex<Reported>) -> MutexGuard<'_, Reported> {
-    reported.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,7 +11,7 @@ mod script;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -23,6 +23,7 @@ use tokio::{
 use self::{fifo::Outlet, mail::Mailer, script::Queue};
 use crate::{
     handover::{self, HandoverState},
+    lock::lock,
     program::Launcher,
     status::HookStatus,
 };
@@ -150,10 +151,6 @@ impl Notifier {
             tracing::warn!("mails are left behind: the server has not taken them in time");
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A task that ends with its owner.

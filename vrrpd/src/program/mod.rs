@@ -21,7 +21,7 @@ use std::{
     os::fd::OwnedFd,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -37,7 +37,7 @@ pub(crate) use error::ProgramError;
 pub(crate) use output::Output;
 pub(crate) use running::{Ended, Ending, Running};
 
-use crate::clock;
+use crate::{clock, lock::lock};
 use account::Account;
 use environment::Environment;
 use family::Family;
@@ -308,10 +308,6 @@ impl Drop for Guarded {
             Err(_none) => end_and_reap(),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
