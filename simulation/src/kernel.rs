@@ -146,9 +146,10 @@ impl Kernel {
         !self.ring.is_empty()
     }
 
-    /// Whether the door of that router is open.
+    /// Whether the door of that router is open. Of one that was not made known nothing is answered.
     pub(crate) fn is_open(&self, slot: u32, now: Time) -> bool {
-        self.slots.get(&slot).is_some_and(|of| of.master && (now < of.lease.until || self.lease_ignored))
+        let of = self.slots.get(&slot).filter(|of| of.entry.is_some() && of.master);
+        of.is_some_and(|of| now < of.lease.until || self.lease_ignored)
     }
 
     pub(crate) fn lease_until(&self, slot: u32) -> Time {
@@ -165,7 +166,7 @@ impl Kernel {
     }
 
     /// Whether the router of the slot has its adverts elsewhere: nothing was ever expected here.
-    fn is_visitor(&self, slot: u32) -> bool {
+    pub(crate) fn is_visitor(&self, slot: u32) -> bool {
         self.slots.get(&slot).is_some_and(|of| of.is_visitor)
     }
 

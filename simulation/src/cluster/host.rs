@@ -84,12 +84,17 @@ impl Host {
         self.up[port]
     }
 
+    /// Whether the file has a router.
+    pub(super) fn has(&self, router: usize) -> bool {
+        !self.file.without.contains(&router)
+    }
+
     /// Whether a router could take part, as far as the host goes.
     pub(super) fn is_fit(&self, plan: &Plan, router: usize) -> bool {
         let of = &plan.routers[router];
         let ports = if of.secondary { vec![0, 1] } else { vec![of.home] };
         self.runs()
-            && !self.file.without.contains(&router)
+            && self.has(router)
             && !self.faulty.contains(&router)
             && ports.iter().all(|port| self.attached[*port])
             && self.up[of.home]

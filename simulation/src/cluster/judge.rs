@@ -17,10 +17,10 @@ use super::{
 
 /// What has been seen so far.
 pub(super) struct Judge {
-    /// The last advert of a router by a host.
-    sent: BTreeMap<(usize, u8), Time>,
+    /// The last advert by a host, on an interface, of a VRID.
+    sent: BTreeMap<(usize, usize, u8), Time>,
     /// Since when two hosts answer for one router.
-    both: BTreeMap<u8, u64>,
+    both: BTreeMap<usize, u64>,
     /// When something last befell each host.
     disturbed: Vec<u64>,
     /// Routers that are to be master on a host still, and from when on that is looked at.
@@ -63,7 +63,7 @@ impl Judge {
             let Some(slot) = slot(router.vrid) else { continue };
             let kernel = host.kernels[router.home].borrow();
             let lasts = kernel.is_open(slot, clock + std::time::Duration::from_nanos(SETTLED));
-            let is_free = router.group.is_none() && !host.file.without.contains(&index);
+            let is_free = router.group.is_none() && host.has(index);
             if lasts && is_free && !host.is_kept_out(plan, index) {
                 self.adopted.push((now + SETTLED, number, index));
             }
@@ -89,31 +89,36 @@ impl Judge {
         if let Some((vrid, source)) = advert_of(frame)
             && source == Plan::own(host, port)
         {
-            self.sent.insert((host, vrid.as_u8()), now);
+            self.sent.insert((host, port, vrid.as_u8()), now);
         }
     }
 
     pub(super) fn look(&mut self, plan: &Plan, hosts: &[Host], now: u64, clock: Time) -> Result<(), String> {
-        for router in &plan.routers {
+        for (index, router) in plan.routers.iter().enumerate() {
             let Some(slot) = slot(router.vrid) else { continue };
+            let of_vrid = || plan.routers.iter().filter(|other| other.vrid == router.vrid);
+            let is_shared = of_vrid().count() > 1;
+            let interval = of_vrid().map(|other| other.interval).max().unwrap_or(router.interval);
             let open = |host: &Host, port: usize| host.kernels[port].borrow().is_open(slot, clock);
             for (number, host) in hosts.iter().enumerate() {
                 let is_open = open(host, router.home);
-                let last = self.sent.get(&(number, router.vrid));
-                let leased = last.is_some_and(|at| clock <= *at + lease_of(router.interval));
+                // Where two share a VRID, the door may be that of the one that is not at home there.
+                let ports = if is_shared { vec![0, 1] } else { vec![router.home] };
+                let last = ports.iter().filter_map(|port| self.sent.get(&(number, *port, router.vrid))).max();
+                let leased = last.is_some_and(|at| clock <= *at + lease_of(interval));
                 if is_open && !leased {
                     return Err(format!("I1: {number} answers for {} without a lease", router.vrid));
                 }
                 // A new daemon comes to one interface after the other; meanwhile the lease of the one before holds.
                 let settled = now > self.disturbed[number] + SETTLED;
-                if settled && open(host, 1 - router.home) && (!is_open || !router.secondary) {
+                if settled && !is_shared && open(host, 1 - router.home) && (!is_open || !router.secondary) {
                     return Err(format!(
                         "I3: {number} answers for {} on its other interface alone",
                         router.vrid
                     ));
                 }
             }
-            self.alone(plan, router, hosts, (now, clock))?;
+            self.alone(plan, index, hosts, (now, clock))?;
         }
         self.adopts(plan, hosts, now, clock)?;
         for (number, host) in hosts.iter().enumerate() {
@@ -137,10 +142,11 @@ impl Judge {
             let of_group =
                 |other: &usize| router.group.is_some() && plan.routers[*other].group == router.group;
             let members = (0..plan.routers.len()).filter(|other| *other == index || of_group(other));
-            let mut members = members.filter(|other| !host.file.without.contains(other));
+            let mut members = members.filter(|other| host.has(*other));
             // Who leaves answers until its successor does, for an interval at most.
             let leaves = host.state(index) == StateName::Leaving.as_str();
-            let is_open = !leaves && host.kernels[router.home].borrow().is_open(slot, clock);
+            let is_open =
+                !leaves && host.has(index) && host.kernels[router.home].borrow().is_open(slot, clock);
             if is_open && members.any(|other| host.is_kept_out(plan, other)) {
                 return Err(format!("{number} answers for {}, which is kept out", router.vrid));
             }
@@ -152,22 +158,22 @@ impl Judge {
     fn alone(
         &mut self,
         plan: &Plan,
-        router: &super::plan::Router,
+        index: usize,
         hosts: &[Host],
         (now, clock): (u64, Time),
     ) -> Result<(), String> {
+        let router = &plan.routers[index];
         let Some(slot) = slot(router.vrid) else { return Ok(()) };
-        let index = usize::from(router.vrid) - 51;
         let well = hosts.iter().enumerate().filter(|(_, host)| {
             host.is_fit(plan, index) && host.kernels[router.home].borrow().is_open(slot, clock)
         });
         let count = well.count();
         let disturbed = self.disturbed.iter().copied().max().unwrap_or(0);
         if count < 2 {
-            self.both.remove(&router.vrid);
+            self.both.remove(&index);
             return Ok(());
         }
-        let since = *self.both.entry(router.vrid).or_insert(now);
+        let since = *self.both.entry(index).or_insert(now);
         // What one host was told may come to the others late: an interval, and its way.
         let bound = router.interval * 10_000_000 * 3 / 2 + 5_000_000;
         let longest = now - since.max(disturbed.min(now));
@@ -184,6 +190,7 @@ impl Judge {
             let Some(slot) = slot(router.vrid) else { continue };
             let open: Vec<_> = (0..hosts.len())
                 .filter(|host| hosts[*host].kernels[router.home].borrow().is_open(slot, clock))
+                .filter(|host| hosts[*host].has(index))
                 .collect();
             let alone = router.group.is_none();
             let fit: Vec<_> = (0..hosts.len()).filter(|host| hosts[*host].is_fit(plan, index)).collect();
@@ -230,6 +237,12 @@ impl Judge {
         if router.secondary && !host.kernels[1 - router.home].borrow().is_open(slot, clock) {
             return Err(format!("at rest the master of {} is silent on its other interface", router.vrid));
         }
+        if router.secondary && !host.kernels[1 - router.home].borrow().is_visitor(slot) {
+            return Err(format!(
+                "at rest the tables have {} as another router's where it visits",
+                router.vrid
+            ));
+        }
         Ok(())
     }
 }
@@ -237,13 +250,13 @@ impl Judge {
 /// What the file of a host says of a router's addresses.
 fn addresses(plan: &Plan, host: &Host, index: usize) -> Vec<(usize, std::net::IpAddr)> {
     let router = &plan.routers[index];
-    let (home, vrid) = (router.home as u8, router.vrid);
-    let mut all = vec![(router.home, [10, home, 1, vrid])];
+    let (home, last) = (router.home as u8, index as u8);
+    let mut all = vec![(router.home, [10, home, 1, last])];
     if host.file.more.contains(&index) {
-        all.push((router.home, [10, home, 2, vrid]));
+        all.push((router.home, [10, home, 2, last]));
     }
     if router.secondary {
-        all.push((1 - router.home, [10, 1 - home, 3, vrid]));
+        all.push((1 - router.home, [10, 1 - home, 3, last]));
     }
     all.into_iter().map(|(port, address)| (port, address.into())).collect()
 }
@@ -253,7 +266,7 @@ fn groups_served(plan: &Plan, hosts: &[Host], clock: Time) -> Result<(), String>
     for group in 0..2 {
         let members: Vec<_> =
             (0..plan.routers.len()).filter(|index| plan.routers[*index].group == Some(group)).collect();
-        let whole = hosts.iter().all(|host| members.iter().all(|index| !host.file.without.contains(index)));
+        let whole = hosts.iter().all(|host| members.iter().all(|index| host.has(*index)));
         let well = hosts.iter().any(|host| members.iter().all(|index| host.is_fit(plan, *index)));
         for router in members.iter().map(|index| &plan.routers[*index]).filter(|_| whole && well) {
             let Some(slot) = slot(router.vrid) else { continue };
@@ -269,7 +282,7 @@ fn groups_served(plan: &Plan, hosts: &[Host], clock: Time) -> Result<(), String>
 fn grouped(plan: &Plan, host: &Host) -> Result<(), String> {
     for group in 0..2 {
         let members = (0..plan.routers.len())
-            .filter(|index| plan.routers[*index].group == Some(group) && !host.file.without.contains(index));
+            .filter(|index| plan.routers[*index].group == Some(group) && host.has(*index));
         let states: Vec<_> = members.map(|index| host.state(index)).collect();
         if states.windows(2).any(|pair| pair[0] != pair[1]) {
             return Err(format!("at rest the members of group {group} are {states:?}"));
@@ -282,7 +295,7 @@ fn grouped(plan: &Plan, host: &Host) -> Result<(), String> {
 fn left_over(plan: &Plan, host: &Host) -> Result<(), String> {
     for (port, name) in PORTS.iter().enumerate() {
         let kernel = host.kernels[port].borrow();
-        let all = (0..plan.routers.len()).filter(|index| !host.file.without.contains(index));
+        let all = (0..plan.routers.len()).filter(|index| host.has(*index));
         let here = |index: &usize| plan.routers[*index].home == port || plan.routers[*index].secondary;
         // A host may be asked for any of a router's addresses wherever the router is.
         let wanted: Vec<_> = all

@@ -67,8 +67,9 @@ impl Plan {
         let hosts = random.within(1, 5) as usize;
         let count = random.within(1, 8) as usize;
         let groups = random.within(0, 2) as usize;
-        let routers: Vec<_> = (0..count).map(|index| router(random, index, groups, hosts)).collect();
-        let files: Vec<_> = (0..hosts).map(|_| file(random, count)).collect();
+        let mut routers: Vec<_> = (0..count).map(|index| router(random, index, groups, hosts)).collect();
+        let shares = share_a_vrid(random, &mut routers);
+        let files: Vec<_> = (0..hosts).map(|_| file(random, count, shares)).collect();
         // In order, so that a file follows on the one before.
         let mut moments: Vec<_> =
             (0..random.within(1, 8)).map(|_| random.within(2 * SECOND, QUIET - 3 * SECOND)).collect();
@@ -77,7 +78,7 @@ impl Plan {
         let mut steps = Vec::new();
         for at in moments {
             let host = random.index(hosts);
-            steps.extend(befall(random, at, &mut current[host]).map(|(at, step)| (at, host, step)));
+            steps.extend(befall(random, at, (&mut current[host], shares)).map(|(at, step)| (at, host, step)));
         }
         steps.sort_by_key(|(at, ..)| *at);
         Self { routers, files, steps }
@@ -119,13 +120,14 @@ impl Plan {
         writeln!(text, "[vrrp_instance.R{index}]\ninterface = \"{}\"", PORTS[home])?;
         writeln!(text, "virtual_router_id = {vrid}\npriority = {}", file.priorities[index])?;
         writeln!(text, "advert_int = \"{}ms\"", interval * 10)?;
-        let mut addresses = vec![format!("\"10.{home}.1.{vrid}/16\"")];
+        let mut addresses = vec![format!("\"10.{home}.1.{index}/16\"")];
         if file.more.contains(&index) {
-            addresses.push(format!("\"10.{home}.2.{vrid}/16\""));
+            addresses.push(format!("\"10.{home}.2.{index}/16\""));
         }
         if secondary {
             let other = 1 - home;
-            addresses.push(format!("{{ address = \"10.{other}.3.{vrid}/16\", dev = \"{}\" }}", PORTS[other]));
+            addresses
+                .push(format!("{{ address = \"10.{other}.3.{index}/16\", dev = \"{}\" }}", PORTS[other]));
         }
         writeln!(text, "virtual_ipaddress = [{}]", addresses.join(", "))?;
         if unicast {
@@ -148,18 +150,35 @@ fn router(random: &mut Random, index: usize, groups: usize, hosts: usize) -> Rou
     }
 }
 
-fn file(random: &mut Random, count: usize) -> File {
+/// The first two routers, on two interfaces, may have one VRID, and an address on the interface of the other. No file has both:
+/// while one leaves, the other waits there for its slot.
+fn share_a_vrid(random: &mut Random, routers: &mut [Router]) -> bool {
+    let [first, second, ..] = routers else { return false };
+    let shares = first.home != second.home && random.per_mille(500);
+    if shares {
+        second.vrid = first.vrid;
+        (first.secondary, second.secondary) = (true, true);
+    }
+    shares
+}
+
+fn file(random: &mut Random, count: usize, shares: bool) -> File {
     let priorities = (0..count).map(|_| random.within(1, 254) as u8).collect();
-    File { priorities, without: BTreeSet::new(), more: BTreeSet::new() }
+    let without = if shares { BTreeSet::from([1]) } else { BTreeSet::new() };
+    File { priorities, without, more: BTreeSet::new() }
 }
 
 /// Something that befalls a host, and its end where that is another step.
-fn befall(random: &mut Random, at: u64, file: &mut File) -> impl Iterator<Item = (u64, Step)> + use<> {
+fn befall(
+    random: &mut Random,
+    at: u64,
+    (file, shares): (&mut File, bool),
+) -> impl Iterator<Item = (u64, Step)> + use<> {
     let count = file.priorities.len();
     let later = at + random.within(1_000_000, 2 * SECOND);
     let (first, end) = match random.within(0, 6) {
         0 | 1 => {
-            change(random, file, count);
+            change(random, (file, shares), count);
             (Step::Reload(file.clone()), None)
         }
         2 => (Step::Kill(random.within(1_000_000, SECOND)), None),
@@ -177,7 +196,7 @@ fn befall(random: &mut Random, at: u64, file: &mut File) -> impl Iterator<Item =
     [(at, first)].into_iter().chain(end.map(|end| (later, end)))
 }
 
-fn change(random: &mut Random, file: &mut File, count: usize) {
+fn change(random: &mut Random, (file, shares): (&mut File, bool), count: usize) {
     let router = random.index(count);
     let toggled = |set: &mut BTreeSet<usize>| {
         if !set.remove(&router) {
@@ -187,6 +206,12 @@ fn change(random: &mut Random, file: &mut File, count: usize) {
     match random.within(0, 2) {
         0 => file.priorities[router] = random.within(1, 254) as u8,
         1 => toggled(&mut file.more),
+        // One comes when the other goes.
+        _ if shares && router < 2 => {
+            let (goes, comes) = if file.without.contains(&0) { (1, 0) } else { (0, 1) };
+            file.without.remove(&comes);
+            file.without.insert(goes);
+        }
         // Something is left to run.
         _ if file.without.len() + 1 < count || file.without.contains(&router) => toggled(&mut file.without),
         _ => file.priorities[router] = random.within(1, 254) as u8,
